@@ -35,7 +35,7 @@ uint64_t siphash24(const struct siphash_key *key, const void *data, size_t len);
 		v3 = SIPHASH_ROTL(v3, 16) ^ v2;                                                    \
 		v0 = SIPHASH_ROTL(v0, 32) + v3;                                                    \
 		v2 += v1;                                                                          \
-		\ v1 = SIPHASH_ROTL(v1, 17) ^ v2;                                                  \
+		v1 = SIPHASH_ROTL(v1, 17) ^ v2;                                                    \
 		v3 = SIPHASH_ROTL(v3, 21) ^ v0;                                                    \
 		v2 = SIPHASH_ROTL(v2, 32);                                                         \
 	} while (0)
