@@ -1,0 +1,515 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ * Copyright (c) 2026 pmtcp authors
+ */
+
+/**
+ * @file
+ * pmtcp: a poll-mode TCP endpoint without I/O.
+ *
+ * A context (struct pmtcp_ctx) is one lockless TCP engine: connection blocks,
+ * flow table, timing wheel, neighbours. It never touches a device, a clock or
+ * the heap. Whoever drives it gives packets in, tells the time, takes packets
+ * out and asks for the next deadline; the DPDK shell (pmtcp_dpdk.h) does that
+ * for real ports, a test does it with a virtual clock.
+ *
+ * One turn of a driver:
+ * @code
+ *	pmtcp_input(ctx, now_ns, pkts, n);
+ *	pmtcp_tick(ctx, now_ns);
+ *	... the application: pmtcp_events(), pmtcp_recv(), pmtcp_send(), pmtcp_close() ...
+ *	while ((n = pmtcp_output(ctx, now_ns, pkts, 32)) > 0)
+ *		transmit(pkts, n);
+ * @endcode
+ *
+ * Nothing blocks. Errors are negative errno values; burst calls return counts.
+ * A context belongs to one thread at a time; every call below must come from
+ * that thread unless it says otherwise. A thread may own several contexts.
+ *
+ * Times are nanoseconds of one monotonic clock chosen by the caller, the same
+ * for all calls on a context, never going back. Addresses and ports in this
+ * header are in host byte order.
+ */
+
+#ifndef PMTCP_H
+#define PMTCP_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <rte_ether.h>
+#include <rte_mbuf.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+struct pmtcp_ctx;      /**< one engine, of one core */
+struct pmtcp_conn;     /**< a connection handle */
+struct pmtcp_listener; /**< a listening port */
+
+/** An endpoint address. */
+struct pmtcp_addr {
+	uint8_t version; /**< 4; 0 = unspecified (IPv6 is refused with -EAFNOSUPPORT for now) */
+	uint16_t port;   /**< host byte order; 0 = let pmtcp_connect() choose */
+	uint32_t ip4;    /**< host byte order, as RTE_IPV4() makes it; 0 = any */
+	uint8_t ip6[16]; /**< reserved for IPv6 */
+};
+
+static inline struct pmtcp_addr
+pmtcp_addr4(uint32_t ip4, uint16_t port)
+{
+	return (struct pmtcp_addr){.version = 4, .port = port, .ip4 = ip4};
+}
+
+/** RFC 9293 connection states, in the order of the section 3.3.2 diagram. */
+enum pmtcp_state {
+	PMTCP_CLOSED,
+	PMTCP_LISTEN,
+	PMTCP_SYN_SENT,
+	PMTCP_SYN_RCVD,
+	PMTCP_ESTABLISHED,
+	PMTCP_FIN_WAIT_1,
+	PMTCP_FIN_WAIT_2,
+	PMTCP_CLOSE_WAIT,
+	PMTCP_CLOSING,
+	PMTCP_LAST_ACK,
+	PMTCP_TIME_WAIT,
+	PMTCP_STATE_MAX,
+};
+
+/** Why a connection ended: exactly one per connection. */
+enum pmtcp_reason {
+	PMTCP_REASON_NONE,
+	PMTCP_GRACEFUL,       /**< both directions closed by FIN and acknowledged */
+	PMTCP_PEER_RESET,     /**< acceptable RST from the peer */
+	PMTCP_REFUSED,        /**< RST in answer to our SYN */
+	PMTCP_TIMEOUT_SYN,    /**< our SYN was never answered */
+	PMTCP_TIMEOUT_RTX,    /**< data or FIN was never acknowledged (R2) */
+	PMTCP_TIMEOUT_USER,   /**< user timeout */
+	PMTCP_TIMEOUT_KA,     /**< keepalive unanswered */
+	PMTCP_TIMEOUT_FW2,    /**< the peer's FIN did not come in FIN-WAIT-2 */
+	PMTCP_TIMEOUT_LINGER, /**< linger time over */
+	PMTCP_LOCAL_ABORT,    /**< pmtcp_abort() */
+	PMTCP_LOCAL_CLOSE,    /**< pmtcp_close() before the peer answered */
+	PMTCP_DATA_LOST,      /**< closed with text unread, or text came after the close */
+	PMTCP_NO_RESOURCE,    /**< the core was out of a resource */
+	PMTCP_UNREACHABLE,    /**< ICMP said so */
+	PMTCP_REASON_MAX,
+};
+
+/** Event flags, coalesced per connection; handle them in this bit order. */
+enum {
+	PMTCP_EV_ACCEPTED = 0x01,  /**< a listener's new connection */
+	PMTCP_EV_CONNECTED = 0x02, /**< an active open reached ESTABLISHED */
+	PMTCP_EV_READABLE = 0x04,  /**< data arrived since the last pop: read until -EAGAIN */
+	PMTCP_EV_URGENT = 0x08,    /**< urgent pointer moved ahead */
+	PMTCP_EV_PEER_FIN =
+			0x10, /**< the peer ended its direction; recv() gives the rest, then 0 */
+	PMTCP_EV_WRITABLE = 0x20, /**< after a short send: a third of the buffer is free again */
+	PMTCP_EV_ERROR = 0x40,    /**< soft error, the connection lives on; reason tells it */
+	PMTCP_EV_CLOSED = 0x80,   /**< the end, once, with its reason; last event of the handle */
+};
+
+struct pmtcp_event {
+	struct pmtcp_conn *conn;
+	void *user;     /**< as set by the open options or pmtcp_set_user() */
+	uint32_t flags; /**< PMTCP_EV_* */
+	int32_t reason; /**< enum pmtcp_reason; CLOSED's if that bit is set, else ERROR's */
+};
+
+/** Per-connection options for pmtcp_set(); the range is checked, -EINVAL outside it. */
+enum pmtcp_opt {
+	PMTCP_OPT_NODELAY, /**< 1 switches Nagle's algorithm off; 0..1 */
+	PMTCP_OPT_TW_MS,   /**< 2MSL of this connection in ms; 0 or 1000..240000 */
+	PMTCP_OPT_FW2_MS, /**< FIN-WAIT-2 limit, ms: for orphans always, attached only if set here */
+	PMTCP_OPT_SEND_BUFFER, /**< octets, 2048..4 MiB */
+	PMTCP_OPT_RECV_BUFFER, /**< octets, 2048..4 MiB; never retracts an offered window */
+	PMTCP_OPT_DSCP,        /**< 0..63 */
+	PMTCP_OPT_TTL,         /**< 1..255 */
+	PMTCP_OPT_DELACK_MS,   /**< delayed-ACK time, 0 (every segment at once) ..200 */
+	PMTCP_OPT_RETRIES,     /**< R2: retransmissions of one segment before the end, 1..255 */
+	PMTCP_OPT_MAX,
+};
+
+/** Options common to both kinds of open; zero means the context's default. */
+struct pmtcp_conn_opts {
+	void *user;           /**< handed back in every event */
+	uint32_t send_buffer; /**< octets queued, sent or not */
+	uint32_t recv_buffer; /**< octets offered to the peer */
+	uint32_t tw_ms;       /**< 2MSL in ms; PMTCP_TW_NONE for none at all (benchmarks only) */
+	uint32_t fw2_ms;      /**< FIN-WAIT-2 limit in ms, also while attached */
+	uint16_t delack_ms;   /**< delayed-ACK time; PMTCP_DELACK_NONE acknowledges at once */
+	uint8_t syn_retries;  /**< SYN (or SYN-ACK) repetitions before giving up */
+	uint8_t retries;      /**< R2, repetitions of data and FIN */
+	uint8_t ttl;
+	uint8_t dscp;
+	bool nodelay;       /**< no Nagle */
+	bool no_timestamps; /**< do not offer, do not accept */
+	bool no_sack;
+	bool no_wscale;
+};
+
+#define PMTCP_TW_NONE     UINT32_MAX
+#define PMTCP_DELACK_NONE UINT16_MAX
+
+struct pmtcp_listen_opts {
+	struct pmtcp_conn_opts
+			conn;   /**< for the accepted; `user` is the accepted one's first user */
+	uint32_t half_open_max; /**< 0: the context's share */
+	uint32_t conn_max;      /**< 0: the context's share */
+	bool rst_on_overflow;   /**< answer a SYN above conn_max by RST instead of silence */
+};
+
+/** An inclusive range of own IPv4 addresses, host byte order. */
+struct pmtcp_range {
+	uint32_t first;
+	uint32_t last;
+};
+
+/** A neighbour that needs no ARP and never ages. */
+struct pmtcp_static_neigh {
+	uint32_t ip4; /**< host byte order */
+	struct rte_ether_addr mac;
+};
+
+#define PMTCP_RANGES_MAX       8
+#define PMTCP_STATIC_NEIGH_MAX 16
+
+/** What the output path may use of the device. All false is right everywhere. */
+struct pmtcp_caps {
+	bool tx_ip_cksum;    /**< the device fills the IPv4 header checksum */
+	bool tx_tcp_cksum;   /**< the device fills the TCP checksum */
+	bool rx_ip_cksum;    /**< the mbuf's IP checksum flags may be believed */
+	bool rx_tcp_cksum;   /**< the mbuf's TCP checksum flags may be believed */
+	bool tx_multi_seg;   /**< chained mbufs may be sent */
+	bool peer_owns_mbuf; /**< the peer gets the very mbuf (net_ring): never send clones */
+};
+
+/** Keys of 128 bits from a secure source, one per purpose (SEC-11). */
+struct pmtcp_secrets {
+	uint64_t isn[2];
+	uint64_t ts[2];
+	uint64_t port[2];
+	uint64_t flow[2];
+};
+
+/**
+ * Configuration of a context. Fill it with pmtcp_conf_init(), change what
+ * matters, give it to pmtcp_ctx_init(); it is copied.
+ */
+struct pmtcp_conf {
+	struct rte_mempool *pool;     /**< packet buffers of this context; direct mbufs */
+	struct rte_mempool *ctl_pool; /**< reserve for control segments; NULL: pool */
+	struct rte_ether_addr mac;
+	uint16_t mtu;       /**< of the link, IP packet octets, 576..9000 */
+	uint8_t prefix_len; /**< of the subnet all ranges lie in, 1..30 */
+	uint8_t ttl;        /**< sent TTL */
+	uint16_t n_ranges;
+	struct pmtcp_range ranges[PMTCP_RANGES_MAX]; /**< own addresses */
+	uint32_t gateway;                            /**< next hop outside the subnet; 0: none */
+	uint16_t n_static_neigh;
+	struct pmtcp_static_neigh static_neigh[PMTCP_STATIC_NEIGH_MAX];
+	struct pmtcp_caps caps;
+	struct pmtcp_secrets secrets; /**< zero is taken literally: tests only */
+	uint64_t seed;                /**< of jitter and probabilistic choices, not of secrets */
+
+	uint32_t max_conns;      /**< connection blocks of 128 bytes */
+	uint32_t max_half_open;  /**< half-open blocks of 64 bytes */
+	uint32_t max_time_wait;  /**< TIME-WAIT blocks of 64 bytes */
+	uint32_t max_transfers;  /**< connections with data in flight or unread at one time */
+	uint32_t max_records;    /**< segments in flight and out-of-order ranges */
+	uint32_t max_port_pairs; /**< distinct (local, remote, remote port) of active opens */
+	uint16_t max_listeners;
+	uint16_t max_classes; /**< distinct sets of per-connection options in use */
+	uint16_t max_neighbours;
+	uint16_t spare_max; /**< received mbufs kept for replies, 0..64; 0 in sanitizer builds */
+
+	uint16_t port_first; /**< ephemeral ports, RFC 6056 */
+	uint16_t port_last;
+	uint16_t owner;  /**< this worker's number ... */
+	uint16_t owners; /**< ... of so many that share the addresses */
+
+	uint32_t tw_ms;          /**< 2MSL, DEC-8: 60000; 0 or 1000..240000 */
+	bool tw_reuse;           /**< active opens may reuse TIME-WAIT tuples (TW-12) */
+	bool tw_skip_new;        /**< at the cap drop the new entry, not the oldest (TW-14) */
+	uint32_t fw2_ms;         /**< orphans in FIN-WAIT-2: 60000 */
+	uint32_t rto_min_ms;     /**< DEC-6: 200 */
+	uint32_t rto_initial_ms; /**< 1000 */
+	uint32_t rto_max_ms;     /**< 60000 */
+	uint16_t delack_ms;      /**< 40; 1..200 */
+	uint8_t ack_stretch;     /**< DEC-5: full segments per ACK inside a burst, 8; 2 is strict */
+	uint8_t syn_retries;     /**< 7: gives up after about 187 s (MUST-23) */
+	uint8_t synack_retries;  /**< 5 */
+	uint8_t retries;         /**< R2: 15 */
+	uint8_t orphan_retries;  /**< 8 */
+	uint32_t orphan_max;     /**< closed by the application, unfinished; above: RST */
+	uint32_t send_buffer;    /**< 262144 */
+	uint32_t recv_buffer;    /**< 262144 */
+	uint32_t rst_per_s;      /**< RSTs without a connection: 1000 */
+	uint32_t icmp_per_s;     /**< ICMP replies: 100 */
+	uint32_t neigh_reachable_ms; /**< a resolved neighbour is probed again after: 30000 */
+	bool ts_lenient;             /**< take segments without the negotiated timestamp (DEC-10) */
+	bool fin_rst_lenient; /**< RST at RCV.NXT-1 after the peer's FIN is exact (CLOSE-34) */
+};
+
+/** Fills in every default; addresses, pool and secrets remain to be set. */
+void pmtcp_conf_init(struct pmtcp_conf *conf);
+
+/* ---- drive: the whole boundary to the outside -------------------------- */
+
+/** Bytes of memory a context of this configuration needs. They are touched on
+ * first use only, so an idle share costs address space, not memory. */
+size_t pmtcp_ctx_memsize(const struct pmtcp_conf *conf);
+
+/**
+ * Makes a context in the caller's memory.
+ *
+ * @param mem  zeroed memory, aligned to PMTCP_CTX_ALIGN; kept until pmtcp_ctx_fini()
+ * @param len  at least pmtcp_ctx_memsize(conf)
+ * @param conf copied
+ * @param ctx  the context
+ * @return 0, -EINVAL for a value out of range, -ENOMEM for too little memory
+ */
+int pmtcp_ctx_init(void *mem, size_t len, const struct pmtcp_conf *conf, struct pmtcp_ctx **ctx);
+#define PMTCP_CTX_ALIGN (2u << 20)
+
+/** Frees every mbuf the context holds and forgets it; nothing is sent. To end
+ * politely, close or abort the connections and drive until they are gone. */
+void pmtcp_ctx_fini(struct pmtcp_ctx *ctx);
+
+/**
+ * Segments arrive (RFC 9293 3.10.7). Changes state and marks what is owed; sends nothing.
+ *
+ * @param now_ns time of arrival
+ * @param pkts   Ethernet frames; ownership of all passes to the context
+ * @param n      any number
+ */
+void pmtcp_input(struct pmtcp_ctx *ctx, uint64_t now_ns, struct rte_mbuf **pkts, uint16_t n);
+
+/**
+ * Takes out packets of the last pmtcp_input() that belong to other workers.
+ *
+ * @param pkts   at least n entries; the caller owns what is returned
+ * @param owners the worker each belongs to
+ * @return how many; call until 0. What is not taken is freed by the next input.
+ */
+uint16_t pmtcp_misdirected(
+		struct pmtcp_ctx *ctx, struct rte_mbuf **pkts, uint16_t *owners, uint16_t n);
+
+/** Time passes: runs what is due, a bounded number per call (TW-17). */
+void pmtcp_tick(struct pmtcp_ctx *ctx, uint64_t now_ns);
+
+/** When pmtcp_tick() or pmtcp_output() is next needed without input; UINT64_MAX: never.
+ * May be early, is never late. */
+uint64_t pmtcp_deadline(const struct pmtcp_ctx *ctx);
+
+/**
+ * Packets leave: replies first, then control segments, then data.
+ *
+ * @param pkts filled with up to n frames; the caller owns them and must send or
+ *             free each; payload of the send queue may be referenced only if
+ *             caps.tx_multi_seg is set
+ * @return how many; call until 0
+ */
+uint16_t pmtcp_output(struct pmtcp_ctx *ctx, uint64_t now_ns, struct rte_mbuf **pkts, uint16_t n);
+
+/** Share of free packet buffers, 0..1000; below 250 new SYNs are dropped and own
+ * windows stop growing, below 100 out-of-order text goes (RES-5). */
+void pmtcp_set_pressure(struct pmtcp_ctx *ctx, uint16_t free_permille);
+
+/** Another worker learned this neighbour. */
+void pmtcp_neigh_update(struct pmtcp_ctx *ctx, uint64_t now_ns, uint32_t ip4,
+		const struct rte_ether_addr *mac);
+
+/** Starts resolving a next hop ahead of traffic.
+ * @return 1 resolved, 0 asked, -EHOSTUNREACH it did not answer, -ENETUNREACH no route */
+int pmtcp_neigh_resolve(struct pmtcp_ctx *ctx, uint64_t now_ns, uint32_t ip4);
+
+/* ---- endpoint ----------------------------------------------------------- */
+
+/**
+ * LISTEN (RFC 9293 3.10.1 passive).
+ *
+ * @param local ip4 0 listens on all own addresses; port must not be 0
+ * @param opts  NULL: defaults
+ * @param out   the listener, valid until pmtcp_unlisten()
+ * @return 0, -EINVAL (port 0, foreign address), -EADDRINUSE, -ENOBUFS (listeners or
+ *         option classes used up), -EAFNOSUPPORT
+ */
+int pmtcp_listen(struct pmtcp_ctx *ctx, const struct pmtcp_addr *local,
+		const struct pmtcp_listen_opts *opts, struct pmtcp_listener **out);
+
+/** Ends a listener: its half-opens are reset, accepted connections stay (OPEN-39). */
+void pmtcp_unlisten(struct pmtcp_listener *listener);
+
+/**
+ * OPEN (RFC 9293 3.10.1 active). The SYN leaves with the next pmtcp_output().
+ *
+ * @param local  NULL or ip4 0: an own address; port 0: an ephemeral port
+ * @param remote address and port
+ * @param opts   NULL: defaults
+ * @param conn   the handle; lives until both pmtcp_close()/pmtcp_abort() was called and
+ *               its CLOSED was popped (or until pmtcp_detach())
+ * @return 0, -EINVAL (E_ADDR: zero, broadcast, multicast or own remote, port 0, foreign local),
+ *         -EISCONN (tuple in use), -EBUSY (tuple in TIME-WAIT and not reusable),
+ *         -EADDRNOTAVAIL (no ephemeral port: pmtcp_port_report() has the numbers),
+ *         -ENFILE (no connection block), -ENOBUFS (table or option classes full),
+ *         -ENETUNREACH (no route), -EAFNOSUPPORT
+ */
+int pmtcp_connect(struct pmtcp_ctx *ctx, const struct pmtcp_addr *local,
+		const struct pmtcp_addr *remote, const struct pmtcp_conn_opts *opts,
+		struct pmtcp_conn **conn);
+
+/** Pops up to n connections with events; each connection appears at most once. */
+uint16_t pmtcp_events(struct pmtcp_ctx *ctx, struct pmtcp_event *ev, uint16_t n);
+
+/**
+ * RECEIVE, zero copy (RFC 9293 3.10.3).
+ *
+ * @param pkts single-segment mbufs trimmed to payload, in order; the caller owns them
+ * @return n > 0 mbufs; 0 end of stream, every time; -EAGAIN nothing yet;
+ *         -EBADF after pmtcp_close(); -ENOTCONN if the connection never opened or was reset
+ */
+int pmtcp_recv(struct pmtcp_conn *conn, struct rte_mbuf **pkts, uint16_t n);
+
+/** The application is done with so many received octets: the window may open again.
+ * May come later than pmtcp_recv(), in any pieces. */
+void pmtcp_recv_done(struct pmtcp_conn *conn, uint32_t octets);
+
+/** RECEIVE by copy, recv_done included. @return octets, else as pmtcp_recv() */
+int pmtcp_read(struct pmtcp_conn *conn, void *buf, uint32_t len);
+
+/**
+ * SEND, zero copy (RFC 9293 3.10.2).
+ *
+ * @param pkts packets with payload only (any chain); the first `ret` are taken and are
+ *             read-only from now on, the rest stays the caller's
+ * @return packets taken, 0..n; -EAGAIN if the buffer is full (WRITABLE will come), -EPIPE
+ *         after shutdown, -EBADF after close, -ENOTCONN after the end, -ENOBUFS no side record
+ */
+int pmtcp_send(struct pmtcp_conn *conn, struct rte_mbuf **pkts, uint16_t n);
+
+/** SEND by copy. @return octets taken (0 for len 0), or as pmtcp_send() */
+int pmtcp_write(struct pmtcp_conn *conn, const void *buf, uint32_t len);
+
+/** Octets pmtcp_write() would take now. */
+uint32_t pmtcp_send_space(const struct pmtcp_conn *conn);
+
+/** CLOSE of RFC 9293 3.10.4: FIN after what is queued; receiving goes on.
+ * @return 0 (also if already done), -ENOTCONN in SYN-SENT and after the end */
+int pmtcp_shutdown(struct pmtcp_conn *conn);
+
+/** Both directions given up. FIN after what is queued; unread text turns it into RST
+ * (CLOSE-29), as does text that comes later (CLOSE-30). Only CLOSED follows. */
+void pmtcp_close(struct pmtcp_conn *conn);
+
+/** ABORT (RFC 9293 3.10.5): RST, queues dropped; CLOSED follows with LOCAL_ABORT. */
+void pmtcp_abort(struct pmtcp_conn *conn);
+
+/** pmtcp_close() and no event at all: the handle and `user` are dead at once. */
+void pmtcp_detach(struct pmtcp_conn *conn);
+
+/** @return 0, -EINVAL for an unknown option or value, -ENOBUFS no option class free */
+int pmtcp_set(struct pmtcp_conn *conn, enum pmtcp_opt opt, uint64_t value);
+
+void pmtcp_set_user(struct pmtcp_conn *conn, void *user);
+void *pmtcp_user(const struct pmtcp_conn *conn);
+struct pmtcp_ctx *pmtcp_conn_ctx(const struct pmtcp_conn *conn);
+
+/** Octets of payload per segment now (effective MSS). */
+uint16_t pmtcp_mss(const struct pmtcp_conn *conn);
+
+/** STATUS (RFC 9293 3.10.6). */
+struct pmtcp_conn_info {
+	enum pmtcp_state state;
+	struct pmtcp_addr local;
+	struct pmtcp_addr remote;
+	uint32_t snd_una, snd_nxt, snd_wnd; /**< snd_nxt is the highest sent (SND.MAX) */
+	uint32_t rcv_nxt, rcv_wnd;
+	uint32_t cwnd, ssthresh; /**< octets; 0 while nothing is queued */
+	uint32_t srtt_us, rttvar_us, rto_us;
+	uint32_t unread, unsent, unacked; /**< octets */
+	uint16_t mss;
+	uint8_t snd_wscale, rcv_wscale;
+	bool timestamps, sack;
+};
+void pmtcp_conn_info(const struct pmtcp_conn *conn, struct pmtcp_conn_info *info);
+
+/** An empty mbuf with head room for our headers, from the context's pool; NULL if dry. */
+struct rte_mbuf *pmtcp_buf_alloc(struct pmtcp_ctx *ctx);
+
+/** Time of the running turn. */
+uint64_t pmtcp_now(const struct pmtcp_ctx *ctx);
+
+/* ---- accounts ------------------------------------------------------------ */
+
+enum pmtcp_counter {
+#define PMTCP_FATE(name, help)    PMTCP_C_##name,
+#define PMTCP_COUNTER(name, help) PMTCP_C_##name,
+#include "pmtcp_counters.def"
+	PMTCP_C_MAX,
+};
+
+/** Fates of received frames are the first counters. */
+#define PMTCP_FATE_MAX PMTCP_C_rx_frames
+
+struct pmtcp_stats {
+	uint64_t counter[PMTCP_C_MAX];
+	uint64_t ended[PMTCP_REASON_MAX]; /**< ended connections by reason */
+	uint32_t state[PMTCP_STATE_MAX];  /**< gauges; SYN_RCVD and TIME_WAIT count all forms */
+	uint32_t live;                    /**< connections opened and not ended */
+	uint32_t half_open;               /**< 64-byte half-opens */
+	uint32_t time_wait;               /**< TIME-WAIT entries found by the table */
+	uint32_t time_wait_peak;
+	uint32_t parked;         /**< TIME-WAIT entries set aside by a reopening SYN */
+	uint32_t blocks_used;    /**< blocks of all kinds not yet given back */
+	uint32_t transfers_used; /**< side records in use */
+	uint32_t records_used;
+};
+
+/** A copy of the counters; any thread may call it, values are then a moment old. */
+void pmtcp_stats(const struct pmtcp_ctx *ctx, struct pmtcp_stats *stats);
+const char *pmtcp_counter_name(enum pmtcp_counter c);
+const char *pmtcp_counter_help(enum pmtcp_counter c);
+const char *pmtcp_reason_name(enum pmtcp_reason r);
+const char *pmtcp_state_name(enum pmtcp_state s);
+
+/** Checks the books: frames, connections, half-opens, TIME-WAIT (RES-16, CLOSE-45, TW-15).
+ * @return NULL if they balance, else which identity is broken */
+const char *pmtcp_stats_audit(const struct pmtcp_stats *stats);
+
+/** Walks every structure of the context and traps on a broken invariant. For tests. */
+void pmtcp_ctx_check(const struct pmtcp_ctx *ctx);
+
+/** Why pmtcp_connect() said -EADDRNOTAVAIL (RES-3). */
+struct pmtcp_port_report {
+	uint32_t range;        /**< ports of the ephemeral range that this worker may use */
+	uint32_t in_use;       /**< to this remote, in other states than TIME-WAIT */
+	uint32_t time_wait;    /**< to this remote */
+	uint32_t foreign;      /**< ports that another worker owns */
+	uint32_t next_free_ms; /**< until the first TIME-WAIT entry ends; 0: now or unknown */
+};
+/** Walks the port range of one (local, remote, remote port): for reports, not for loops. */
+void pmtcp_port_report(struct pmtcp_ctx *ctx, const struct pmtcp_addr *local,
+		const struct pmtcp_addr *remote, struct pmtcp_port_report *report);
+
+/** What an operator should look at. */
+enum pmtcp_diag_kind {
+	PMTCP_DIAG_ADDR_CONFLICT = 1, /**< somebody else uses our address: value = ip4 */
+	PMTCP_DIAG_NEIGH_FAILED,      /**< a next hop does not answer: value = ip4 */
+	PMTCP_DIAG_OVERSIZE,          /**< frames above the MTU: switch off the peer's offloads */
+};
+struct pmtcp_diag {
+	enum pmtcp_diag_kind kind;
+	uint32_t value;
+	uint64_t at_ns;
+};
+/** Pops up to n diagnoses, oldest first; at most 32 wait, the newest are kept. */
+uint16_t pmtcp_diag(struct pmtcp_ctx *ctx, struct pmtcp_diag *out, uint16_t n);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif /* PMTCP_H */
