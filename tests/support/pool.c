@@ -7,7 +7,7 @@
  * filled with a fixed pattern: bytes that a sender forgets to write are then
  * wrong in the same way in each run, and never right by chance. */
 
-#include "tests/support/pool.h"
+#include "support/pool.h"
 
 #include <errno.h>
 #include <stdio.h>

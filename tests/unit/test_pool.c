@@ -19,7 +19,7 @@
 
 #include "base/base.h"
 #include "base/check.h"
-#include "tests/support/pool.h"
+#include "support/pool.h"
 
 #define ROOM (RTE_PKTMBUF_HEADROOM + 2048)
 
