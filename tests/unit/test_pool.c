@@ -106,7 +106,7 @@ static void
 pool_fail_after_counts_mbufs(void **state)
 {
 	struct rte_mempool *pool = test_pool_create(ROOM);
-	struct rte_mbuf *m[3];
+	struct rte_mbuf *m[4];
 
 	test_pool_fail_after(pool, 3);
 	assert_int_equal(rte_mempool_avail_count(pool), 3);
