@@ -13,6 +13,8 @@
 
 #include <rte_mbuf.h>
 
+#include "base/base.h"
+#include "base/check.h"
 #include "flow/flow_key.h"
 
 enum tcp_flag {
@@ -33,7 +35,10 @@ enum seg_opt {
 	SEG_OPT_SACK_PERM = 0x04,
 	SEG_OPT_TS = 0x08,
 	SEG_OPT_SACK = 0x10,
-	SEG_OPT_MALFORMED = 0x80, /* the walk stopped early: length < 2 or past the end (DEC-9) */
+	SEG_OPT_DUP = 0x20,      /* an option came twice; the last one counts (W-30) */
+	SEG_OPT_WS_CLAMP = 0x40, /* window shift above 14, taken as 14 (W-32) */
+	SEG_OPT_MALFORMED =
+			0x80, /* the walk stopped early; never with SYN, which is dropped (DEC-9) */
 };
 
 struct seg {
@@ -57,6 +62,8 @@ struct seg {
 	uint8_t wscale;    /* at most 14 (W-32) */
 	uint8_t n_sack;
 };
+
+STATIC_ASSERT(sizeof(struct seg) == PMTCP_CACHE_LINE);
 
 /* Octets of sequence space: LEN of RFC 9293, SYN and FIN counted. */
 static inline uint32_t
