@@ -40,9 +40,9 @@ enum {
 	WHEEL_LISTS = WHEEL_COARSE + WHEEL_PAGES * WHEEL_CHAINS,
 };
 
-/* A deadline farther away than this (49.7 days) is taken to be this far away:
- * a node keeps 32 bits of it. */
-#define WHEEL_SPAN UINT32_MAX
+/* No node is filed farther than this (46 days) from the wheel's own clock: it
+ * keeps 32 bits of its tick, and the rest is for nodes that wait to be taken. */
+#define WHEEL_SPAN 0xf0000000u
 
 /* Lies inside the block it times, so arming cannot fail. All zero is a node
  * that is not armed. */
@@ -58,7 +58,7 @@ STATIC_ASSERT(sizeof(struct wheel_node) == 12);
 struct wheel {
 	uint8_t *nodes; /* the node of index i is at nodes + 64 * i */
 	uint64_t now;   /* levels: no node is filed below this tick */
-	uint64_t page;  /* coarse: no node is filed below 256 * page; page <= now / 256 */
+	uint64_t page;  /* coarse: no node is filed below 256 * page */
 	uint64_t next;  /* no list has to be opened before this tick; may be too low */
 	uint32_t armed; /* nodes in all lists */
 	uint64_t map[WHEEL_LISTS / 64]; /* bit: the list is not empty */
@@ -83,7 +83,8 @@ wheel_is_armed(const struct wheel *w, uint32_t index)
 /* Arms the node, or moves it if it is armed. It becomes due in the first
  * wheel_advance whose now_tick >= deadline_tick, at the latest slack + 1 ticks
  * after; a deadline that has passed is due in the next call. Slack below
- * WHEEL_SLACK_MIN counts as 0, more than that is not used. */
+ * WHEEL_SLACK_MIN counts as 0, more than that is not used. The one early case: a
+ * deadline more than 46 days away comes after 46 days, and the owner arms again. */
 void wheel_arm(struct wheel *w, uint32_t index, uint64_t deadline_tick, uint32_t slack);
 
 /* Takes the node off; nothing happens when it is not armed. */
@@ -98,7 +99,8 @@ void wheel_cancel(struct wheel *w, uint32_t index);
  *
  * Caller: before it acts on due[i] it checks that an earlier due[j] has not
  * armed that node again (wheel_is_armed: the restart wins, TW-18) and has not
- * freed its block. `now_tick` never falls; a lower one counts as the last.
+ * freed its block. `now_tick` never falls; if it does, nothing is due until it is
+ * back.
  *
  * @return number of indices written, <= n. */
 uint16_t wheel_advance(struct wheel *w, uint64_t now_tick, uint32_t *due, uint16_t n);

@@ -1,0 +1,411 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ * Copyright (c) 2026 pmtcp authors
+ */
+
+/* The timing wheel: filing, expiry, cascades. See wheel.h for what it promises.
+ *
+ * Who waits for whom (TW-17). A call of wheel_advance has room for n due nodes
+ * and n cascades. Timers of slack 0 (RTO, delayed ACK, SYN) are served before
+ * the coarse ring and may take three quarters of a call while it has due nodes,
+ * so a slot of 250000 TIME-WAIT entries delays none of them, and they cannot
+ * starve it either. What can delay a timer of slack 0 is a cascade that is not
+ * finished when its slot's time comes. Each slot of level L + 1 is therefore
+ * cascaded ahead, up to n nodes per tick, during the whole time of the slot
+ * before it: that is why level L has room for two slots of level L + 1. With
+ * n = 512 that is 131072 nodes in 256 ms without any delay; beyond that the
+ * rest is late by one call per n nodes. */
+
+#include "wheel/wheel.h"
+
+/* What one call may still do. */
+struct pass {
+	uint64_t now_tick;
+	uint32_t *due;
+	uint32_t count;    /* nodes in due */
+	uint32_t limit;    /* of count */
+	uint32_t cascades; /* nodes that may still move down */
+};
+
+enum {
+	PAGE_SHIFT = 8,
+	COARSE_BITS = WHEEL_PAGES * WHEEL_CHAINS,
+};
+STATIC_ASSERT(WHEEL_CHAINS == 4);
+STATIC_ASSERT((WHEEL_LISTS & (WHEEL_LISTS - 1)) == 0);
+
+static inline uint32_t
+level_list(uint32_t level, uint64_t tick)
+{
+	return level * WHEEL_SLOTS + (uint32_t)((tick >> (8 * level)) & (WHEEL_SLOTS - 1));
+}
+
+static inline uint32_t
+coarse_list(uint64_t page)
+{
+	return WHEEL_COARSE + (uint32_t)(page & (WHEEL_PAGES - 1)) * WHEEL_CHAINS;
+}
+
+static inline void
+list_push(struct wheel *w, uint32_t list, uint32_t index)
+{
+	struct wheel_node *node = wheel_node(w, index);
+	uint32_t head = w->list[list];
+
+	node->next = head;
+	node->prev = WHEEL_FIRST | list;
+	w->list[list] = index;
+	w->map[list / 64] |= 1ull << (list % 64);
+	if (head != 0)
+		wheel_node(w, head)->prev = index;
+}
+
+/* Makes `index` the first of a list whose earlier nodes were taken off. */
+static inline void
+list_set_head(struct wheel *w, uint32_t list, uint32_t index)
+{
+	w->list[list] = index;
+	if (index != 0)
+		wheel_node(w, index)->prev = WHEEL_FIRST | list;
+	else
+		w->map[list / 64] &= ~(1ull << (list % 64));
+}
+
+static inline void
+node_unlink(struct wheel *w, const struct wheel_node *node)
+{
+	if (is_unlikely(node->prev & WHEEL_FIRST)) {
+		list_set_head(w, node->prev & ~WHEEL_FIRST, node->next);
+		return;
+	}
+	wheel_node(w, node->prev)->next = node->next;
+	if (node->next != 0)
+		wheel_node(w, node->next)->prev = node->prev;
+}
+
+/* The tick of a node of the levels in full: none lies below w->now or farther
+ * than WHEEL_SPAN above it. */
+static inline uint64_t
+node_tick(const struct wheel *w, const struct wheel_node *node)
+{
+	return w->now + (uint32_t)(node->tick - (uint32_t)w->now);
+}
+
+/* Files a node under a tick in [now, now + WHEEL_SPAN]. The level is the lowest
+ * that reaches so far: a node of level L > 0 is at least one whole slot away. */
+static inline void
+file_level(struct wheel *w, uint32_t index, uint64_t tick)
+{
+	uint64_t distance = tick - w->now;
+	uint32_t level = (distance >= WHEEL_SLOTS) + (distance > (WHEEL_SLOTS - 1) << 8) +
+			 (distance > (WHEEL_SLOTS - 1) << 16);
+
+	wheel_node(w, index)->tick = (uint32_t)tick;
+	list_push(w, level_list(level, tick), index);
+	w->next = min_u64(w->next, tick >> (8 * level) << (8 * level));
+}
+
+/* Files a node under a page if the ring reaches it. */
+static inline bool
+file_coarse(struct wheel *w, uint32_t index, uint64_t page)
+{
+	if (page - w->page >= WHEEL_PAGES)
+		return false;
+	wheel_node(w, index)->tick = (uint32_t)(page << PAGE_SHIFT);
+	list_push(w, coarse_list(page) + index % WHEEL_CHAINS, index);
+	w->next = min_u64(w->next, page << PAGE_SHIFT);
+	return true;
+}
+
+void
+wheel_init(struct wheel *w, void *nodes, uint64_t now_tick)
+{
+	*w = (struct wheel){
+			.nodes = nodes,
+			.now = now_tick,
+			.page = now_tick >> PAGE_SHIFT,
+			.next = UINT64_MAX,
+	};
+}
+
+void
+wheel_arm(struct wheel *w, uint32_t index, uint64_t deadline_tick, uint32_t slack)
+{
+	struct wheel_node *node = wheel_node(w, index);
+	uint64_t tick = min_u64(deadline_tick, w->now + WHEEL_SPAN - WHEEL_SLACK_MIN);
+
+	ASSERT(index != 0);
+	ASSERT(index < WHEEL_FIRST);
+	if (slack >= WHEEL_SLACK_MIN)
+		tick = (tick + 255) >> PAGE_SHIFT << PAGE_SHIFT;
+	tick = max_u64(tick, w->now);
+	if (node->prev != 0) {
+		/* Restarts inside 256 ms: a TIME-WAIT that is re-ACKed again and again. */
+		if (node->tick == (uint32_t)tick)
+			return;
+		node_unlink(w, node);
+	} else {
+		w->armed++;
+	}
+	if (slack >= WHEEL_SLACK_MIN && file_coarse(w, index, tick >> PAGE_SHIFT))
+		return;
+	file_level(w, index, tick);
+}
+
+void
+wheel_cancel(struct wheel *w, uint32_t index)
+{
+	struct wheel_node *node = wheel_node(w, index);
+
+	if (node->prev == 0)
+		return;
+	node_unlink(w, node);
+	node->prev = 0;
+	w->armed--;
+}
+
+/* Distance from bit `from` to the next set bit of a ring of `bits` bits (a power
+ * of two, >= 64), itself included; `bits` when none is set. */
+static uint32_t
+ring_next(const uint64_t *map, uint32_t bits, uint32_t from)
+{
+	uint32_t words = bits / 64;
+	uint32_t word = from / 64;
+	uint64_t set = map[word] & (~0ull << (from % 64));
+
+	for (uint32_t i = 0; i <= words; i++) {
+		if (set != 0)
+			return (word * 64 + (uint32_t)__builtin_ctzll(set) - from) & (bits - 1);
+		word = (word + 1) & (words - 1);
+		set = map[word];
+	}
+	return bits;
+}
+
+/* The earliest tick >= now at which a list of the levels has to be opened, and
+ * that list. Of equal ticks the highest level comes first: it may hold nodes
+ * for this very tick. UINT64_MAX: all empty. */
+static uint64_t
+next_level_event(const struct wheel *w, uint32_t *list)
+{
+	uint64_t event = UINT64_MAX;
+
+	for (uint32_t level = WHEEL_LEVELS; level-- > 0;) {
+		uint64_t slot = w->now >> (8 * level);
+		uint32_t gap = ring_next(&w->map[level * WHEEL_SLOTS / 64], WHEEL_SLOTS,
+				(uint32_t)(slot & (WHEEL_SLOTS - 1)));
+		uint64_t tick = max_u64((slot + gap) << (8 * level), w->now);
+
+		if (gap == WHEEL_SLOTS || tick >= event)
+			continue;
+		event = tick;
+		*list = level_list(level, (slot + gap) << (8 * level));
+	}
+	return event;
+}
+
+/* The first page >= w->page that holds nodes; UINT64_MAX >> PAGE_SHIFT: none. */
+static uint64_t
+next_page(const struct wheel *w)
+{
+	uint32_t from = coarse_list(w->page) - WHEEL_COARSE;
+	uint32_t gap = ring_next(&w->map[WHEEL_COARSE / 64], COARSE_BITS, from);
+
+	return gap == COARSE_BITS ? UINT64_MAX >> PAGE_SHIFT : w->page + gap / WHEEL_CHAINS;
+}
+
+static uint64_t
+next_event(const struct wheel *w)
+{
+	uint32_t list;
+
+	return min_u64(next_level_event(w, &list), next_page(w) << PAGE_SHIFT);
+}
+
+/* Takes nodes off the front of a level 0 list until it or the limit ends. */
+static void
+expire_list(struct wheel *w, struct pass *p, uint32_t list)
+{
+	uint32_t index = w->list[list];
+
+	while (index != 0 && p->count < p->limit) {
+		struct wheel_node *node = wheel_node(w, index);
+
+		__builtin_prefetch(wheel_node(w, node->next), 1);
+		node->prev = 0;
+		w->armed--;
+		p->due[p->count++] = index;
+		index = node->next;
+	}
+	list_set_head(w, list, index);
+}
+
+/* The same for the four chains of a page, in turn: a list in memory order of
+ * nobody's choice is one cache miss per node, and four lists overlap theirs. */
+static void
+expire_page(struct wheel *w, struct pass *p, uint64_t page)
+{
+	uint32_t list = coarse_list(page);
+	uint32_t head[WHEEL_CHAINS];
+	uint32_t left = 0;
+
+	for (uint32_t i = 0; i < WHEEL_CHAINS; i++) {
+		head[i] = w->list[list + i];
+		left |= head[i];
+		__builtin_prefetch(wheel_node(w, head[i]), 1);
+	}
+	for (uint32_t i = 0; left != 0 && p->count < p->limit; i = (i + 1) % WHEEL_CHAINS) {
+		struct wheel_node *node = wheel_node(w, head[i]);
+
+		if (head[i] == 0) {
+			left = head[0] | head[1] | head[2] | head[3];
+			continue;
+		}
+		node->prev = 0;
+		w->armed--;
+		p->due[p->count++] = head[i];
+		head[i] = node->next;
+		__builtin_prefetch(wheel_node(w, head[i]), 1);
+	}
+	for (uint32_t i = 0; i < WHEEL_CHAINS; i++)
+		list_set_head(w, list + i, head[i]);
+}
+
+/* Moves nodes of one slot of level 1, 2 or 3 down. A tick on the border of a
+ * page is taken for a coarse timer: it was one, or is one of 256 others. */
+static void
+cascade(struct wheel *w, struct pass *p, uint32_t list)
+{
+	uint32_t index = w->list[list];
+
+	while (index != 0 && p->cascades > 0) {
+		struct wheel_node *node = wheel_node(w, index);
+		uint64_t tick = node_tick(w, node);
+		uint32_t next = node->next;
+
+		__builtin_prefetch(wheel_node(w, next), 1);
+		p->cascades--;
+		if (tick % 256 != 0 || !file_coarse(w, index, tick >> PAGE_SHIFT))
+			file_level(w, index, tick);
+		index = next;
+	}
+	list_set_head(w, list, index);
+}
+
+/* Opens lists of the levels in order of time, and moves the wheel's clock along,
+ * up to now_tick or until the pass has no room. Each turn of the loop takes off
+ * or moves a node at least, so the pass bounds it. */
+static void
+advance_levels(struct wheel *w, struct pass *p)
+{
+	while (p->count < p->limit && p->cascades > 0) {
+		uint32_t list = 0;
+		uint64_t tick = next_level_event(w, &list);
+
+		if (tick > p->now_tick) {
+			w->now = max_u64(w->now, p->now_tick);
+			return;
+		}
+		w->now = tick;
+		if (list < WHEEL_SLOTS)
+			expire_list(w, p, list);
+		else
+			cascade(w, p, list);
+	}
+}
+
+static void
+advance_coarse(struct wheel *w, struct pass *p)
+{
+	while (p->count < p->limit) {
+		uint64_t page = next_page(w);
+
+		if (page > p->now_tick >> PAGE_SHIFT) {
+			w->page = max_u64(w->page, p->now_tick >> PAGE_SHIFT);
+			return;
+		}
+		w->page = page;
+		expire_page(w, p, page);
+	}
+}
+
+/* Moves down what the next slot of each level holds, before its time: see the
+ * top of this file. A slot of level 2 or 3 has to wait until the level below
+ * reaches its end. True: something moved. */
+static bool
+cascade_ahead(struct wheel *w, struct pass *p)
+{
+	uint32_t before = p->cascades;
+
+	for (uint32_t level = 1; level < WHEEL_LEVELS; level++) {
+		uint64_t size = 1ull << (8 * level);
+		uint32_t list = level_list(level, w->now + size);
+
+		if ((w->now & (size - 1)) >= size / 256 && w->list[list] != 0)
+			cascade(w, p, list);
+	}
+	return p->cascades != before;
+}
+
+uint16_t
+wheel_advance(struct wheel *w, uint64_t now_tick, uint32_t *due, uint16_t n)
+{
+	struct pass p = {.now_tick = now_tick, .due = due, .limit = n, .cascades = n};
+
+	if (now_tick < w->next) {
+		if (now_tick <= w->now)
+			return 0;
+		w->now = now_tick;
+		w->page = max_u64(w->page, now_tick >> PAGE_SHIFT);
+		if (cascade_ahead(w, &p))
+			w->next = next_event(w);
+		return 0;
+	}
+	if (next_page(w) <= now_tick >> PAGE_SHIFT)
+		p.limit = n - n / 4u;
+	advance_levels(w, &p);
+	p.limit = n;
+	advance_coarse(w, &p);
+	advance_levels(w, &p);
+	if (w->now >= now_tick)
+		cascade_ahead(w, &p);
+	w->next = next_event(w);
+	return (uint16_t)p.count;
+}
+
+/* One list: links, flags, and each node under the tick that it says. */
+static uint32_t
+check_list(const struct wheel *w, uint32_t list)
+{
+	uint32_t prev = WHEEL_FIRST | list;
+	uint32_t count = 0;
+
+	CHECK((w->list[list] != 0) == (w->map[list / 64] >> (list % 64) & 1));
+	for (uint32_t index = w->list[list]; index != 0; index = wheel_node(w, index)->next) {
+		const struct wheel_node *node = wheel_node(w, index);
+		uint64_t tick = node_tick(w, node);
+
+		CHECK(++count <= w->armed);
+		CHECK(node->prev == prev);
+		prev = index;
+		if (list >= WHEEL_COARSE) {
+			CHECK(node->tick % 256 == 0);
+			CHECK(coarse_list(node->tick >> PAGE_SHIFT) + index % WHEEL_CHAINS == list);
+			continue;
+		}
+		CHECK(level_list(list / WHEEL_SLOTS, tick) == list);
+		CHECK(list >= WHEEL_SLOTS || tick - w->now < WHEEL_SLOTS);
+		CHECK(tick - w->now <= WHEEL_SPAN);
+	}
+	return count;
+}
+
+void
+wheel_check(const struct wheel *w)
+{
+	uint32_t count = 0;
+
+	for (uint32_t list = 0; list < WHEEL_LISTS; list++)
+		count += check_list(w, list);
+	CHECK(count == w->armed);
+	CHECK(w->armed == 0 || w->next <= next_event(w));
+}
