@@ -1,0 +1,264 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ * Copyright (c) 2026 pmtcp authors
+ */
+
+/**
+ * @file
+ * pmtcp on DPDK: ports and workers.
+ *
+ * A port (struct pmtcp_port) is a started ethdev with its packet buffers. A
+ * worker (struct pmtcp_worker) drives one context (pmtcp.h) on one queue of a
+ * port: it reads the clock, moves bursts between the queue and the context,
+ * and calls the application in between.
+ *
+ * @code
+ *	struct pmtcp_port_conf pc = {.port_id = 0};
+ *	struct pmtcp_conf conf;
+ *
+ *	pmtcp_port_open(&pc, &port);
+ *	pmtcp_conf_init(&conf);
+ *	conf.ranges[0] = (struct pmtcp_range){ip, ip}, conf.n_ranges = 1;
+ *	pmtcp_worker_create(port, 0, &conf, NULL, &worker);
+ *	pmtcp_listen(pmtcp_worker_ctx(worker), &local, NULL, &listener);
+ *	pmtcp_worker_run(worker, serve, app);	... until pmtcp_worker_stop(worker)
+ *	pmtcp_worker_destroy(worker);
+ *	pmtcp_port_close(port);
+ * @endcode
+ *
+ * rte_eal_init() is the caller's. Errors are negative errno values. Ports and
+ * workers are made and destroyed by one thread; a worker is then driven by one
+ * thread at a time, which is an EAL thread or was given to rte_thread_register()
+ * (pmtcp_worker_run() and pmtcp_worker_start() see to that themselves), since
+ * packet buffer caches belong to such threads only.
+ */
+
+#ifndef PMTCP_DPDK_H
+#define PMTCP_DPDK_H
+
+#include "pmtcp.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+struct pmtcp_port;   /**< a started ethdev and its packet buffers */
+struct pmtcp_worker; /**< one context on one queue */
+
+/* ---- ports ---------------------------------------------------------------- */
+
+/** What to open. Zero means the default everywhere but in port_id. */
+struct pmtcp_port_conf {
+	uint16_t port_id;          /**< of the ethdev */
+	uint16_t queues;           /**< receive and transmit queues each: 1 */
+	uint16_t rx_desc;          /**< per queue: 1024, fitted to what the device allows */
+	uint16_t tx_desc;          /**< per queue: 1024, fitted likewise */
+	uint16_t mtu;              /**< IP packet octets, 576..9000: the device's, at most 9000 */
+	uint32_t bufs;             /**< packet buffers per queue: 16384; raised to fill the rings */
+	struct rte_ether_addr mac; /**< the device's; made up if that is zero too (net_ring) */
+	bool no_offloads;          /**< use no checksum offload even if the device has it */
+};
+
+/**
+ * Configures and starts a port: promiscuous, no RSS steering of its own, no
+ * offload that frees buffers behind the context's back (MBUF_FAST_FREE).
+ *
+ * @param conf copied
+ * @param port the port; close it with pmtcp_port_close()
+ * @return 0, -ENODEV no such port, -EINVAL more queues than the device has or an
+ *         MTU out of range, -ENOMEM no memory for packet buffers, else what the driver said
+ */
+int pmtcp_port_open(const struct pmtcp_port_conf *conf, struct pmtcp_port **port);
+
+/** Stops and closes the ethdev and frees its packet buffers. All workers of the
+ * port, and those of a port wired to it by net_ring, must be gone. NULL is allowed. */
+void pmtcp_port_close(struct pmtcp_port *port);
+
+/** What the device can do, by its word and, where drivers are known to promise too
+ * much, by ours. Valid as long as the port. */
+const struct pmtcp_caps *pmtcp_port_caps(const struct pmtcp_port *port);
+
+uint16_t pmtcp_port_id(const struct pmtcp_port *port);
+const char *pmtcp_port_driver(const struct pmtcp_port *port);
+uint16_t pmtcp_port_queues(const struct pmtcp_port *port);
+uint16_t pmtcp_port_mtu(const struct pmtcp_port *port);
+const struct rte_ether_addr *pmtcp_port_mac(const struct pmtcp_port *port);
+
+/** NUMA node of the device; -1: it has none (virtual devices). */
+int pmtcp_port_node(const struct pmtcp_port *port);
+
+/** Packet buffers of a queue: received frames come from here, a context's own too.
+ * @param ctl the small reserve for control segments instead */
+struct rte_mempool *pmtcp_port_pool(const struct pmtcp_port *port, uint16_t queue, bool ctl);
+
+/* ---- workers -------------------------------------------------------------- */
+
+/** What to do when a turn found nothing. */
+enum pmtcp_idle {
+	PMTCP_IDLE_AUTO,  /**< spin if there is a CPU for every running worker, else yield */
+	PMTCP_IDLE_SPIN,  /**< poll again at once */
+	PMTCP_IDLE_YIELD, /**< give the CPU to whoever else wants it, then poll */
+	PMTCP_IDLE_SLEEP, /**< wait for the device (tap, af_packet, memif) or the deadline; devices
+			       that cannot be waited for are polled every 100 us */
+};
+
+/** A software wire with faults in front of the receive queue; all zero: none. The
+ * decisions depend on the seed and on the frames' order only. */
+struct pmtcp_faults {
+	uint32_t loss_ppm;    /**< frames lost, per million */
+	uint32_t dup_ppm;     /**< frames doubled */
+	uint32_t reorder_ppm; /**< frames held back by reorder_us, so that later ones overtake */
+	uint32_t corrupt_ppm; /**< IPv4 frames with one bit changed behind the Ethernet header */
+	uint32_t delay_us;    /**< of every frame */
+	uint32_t reorder_us;  /**< 0: 1000 */
+	uint64_t seed;
+};
+
+/** Phases of a turn, for pmtcp_worker_stats. */
+enum pmtcp_phase {
+	PMTCP_PHASE_RX,
+	PMTCP_PHASE_INPUT,
+	PMTCP_PHASE_TICK,
+	PMTCP_PHASE_APP,
+	PMTCP_PHASE_OUTPUT,
+	PMTCP_PHASE_TX,
+	PMTCP_PHASE_MAX,
+};
+
+/** Options of a worker; NULL or all zero: the defaults. Copied. */
+struct pmtcp_worker_opts {
+	enum pmtcp_idle idle;
+	const char *pcap;           /**< capture both directions into this file; NULL: no */
+	uint64_t pcap_packets;      /**< only the first so many; 0: all */
+	uint32_t pcap_snap;         /**< octets kept of each frame; 0: all */
+	struct pmtcp_faults faults; /**< of the receive side */
+	bool profile; /**< fill pmtcp_worker_stats.phase_cycles; costs 6 TSC reads a turn */
+};
+
+/**
+ * Makes a worker and its context for one queue.
+ *
+ * The context's memory is placed on the port's NUMA node and touched on first use
+ * only. What the caller left zero in the configuration is filled in: pool and
+ * ctl_pool, mac, mtu, caps (all false counts as unset), secrets and seed (from
+ * getrandom(2)), owner and owners (this queue of the port's).
+ *
+ * @param port  outlives the worker
+ * @param queue below pmtcp_port_queues(); one worker per queue
+ * @param conf  as made by pmtcp_conf_init() plus at least one range; copied
+ * @param opts  NULL: defaults
+ * @param out   the worker; pmtcp_worker_destroy() ends it
+ * @return 0, -EINVAL a value out of range (see pmtcp_ctx_init()), -EBUSY the queue has
+ *         a worker, -ENOMEM, or the errno of opening the capture file
+ */
+int pmtcp_worker_create(struct pmtcp_port *port, uint16_t queue, const struct pmtcp_conf *conf,
+		const struct pmtcp_worker_opts *opts, struct pmtcp_worker **out);
+
+/** Frees the context and everything queued; sends nothing more. Not while it runs. NULL
+ * is allowed. */
+void pmtcp_worker_destroy(struct pmtcp_worker *worker);
+
+struct pmtcp_ctx *pmtcp_worker_ctx(const struct pmtcp_worker *worker);
+struct pmtcp_port *pmtcp_worker_port(const struct pmtcp_worker *worker);
+
+/** The configuration the context got, with everything filled in. */
+const struct pmtcp_conf *pmtcp_worker_conf(const struct pmtcp_worker *worker);
+
+/**
+ * One turn: receive a burst, pmtcp_input(), pmtcp_tick(), fn(ctx, arg),
+ * pmtcp_output() until it is empty, transmit. Frames the device does not take wait
+ * in a backlog of 256, in order; above that they are dropped and counted (RES-7).
+ * Never waits.
+ *
+ * @param fn  the application; NULL: none
+ * @return true if a frame moved or a deadline was due
+ */
+bool pmtcp_worker_turn(struct pmtcp_worker *worker, void (*fn)(struct pmtcp_ctx *ctx, void *arg),
+		void *arg);
+
+/** Turns until pmtcp_worker_stop(); between idle turns what opts.idle says. */
+void pmtcp_worker_run(struct pmtcp_worker *worker, void (*fn)(struct pmtcp_ctx *ctx, void *arg),
+		void *arg);
+
+/** A worker and the application on it. */
+struct pmtcp_job {
+	struct pmtcp_worker *worker;
+	void (*fn)(struct pmtcp_ctx *ctx, void *arg); /**< NULL: none */
+	void *arg;
+};
+
+/** Runs up to 16 workers by turns on this thread until pmtcp_worker_stop() of any of
+ * them. The first one's idle policy counts. */
+void pmtcp_worker_run_all(const struct pmtcp_job *jobs, uint16_t n);
+
+/**
+ * The same on a new thread.
+ *
+ * @param jobs copied
+ * @param cpu  to run on; -1: wherever the system likes
+ * @return 0, -EINVAL n of 0 or above 16 or no such CPU, -EBUSY one of them runs already,
+ *         else the errno of creating the thread
+ */
+int pmtcp_worker_start(const struct pmtcp_job *jobs, uint16_t n, int cpu);
+
+/** Stops the thread that runs this worker and waits for its end. Not from that thread.
+ * Nothing if the worker was not started by pmtcp_worker_start(). */
+void pmtcp_worker_join(struct pmtcp_worker *worker);
+
+/** Ends the run after the turn in progress. Any thread, and signal handlers. A stop
+ * before the run ends it before its first turn; the run takes the mark away. */
+void pmtcp_worker_stop(struct pmtcp_worker *worker);
+
+/**
+ * Runs fn(ctx, arg) on the worker's thread between two turns and waits for it: the
+ * only way into a running context from another thread. On the worker's own thread,
+ * or while the worker does not run, fn is called at once; callers see to it that
+ * the run does not begin or end meanwhile.
+ */
+void pmtcp_worker_call(struct pmtcp_worker *worker, void (*fn)(struct pmtcp_ctx *ctx, void *arg),
+		void *arg);
+
+/** NUMA node the context's memory lies on, as the kernel says; -1: the kernel does not. */
+int pmtcp_worker_mem_node(const struct pmtcp_worker *worker);
+
+/** What a worker did. Cycles are TSC cycles (pmtcp_clock_hz() of them a second). */
+struct pmtcp_worker_stats {
+	uint64_t turns;
+	uint64_t busy_turns;  /**< turns that returned true */
+	uint64_t busy_cycles; /**< of those; busy_cycles per cycle of wall time is the CPU share */
+	uint64_t phase_cycles[PMTCP_PHASE_MAX]; /**< of busy turns; only with opts.profile */
+	uint64_t rx_packets;
+	uint64_t rx_octets;
+	uint64_t tx_packets; /**< taken by the device */
+	uint64_t tx_octets;
+	uint64_t tx_dropped;  /**< backlog full: lost as the network loses (RES-7) */
+	uint64_t misdirected; /**< frames of other workers, freed: there is no other one yet */
+	uint64_t loop_stalls; /**< more than 1 ms between two turns (RES-17) */
+	uint64_t sleeps;      /**< waits of PMTCP_IDLE_SLEEP */
+	uint64_t calls;       /**< pmtcp_worker_call() served */
+	uint64_t fault_lost;  /**< by opts.faults ... */
+	uint64_t fault_doubled;
+	uint64_t fault_reordered;
+	uint64_t fault_corrupted;
+	uint64_t fault_overflow; /**< too many frames delayed at once, or no buffer for a copy */
+	uint64_t rx_missed;      /**< the device's count of frames it had no room for */
+	uint32_t backlog;        /**< frames waiting for the device now */
+	uint16_t free_permille;  /**< packet buffers free, at the last look */
+};
+
+/** A copy; any thread may call it, values are then a moment old. */
+void pmtcp_worker_stats(const struct pmtcp_worker *worker, struct pmtcp_worker_stats *stats);
+
+/* ---- clock ------------------------------------------------------------------ */
+
+/** Nanoseconds of the clock all workers use: the TSC, from the first call on; monotonic
+ * where the TSC is invariant. Any thread. */
+uint64_t pmtcp_clock_now(void);
+
+/** TSC cycles per second, for cycle counts above. */
+uint64_t pmtcp_clock_hz(void);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif /* PMTCP_DPDK_H */
