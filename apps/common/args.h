@@ -1,0 +1,79 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ * Copyright (c) 2026 pmtcp authors
+ */
+
+/* Command lines from a table: one line per option makes the parser, the usage text
+ * and the error messages. Values carry units. No I/O but messages, no state.
+ *
+ *	static uint64_t time_ns = 1000000000;
+ *	static const struct arg args[] = {
+ *		{"time", 't', ARG_DURATION, &time_ns, "how long (1s)"},
+ *	};
+ *	args_parse(&(struct args){"pmtcp-x", "does x", args, 1}, argc, argv);
+ */
+
+#ifndef PMTCP_APPS_ARGS_H
+#define PMTCP_APPS_ARGS_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "pmtcp.h"
+
+/* The exit code of a wrong command line. */
+#define ARGS_EXIT_CODE 1
+
+/* The type of a value and of the variable `out` points to. */
+enum arg_type {
+	ARG_FLAG,     /* bool: no value */
+	ARG_TEXT,     /* const char *, not empty; points into argv */
+	ARG_COUNT,    /* uint64_t: 5, 1.5k, 2m, 1g (decimal) */
+	ARG_U32,      /* uint32_t: the same, within 32 bits */
+	ARG_U16,      /* uint16_t: the same, within 16 bits */
+	ARG_PORT,     /* uint16_t: 1..65535 */
+	ARG_SIZE,     /* uint64_t octets: 5, 64k, 2m, 1g (binary) */
+	ARG_DURATION, /* uint64_t ns: 10us 10ms 10s 1.5m 1h, 0; a unit is required otherwise */
+	ARG_PERCENT,  /* uint32_t parts per million: 0.5% or 0.5; 0..100 */
+	ARG_ADDR,     /* struct pmtcp_addr: A.B.C.D:PORT */
+	ARG_RANGE,    /* struct pmtcp_range: A.B.C.D or A.B.C.D-E.F.G.H */
+	ARG_SUBNET,   /* struct args_subnet: A.B.C.D[-E.F.G.H][/LEN], LEN 24 if left out */
+	ARG_IP,       /* uint32_t, host byte order: A.B.C.D */
+};
+
+/* Addresses and the subnet they lie in. */
+struct args_subnet {
+	struct pmtcp_range range;
+	uint8_t prefix_len;
+};
+
+struct arg {
+	const char *name; /* the long option, without dashes */
+	char letter;      /* the short option; 0: none */
+	enum arg_type type;
+	void *out;        /* keeps its value if the option is not given */
+	const char *help; /* one line, with the default */
+};
+
+struct args {
+	const char *program;
+	const char *summary; /* one line for --help */
+	const struct arg *table;
+	unsigned int n;
+};
+
+/* Parses the command line. --help prints the usage and ends the program with 0; a wrong
+ * option or value prints one sentence naming the option and what it takes, and ends the
+ * program with ARGS_EXIT_CODE. Non-option arguments are wrong. */
+void args_parse(const struct args *args, int argc, char **argv);
+
+/* One value of a type. Returns 0, or -EINVAL and leaves `out` alone. ARG_FLAG takes
+ * "on" and "off" here. */
+int args_value(enum arg_type type, const char *text, void *out);
+
+/* What a type takes, for messages: "a duration such as 10us, 5ms, 1s". */
+const char *args_accepted(enum arg_type type);
+
+/* "198.18.0.2:7" into text of at least 24 octets; returns text. */
+const char *args_addr_text(const struct pmtcp_addr *addr, char *text);
+
+#endif /* PMTCP_APPS_ARGS_H */

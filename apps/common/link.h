@@ -1,0 +1,65 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ * Copyright (c) 2026 pmtcp authors
+ */
+
+/* One word -> open ports. A link word names a device:
+ *
+ *	ring[,loss=P%][,dup=P%][,reorder=P%][,corrupt=P%][,delay=TIME][,seed=N]
+ *	memif:server|client:SOCKET
+ *	tap:IFNAME
+ *	af_packet:IFNAME[,queues=N]
+ *	af_xdp:IFNAME[,queues=N]
+ *	pci:ADDR[,queues=N]
+ *
+ * It is translated into EAL arguments, rte_eal_init() is called once, and the
+ * ports are opened. A ring has two ports, each the other's wire; all others have
+ * one. What can go wrong at start is said in one sentence on stderr that tells
+ * what to type; EAL's own words are shown only with -v. Not for the core: this is
+ * the applications' side of pmtcp_dpdk.h. */
+
+#ifndef PMTCP_APPS_LINK_H
+#define PMTCP_APPS_LINK_H
+
+#include "pmtcp_dpdk.h"
+
+#define LINK_PORTS_MAX 2
+
+/* For usage texts. */
+#define LINK_WORDS "ring | memif:ROLE:SOCKET | tap:IF | af_packet:IF | af_xdp:IF | pci:ADDR"
+
+/* The exit code of a program whose link did not open. */
+#define LINK_EXIT_CODE 2
+
+struct link_conf {
+	const char *word;    /* as above; NULL: "ring" */
+	const char *eal;     /* more EAL arguments, separated by spaces; NULL: none */
+	const char *program; /* the name in front of messages */
+	uint32_t bufs;       /* packet buffers per queue; 0: the port's default */
+	uint16_t queues;     /* 0: the word's, else 1 */
+	uint16_t mtu;        /* 0: the device's */
+	bool verbose;        /* show what EAL says */
+	bool telemetry;      /* EAL's telemetry socket (dpdk-telemetry.py) */
+	bool no_offloads;
+};
+
+struct link {
+	uint16_t n_ports; /* 1; 2 for ring */
+	struct pmtcp_port *ports[LINK_PORTS_MAX];
+	struct pmtcp_faults faults; /* of the ring's words, for pmtcp_worker_opts of both ends */
+};
+
+/* Opens the link. Returns 0, or a negative errno after the sentence on stderr: the
+ * program ends with LINK_EXIT_CODE. Once per process. */
+int link_open(const struct link_conf *conf, struct link *link);
+
+/* Closes ports and EAL; workers must be gone. */
+void link_close(struct link *link);
+
+/* Start-up self-check against the kernel's side of the wire (W-35): none of the
+ * addresses may belong to the kernel, which would reset our peers' connections: that
+ * is said in a sentence and -EADDRINUSE returned. Offloads of the kernel's side that
+ * make frames longer than the MTU or leave checksums unfinished are worth a warning
+ * line with the ethtool command. Links without a kernel side return 0. */
+int link_check(const struct link *link, const struct pmtcp_range *ranges, uint16_t n);
+
+#endif /* PMTCP_APPS_LINK_H */
