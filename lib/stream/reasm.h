@@ -30,15 +30,20 @@ enum {
 	REASM_SMALL_MAX = 256, /* octets copied rather than kept in a buffer of their own */
 };
 
-struct reasm {
-	struct rte_mbuf *head; /* in-order, unread; flat list, NULL when empty */
+/* A flat list of mbufs through m->next, nb_segs 1 each, none empty. */
+struct reasm_list {
+	struct rte_mbuf *head; /* NULL when empty */
 	struct rte_mbuf *tail;
-	uint32_t unread;   /* octets in that list */
-	uint32_t truesize; /* octets of memory held, unread and out of order */
-	uint32_t first;    /* lowest out-of-order range, 0 none */
-	uint32_t last;     /* highest */
-	uint32_t stamp;    /* counts out-of-order arrivals: recency of ranges */
-	uint32_t fin;      /* sequence number of the remembered FIN, if has_fin */
+};
+
+struct reasm {
+	struct reasm_list queue; /* in-order, unread */
+	uint32_t unread;         /* octets in that list */
+	uint32_t truesize;       /* octets of memory held, unread and out of order */
+	uint32_t first;          /* lowest out-of-order range, 0 none */
+	uint32_t last;           /* highest */
+	uint32_t stamp;          /* counts out-of-order arrivals: recency of ranges */
+	uint32_t fin;            /* sequence number of the remembered FIN, if has_fin */
 	uint16_t n_ranges;
 	uint8_t has_fin;
 	uint8_t reserved;
@@ -99,7 +104,7 @@ reasm_has_ooo(const struct reasm *r)
 static inline bool
 reasm_is_idle(const struct reasm *r)
 {
-	return !r->head && !r->first && !r->has_fin;
+	return !r->queue.head && !r->first && !r->has_fin;
 }
 
 /* Behind the highest octet held out of order. Caller: reasm_has_ooo. */
@@ -133,6 +138,18 @@ static inline bool
 reasm_fin_is_due(const struct reasm *r, uint32_t rcv_nxt)
 {
 	return r->has_fin && r->fin == rcv_nxt;
+}
+
+/* The same, and forgets the FIN: it was processed, RCV.NXT passes it, and the
+ * connection's state keeps later text out from now on. */
+static inline bool
+reasm_take_fin(struct reasm *r, uint32_t rcv_nxt)
+{
+	bool is_due = reasm_fin_is_due(r, rcv_nxt);
+
+	if (is_due)
+		r->has_fin = 0;
+	return is_due;
 }
 
 /* Memory pressure (RES-5): forgets all out-of-order text. Returns its octets. */
