@@ -1,0 +1,373 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ * Copyright (c) 2026 pmtcp authors
+ */
+
+/* The cuckoo table. See flow_table.h for what it promises. */
+
+#include "flow/flow_table.h"
+
+#include <errno.h>
+#include <string.h>
+
+#if defined(__SSE2__)
+#include <emmintrin.h>
+#endif
+
+enum {
+	/* Entries per 10 buckets at full capacity: 90 % of 80. */
+	ENTRIES_PER_TEN = 72,
+	/* More buckets than the load asks for, so that tables of a few entries
+	 * have choices too. */
+	BUCKETS_EXTRA = 4,
+	/* Buckets looked at for room: each is one cache line, eight are asked for
+	 * at once, so the worst insert waits for some 32 misses (SEC-14). At 90 %
+	 * load one or two dozen are enough practically always. */
+	SEARCH_MAX = 256,
+};
+
+/* A bucket reached by the search, and the entry whose other bucket it is. */
+struct search_node {
+	uint32_t bucket;
+	int16_t parent; /* in the queue, -1: one of the two buckets of the new entry */
+	uint16_t slot;  /* in the parent's bucket */
+};
+
+static inline uint16_t
+hash_tag(uint64_t hash)
+{
+	uint16_t tag = (uint16_t)(hash >> 48);
+
+	return (uint16_t)(tag + (tag == 0));
+}
+
+/* The partner of `bucket` for a tag. H(tag) is the tag spread over 32 bits by an
+ * odd constant and scaled to [0, n); H - b mod n maps each of the two buckets to
+ * the other. Where 2b = H an entry has one bucket only: 1 in n. */
+static inline uint32_t
+other_bucket(const struct flow_table *t, uint32_t bucket, uint16_t tag)
+{
+	uint32_t spread = (uint32_t)tag * 0x9e3779b1u;
+	uint32_t home = (uint32_t)((uint64_t)spread * t->bucket_count >> 32);
+
+	return home - bucket + (home < bucket ? t->bucket_count : 0);
+}
+
+/* Bit i: slot i carries this tag. */
+static inline uint32_t
+match_tags(const struct flow_bucket *b, uint16_t tag)
+{
+#if defined(__SSE2__)
+	__m128i tags = _mm_load_si128((const __m128i *)(const void *)b->tag);
+	__m128i equal = _mm_cmpeq_epi16(tags, _mm_set1_epi16((short)tag));
+
+	return (uint32_t)_mm_movemask_epi8(_mm_packs_epi16(equal, _mm_setzero_si128()));
+#else
+	uint32_t mask = 0;
+
+	for (uint32_t i = 0; i < FLOW_BUCKET_SLOTS; i++)
+		mask |= (uint32_t)(b->tag[i] == tag) << i;
+	return mask;
+#endif
+}
+
+static inline const struct flow_key *
+block_key(const struct flow_table *t, uint32_t index)
+{
+	return (const struct flow_key *)(const void *)(t->blocks +
+						       (uint64_t)index * FLOW_BLOCK_STRIDE);
+}
+
+/* The one of the slots in `mask` whose block has the key, or 0. */
+static inline uint32_t
+match_key(const struct flow_table *t, const struct flow_bucket *b, uint32_t mask,
+		const struct flow_key *key)
+{
+	for (; mask != 0; mask &= mask - 1) {
+		uint32_t index = b->index[__builtin_ctz(mask)];
+
+		if (is_likely(flow_key_equal(block_key(t, index), key)))
+			return index;
+	}
+	return 0;
+}
+
+size_t
+flow_table_memsize(uint32_t capacity)
+{
+	uint64_t buckets = ((uint64_t)capacity * 10 + ENTRIES_PER_TEN - 1) / ENTRIES_PER_TEN;
+
+	return (buckets + BUCKETS_EXTRA) * sizeof(struct flow_bucket);
+}
+
+int
+flow_table_init(struct flow_table *t, void *mem, size_t len, const void *blocks, uint32_t capacity)
+{
+	size_t size = flow_table_memsize(capacity);
+
+	if (capacity == 0 || (uintptr_t)mem % PMTCP_CACHE_LINE != 0 || len < size)
+		return -EINVAL;
+	memset(mem, 0, size);
+	*t = (struct flow_table){
+			.buckets = mem,
+			.blocks = blocks,
+			.bucket_count = (uint32_t)(size / sizeof(struct flow_bucket)),
+	};
+	return 0;
+}
+
+uint32_t
+flow_table_lookup(const struct flow_table *t, uint64_t hash, const struct flow_key *key)
+{
+	uint16_t tag = hash_tag(hash);
+	uint32_t bucket = flow_table_bucket(t, hash);
+	uint32_t other = other_bucket(t, bucket, tag);
+	uint32_t index;
+
+	__builtin_prefetch(&t->buckets[other]);
+	index = match_key(t, &t->buckets[bucket], match_tags(&t->buckets[bucket], tag), key);
+	if (index != 0)
+		return index;
+	return match_key(t, &t->buckets[other], match_tags(&t->buckets[other], tag), key);
+}
+
+/* Up to FLOW_BULK_MAX keys in four sweeps, each of which starts the misses of the
+ * next: first buckets; tags; tags of the other bucket, only for keys without a
+ * match in the first; keys. Most entries lie in their first bucket, so a hit
+ * seldom costs a third line. A first tag that belongs to another key (8 in 65536)
+ * takes the way of a single lookup. */
+static void
+lookup_some(const struct flow_table *t, const uint64_t *hash, const struct flow_key *const *key,
+		uint32_t *index, uint32_t n)
+{
+	uint32_t other[FLOW_BULK_MAX];
+	uint8_t open[FLOW_BULK_MAX];
+	uint32_t open_count = 0;
+
+	for (uint32_t i = 0; i < n; i++)
+		flow_table_prefetch(t, hash[i]);
+	for (uint32_t i = 0; i < n; i++) {
+		uint16_t tag = hash_tag(hash[i]);
+		uint32_t bucket = flow_table_bucket(t, hash[i]);
+		const struct flow_bucket *b = &t->buckets[bucket];
+		uint32_t mask = match_tags(b, tag);
+
+		/* An empty mask takes slot 0 here, which the next sweep replaces. */
+		index[i] = b->index[__builtin_ctz(mask | 1u << 8) & 7];
+		other[i] = other_bucket(t, bucket, tag);
+		open[open_count] = (uint8_t)i;
+		open_count += mask == 0;
+		__builtin_prefetch(mask != 0 ? (const void *)block_key(t, index[i])
+					     : (const void *)&t->buckets[other[i]]);
+	}
+	for (uint32_t j = 0; j < open_count; j++) {
+		uint32_t i = open[j];
+		const struct flow_bucket *b = &t->buckets[other[i]];
+		uint32_t mask = match_tags(b, hash_tag(hash[i]));
+
+		index[i] = mask != 0 ? b->index[__builtin_ctz(mask)] : 0;
+		__builtin_prefetch(block_key(t, index[i]));
+	}
+	for (uint32_t i = 0; i < n; i++) {
+		if (index[i] == 0 || is_likely(flow_key_equal(block_key(t, index[i]), key[i])))
+			continue;
+		index[i] = flow_table_lookup(t, hash[i], key[i]);
+	}
+}
+
+void
+flow_table_lookup_bulk(const struct flow_table *t, const uint64_t *hash,
+		const struct flow_key *const *key, uint32_t *index, uint16_t n)
+{
+	uint32_t done = 0;
+
+	for (; done + FLOW_BULK_MAX < n; done += FLOW_BULK_MAX)
+		lookup_some(t, hash + done, key + done, index + done, FLOW_BULK_MAX);
+	lookup_some(t, hash + done, key + done, index + done, n - done);
+}
+
+static inline void
+bucket_set(struct flow_bucket *b, uint32_t slot, uint16_t tag, uint32_t index)
+{
+	b->tag[slot] = tag;
+	b->index[slot] = index;
+}
+
+/* Moves the entries of the path from a root to queue[*at] one step each, the last
+ * one first into slot `to`, and returns the slot of the root, *at, that is free
+ * then. No bucket is on a path twice, so none of these moves undoes another. */
+static uint32_t
+shift_path(struct flow_table *t, const struct search_node *queue, uint32_t *at, uint32_t to)
+{
+	while (queue[*at].parent >= 0) {
+		const struct search_node *node = &queue[*at];
+		const struct flow_bucket *from = &t->buckets[queue[node->parent].bucket];
+
+		bucket_set(&t->buckets[node->bucket], to, from->tag[node->slot],
+				from->index[node->slot]);
+		to = node->slot;
+		*at = (uint32_t)node->parent;
+	}
+	return to;
+}
+
+static bool
+path_contains(const struct search_node *queue, int32_t at, uint32_t bucket)
+{
+	for (; at >= 0; at = queue[at].parent)
+		if (queue[at].bucket == bucket)
+			return true;
+	return false;
+}
+
+/* Appends the other buckets of the entries of queue[at], which is full, and starts
+ * their misses; returns the new length. */
+static uint32_t
+search_expand(const struct flow_table *t, struct search_node *queue, uint32_t at, uint32_t length)
+{
+	const struct flow_bucket *b = &t->buckets[queue[at].bucket];
+
+	for (uint16_t slot = 0; slot < FLOW_BUCKET_SLOTS && length < SEARCH_MAX; slot++) {
+		uint32_t other = other_bucket(t, queue[at].bucket, b->tag[slot]);
+
+		if (path_contains(queue, (int32_t)at, other))
+			continue;
+		__builtin_prefetch(&t->buckets[other]);
+		queue[length++] = (struct search_node){other, (int16_t)at, slot};
+	}
+	return length;
+}
+
+/* Both buckets are full: breadth first, the nearest bucket with room is found
+ * before anything moves (RES-9: a failure leaves the table as it was). */
+static int
+insert_by_moving(struct flow_table *t, const uint32_t root[2], uint16_t tag, uint32_t index)
+{
+	struct search_node queue[SEARCH_MAX];
+	uint32_t length = 2;
+
+	queue[0] = (struct search_node){root[0], -1, 0};
+	queue[1] = (struct search_node){root[1], -1, 0};
+	for (uint32_t at = 0; at < length; at++) {
+		uint32_t empty = match_tags(&t->buckets[queue[at].bucket], 0);
+
+		if (empty == 0) {
+			length = search_expand(t, queue, at, length);
+			continue;
+		}
+		uint32_t slot = shift_path(t, queue, &at, (uint32_t)__builtin_ctz(empty));
+
+		bucket_set(&t->buckets[queue[at].bucket], slot, tag, index);
+		t->count++;
+		return 0;
+	}
+	return -ENOSPC;
+}
+
+int
+flow_table_insert(struct flow_table *t, uint64_t hash, uint32_t index)
+{
+	uint16_t tag = hash_tag(hash);
+	uint32_t root[2] = {flow_table_bucket(t, hash)};
+	uint32_t empty = match_tags(&t->buckets[root[0]], 0);
+	uint32_t choice = 0;
+
+	ASSERT(index != 0);
+	if (is_unlikely(empty == 0)) {
+		root[1] = other_bucket(t, root[0], tag);
+		empty = match_tags(&t->buckets[root[1]], 0);
+		choice = 1;
+	}
+	if (is_unlikely(empty == 0))
+		return insert_by_moving(t, root, tag, index);
+	bucket_set(&t->buckets[root[choice]], (uint32_t)__builtin_ctz(empty), tag, index);
+	t->count++;
+	return 0;
+}
+
+/* The slot that holds this block under this hash, or NULL in *bucket. */
+static uint32_t
+find_index(const struct flow_table *t, uint64_t hash, uint32_t index, struct flow_bucket **bucket)
+{
+	uint16_t tag = hash_tag(hash);
+	uint32_t at = flow_table_bucket(t, hash);
+
+	for (uint32_t side = 0; side < 2; side++) {
+		struct flow_bucket *b = &t->buckets[at];
+		uint32_t mask = match_tags(b, tag);
+
+		*bucket = b;
+		for (; mask != 0; mask &= mask - 1)
+			if (b->index[__builtin_ctz(mask)] == index)
+				return (uint32_t)__builtin_ctz(mask);
+		at = other_bucket(t, at, tag);
+	}
+	*bucket = NULL;
+	return 0;
+}
+
+bool
+flow_table_remove(struct flow_table *t, uint64_t hash, uint32_t index)
+{
+	struct flow_bucket *b;
+	uint32_t slot = find_index(t, hash, index, &b);
+
+	if (b == NULL)
+		return false;
+	bucket_set(b, slot, 0, 0);
+	t->count--;
+	return true;
+}
+
+bool
+flow_table_replace(struct flow_table *t, uint64_t hash, uint32_t old_index, uint32_t new_index)
+{
+	struct flow_bucket *b;
+	uint32_t slot = find_index(t, hash, old_index, &b);
+
+	ASSERT(new_index != 0);
+	if (b == NULL)
+		return false;
+	b->index[slot] = new_index;
+	return true;
+}
+
+static void
+check_entry(const struct flow_table *t, const struct siphash_key *secret, uint32_t bucket,
+		uint32_t slot)
+{
+	uint32_t index = t->buckets[bucket].index[slot];
+	uint16_t tag = t->buckets[bucket].tag[slot];
+	const struct flow_key *key = block_key(t, index);
+	uint64_t hash = flow_key_hash(secret, key);
+	uint32_t home = flow_table_bucket(t, hash);
+	uint32_t other = other_bucket(t, bucket, tag);
+
+	CHECK(index != 0);
+	CHECK(tag == hash_tag(hash));
+	CHECK(bucket == home || other == home);
+	CHECK(other < t->bucket_count);
+	CHECK(other_bucket(t, other, tag) == bucket);
+	/* Of two entries with one key the lookup would find the same one twice. */
+	CHECK(flow_table_lookup(t, hash, key) == index);
+}
+
+void
+flow_table_check(const struct flow_table *t, const struct siphash_key *secret)
+{
+	uint32_t count = 0;
+
+	for (uint32_t bucket = 0; bucket < t->bucket_count; bucket++) {
+		const struct flow_bucket *b = &t->buckets[bucket];
+
+		for (uint32_t slot = 0; slot < FLOW_BUCKET_SLOTS; slot++) {
+			if (b->tag[slot] == 0) {
+				CHECK(b->index[slot] == 0);
+				continue;
+			}
+			check_entry(t, secret, bucket, slot);
+			count++;
+		}
+		CHECK((b->spare[0] | b->spare[1] | b->spare[2] | b->spare[3]) == 0);
+	}
+	CHECK(count == t->count);
+}
