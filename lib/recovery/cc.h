@@ -39,7 +39,7 @@ struct cc_event {
 	uint32_t bytes;   /* octets this ACK newly acknowledged; 0 where no ACK is meant */
 	uint32_t flight;  /* FlightSize, octets: after the ACK for acked and the recovery
 	                   * events, at the moment of detection for loss and timeout */
-	uint32_t nxt;     /* SND.NXT: becomes recover on loss and timeout */
+	uint32_t nxt;     /* SND.NXT, always; nxt - flight is SND.UNA. Becomes recover on loss */
 	bool is_limited;  /* cwnd, not the application or the peer, held back sending since
 	                   * the last ACK: only then it may grow (RFC 7661 reasoning, DATA-41) */
 	bool is_rto;      /* acked, recovered: una has not passed the recover of a timeout;

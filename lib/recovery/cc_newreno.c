@@ -45,7 +45,7 @@ recover_drag(struct cc *cc, const struct cc_event *e)
 {
 	uint32_t una = e->nxt - e->flight;
 
-	if (!e->is_rto && una - cc->recover > RECOVER_AGE_MAX)
+	if (seq_diff(una, cc->recover) > RECOVER_AGE_MAX)
 		cc->recover = una - 1;
 }
 
