@@ -1,0 +1,193 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ * Copyright (c) 2026 pmtcp authors
+ */
+
+/* Sizing of a run: see plan.h. All rounding is towards the safe side. */
+
+#include "load/plan.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+
+#define NS_PER_S      1000000000ull
+#define NS_PER_MS     1000000ull
+#define TIME_WAIT_MIN 1024u
+/* TIME-WAIT ends in batches, up to 256 ms and a tick late. */
+#define EXPIRY_SLACK_NS (260 * NS_PER_MS)
+/* Block indices are 32 bits of 64-octet units; half of them is already 128 GiB. */
+#define TIME_WAIT_MAX (1u << 31)
+#define RATE_MAX      1000000000ull
+
+static uint64_t
+range_size(struct plan_range r)
+{
+	return r.last < r.first ? 0 : (uint64_t)r.last - r.first + 1;
+}
+
+/* a * b / c without overflow in between, saturated. */
+static uint64_t
+mul_div(uint64_t a, uint64_t b, uint64_t c)
+{
+	unsigned __int128 q = (unsigned __int128)a * b / c;
+
+	return q > UINT64_MAX ? UINT64_MAX : (uint64_t)q;
+}
+
+/* How long a tuple stays taken in this run: 2MSL, or to its end. */
+static uint64_t
+hold_ns(const struct plan_in *in)
+{
+	uint64_t tw_ns = in->tw_ms * NS_PER_MS + EXPIRY_SLACK_NS;
+
+	if (in->holder == PLAN_TW_NOBODY || in->tw_ms == 0)
+		return 0;
+	return in->run_ns != 0 && in->run_ns < tw_ns ? in->run_ns : tw_ns;
+}
+
+/* Entries alive at `rate` opens/s, with a tenth to spare, never above the count. */
+static uint64_t
+entries_at(const struct plan_in *in, uint64_t rate)
+{
+	uint64_t entries = mul_div(rate, hold_ns(in), NS_PER_S);
+
+	entries += entries / 10 + 1;
+	return in->count != 0 && in->count < entries ? in->count : entries;
+}
+
+/* The rate so many entries sustain over `hold`, a tenth to spare; the inverse of
+ * entries_at(). */
+static uint64_t
+rate_of(uint64_t entries, uint64_t hold)
+{
+	if (hold == 0)
+		return RATE_MAX;
+	return mul_div(entries - entries / 11, NS_PER_S, hold);
+}
+
+static void
+choose_addresses(const struct plan_in *in, struct plan *p)
+{
+	uint64_t ports = range_size(in->ports);
+	uint64_t pairs = (p->alive + ports - 1) / (ports == 0 ? 1 : ports);
+	uint64_t sources = range_size(in->sources);
+	uint64_t targets = range_size(in->target_ports);
+
+	p->ports = in->ports;
+	p->sources = in->sources;
+	p->target_ports = in->target_ports;
+	if (in->sources.last == 0) {
+		sources = targets == 0 ? pairs : (pairs + targets - 1) / targets;
+		sources = sources > PLAN_SOURCES_MAX ? PLAN_SOURCES_MAX : sources;
+		sources = sources == 0 ? 1 : sources;
+		p->sources.last = in->sources.first + (uint32_t)sources - 1;
+	}
+	if (in->target_ports.last == 0) {
+		targets = (pairs + sources - 1) / sources;
+		targets = targets > PLAN_TARGET_PORTS_MAX ? PLAN_TARGET_PORTS_MAX : targets;
+		targets = targets == 0 ? 1 : targets;
+		p->target_ports.last = in->target_ports.first + (uint32_t)targets - 1;
+	}
+	p->pairs = sources * targets;
+	p->tuples = p->pairs * ports;
+}
+
+static void
+size_time_wait(const struct plan_in *in, struct plan *p, uint64_t rate)
+{
+	uint64_t need = entries_at(in, rate);
+	uint64_t budget = in->memory_free / 100 * PLAN_MEMORY_PERCENT;
+	uint64_t fits = TIME_WAIT_MAX;
+
+	if (in->sides_here > 0 && in->tw_octets > 0)
+		fits = budget / ((uint64_t)in->tw_octets * in->sides_here);
+	fits = fits > TIME_WAIT_MAX ? TIME_WAIT_MAX : fits;
+	if (hold_ns(in) == 0)
+		need = 0;
+	need = need > fits ? fits : need;
+	p->max_time_wait = (uint32_t)(need < TIME_WAIT_MIN ? TIME_WAIT_MIN : need);
+	p->tw_octets = (uint64_t)p->max_time_wait * in->tw_octets * in->sides_here;
+}
+
+/* The lowest of the limits, and which one it is. */
+static void
+find_bound(const struct plan_in *in, struct plan *p, uint64_t rate)
+{
+	uint64_t hold = hold_ns(in);
+	uint64_t free_tuples = p->tuples > in->concurrency ? p->tuples - in->concurrency : 0;
+	uint64_t by_tuples = rate_of(free_tuples, hold);
+	uint64_t by_memory = in->sides_here > 0 ? rate_of(p->max_time_wait, hold) : RATE_MAX;
+	bool is_counted = in->count != 0 && in->count <= free_tuples;
+
+	if (is_counted)
+		by_tuples = RATE_MAX;
+	if (in->count != 0 && in->count <= p->max_time_wait)
+		by_memory = RATE_MAX;
+	p->sustained = by_tuples < by_memory ? by_tuples : by_memory;
+	p->sustained_2msl = in->holder == PLAN_TW_NOBODY || in->tw_ms == 0
+					    ? RATE_MAX
+					    : rate_of(free_tuples, in->tw_ms * NS_PER_MS +
+										   EXPIRY_SLACK_NS);
+	p->bound = PLAN_BOUND_NONE;
+	/* entries_at() and rate_of() round against each other: a thousandth is no bound. */
+	if (p->sustained >= rate - rate / 1000)
+		return;
+	p->bound = by_tuples < by_memory ? PLAN_BOUND_TUPLES : PLAN_BOUND_MEMORY;
+}
+
+void
+plan_make(const struct plan_in *in, struct plan *out)
+{
+	uint64_t rate = in->rate != 0 ? in->rate : in->ceiling;
+
+	*out = (struct plan){.pace = in->rate};
+	out->alive = entries_at(in, rate) + in->concurrency;
+	choose_addresses(in, out);
+	size_time_wait(in, out, rate);
+	find_bound(in, out, rate);
+	if (in->rate == 0 && out->bound != PLAN_BOUND_NONE)
+		out->pace = out->sustained == 0 ? 1 : out->sustained;
+}
+
+static int
+print_bound(const struct plan_in *in, const struct plan *p, char *buf, size_t len)
+{
+	const char *what = p->bound == PLAN_BOUND_TUPLES ? "addresses and ports" : "free memory";
+	const char *then = in->rate != 0 ? "expect errors" : "the run keeps to that";
+
+	if (p->bound == PLAN_BOUND_NONE)
+		return 0;
+	return snprintf(buf, len,
+			"note      %s for TIME-WAIT sustain %" PRIu64
+			" opens/s over this run, less than the %" PRIu64 "/s %s: %s.\n",
+			what, p->sustained, in->rate != 0 ? in->rate : in->ceiling,
+			in->rate != 0 ? "asked for" : "a core might do", then);
+}
+
+static void
+print_ip(char buf[16], uint32_t ip)
+{
+	snprintf(buf, 16, "%u.%u.%u.%u", ip >> 24, ip >> 16 & 255, ip >> 8 & 255, ip & 255);
+}
+
+int
+plan_print(const struct plan_in *in, const struct plan *p, char *buf, size_t len)
+{
+	char first[16];
+	char last[16];
+	int n;
+
+	print_ip(first, p->sources.first);
+	print_ip(last, p->sources.last);
+	n = snprintf(buf, len,
+			"plan      %" PRIu64 " source addresses (%s-%s) x ports %u-%u x %" PRIu64
+			" target ports (%u-%u) = %" PRIu64 " tuples\n"
+			"          2MSL %g s: max_time_wait %u (%.1f MB), %" PRIu64
+			" tuples alive at most\n",
+			range_size(p->sources), first, last, p->ports.first, p->ports.last,
+			range_size(p->target_ports), p->target_ports.first, p->target_ports.last,
+			p->tuples, in->tw_ms / 1000.0, p->max_time_wait, (double)p->tw_octets / 1e6,
+			p->alive);
+	if (n < 0 || (size_t)n >= len)
+		return n;
+	return n + print_bound(in, p, buf + n, len - (size_t)n);
+}
