@@ -97,8 +97,9 @@ enum pmtcp_idle {
 	PMTCP_IDLE_AUTO,  /**< spin if there is a CPU for every running worker, else yield */
 	PMTCP_IDLE_SPIN,  /**< poll again at once */
 	PMTCP_IDLE_YIELD, /**< give the CPU to whoever else wants it, then poll */
-	PMTCP_IDLE_SLEEP, /**< wait for the device (tap, af_packet, memif) or the deadline; devices
-			       that cannot be waited for are polled every 100 us */
+	/** wait for the device (tap, af_packet), a deadline or a call, at most 1 ms; devices that
+	 * cannot be waited for are polled every 100 us */
+	PMTCP_IDLE_SLEEP,
 };
 
 /** A software wire with faults in front of the receive queue; all zero: none. The
@@ -166,7 +167,9 @@ const struct pmtcp_conf *pmtcp_worker_conf(const struct pmtcp_worker *worker);
 /**
  * One turn: receive a burst, pmtcp_input(), pmtcp_tick(), fn(ctx, arg),
  * pmtcp_output() until it is empty, transmit. Frames the device does not take wait
- * in a backlog of 256, in order; above that they are dropped and counted (RES-7).
+ * in a backlog of 256, in order. Meanwhile the context is left to keep what it has;
+ * only after 10 ms without movement more is sent into the backlog, and what it
+ * cannot hold is dropped and counted (RES-7).
  * Never waits.
  *
  * @param fn  the application; NULL: none
@@ -240,6 +243,7 @@ struct pmtcp_worker_stats {
 	uint64_t fault_reordered;
 	uint64_t fault_corrupted;
 	uint64_t fault_overflow; /**< too many frames delayed at once, or no buffer for a copy */
+	uint64_t pcap_lost;      /**< frames the capture file had no room for */
 	uint64_t rx_missed;      /**< the device's count of frames it had no room for */
 	uint32_t backlog;        /**< frames waiting for the device now */
 	uint16_t free_permille;  /**< packet buffers free, at the last look */
