@@ -1,0 +1,289 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ * Copyright (c) 2026 pmtcp authors
+ */
+
+/* What does a timer cost, compared with rte_timer? Arm and cancel with n timers
+ * outstanding, in two unrelated random orders; and the life of a connection: SYN
+ * timer 1 s, moved to an RTO of 200 ms, moved to a TIME-WAIT of 60 s, expired,
+ * with n connections within those 60 s. Between two steps of a life
+ * others begin, so with many connections a step finds its timer out of the cache.
+ *
+ * The wheel is given its clock, milliseconds of a simulated time that moves on
+ * with the lives. rte_timer reads the TSC itself, so for it the same deadlines are
+ * scaled to as long as the run takes, and the wait is not counted. It is asked for
+ * expiries only once, at the end: its best case. */
+
+#include <rte_lcore.h>
+#include <rte_timer.h>
+
+#include "bench.h"
+#include "wheel/wheel.h"
+
+enum {
+	SEED = 1,
+	NODE_OFFSET = 20, /* where a block keeps its node */
+	PASS = 512,
+	SYN_MS = 1000,
+	RTO_MS = 200,
+	TIME_WAIT_MS = 60000,
+	SLACK_MS = 256,
+	STEP_GAP_PART = 1000, /* between two steps of a life n / 1000 others begin: 60 ms */
+};
+
+struct world {
+	uint32_t n;
+	uint32_t rounds; /* per run, for small n */
+	uint32_t gap;
+	uint32_t *arm_order;
+	uint32_t *cancel_order;
+	uint32_t *delay; /* of each arm, in ms */
+	uint8_t *seen;   /* expiries of each */
+	uint8_t *blocks;
+	struct wheel *wheel;
+	struct rte_timer *timers;
+	uint64_t life_cycles; /* stand for 60 s in rte_timer: as long as n lives took before */
+};
+
+static void
+world_create(struct world *w, uint32_t n, bool is_quick)
+{
+	struct rng r;
+
+	memset(w, 0, sizeof(*w));
+	rng_seed(&r, SEED);
+	w->n = n;
+	w->rounds = n >= 100000 || is_quick ? 1 : 100000 / n;
+	w->gap = n / STEP_GAP_PART;
+	w->arm_order = bench_permutation(n, SEED + 1);
+	w->cancel_order = bench_permutation(n, SEED + 2);
+	w->delay = bench_alloc(((size_t)n + 1) * sizeof(*w->delay));
+	for (uint32_t i = 0; i <= n; i++)
+		w->delay[i] = TIME_WAIT_MS + (uint32_t)rng_below(&r, TIME_WAIT_MS);
+	w->seen = bench_alloc((size_t)n + 1);
+	w->blocks = bench_alloc(((size_t)n + 1) * WHEEL_STRIDE);
+	w->wheel = bench_alloc(sizeof(*w->wheel));
+	wheel_init(w->wheel, w->blocks + NODE_OFFSET, 1);
+	w->timers = bench_alloc(((size_t)n + 1) * sizeof(*w->timers));
+	for (uint32_t i = 0; i <= n; i++)
+		rte_timer_init(&w->timers[i]);
+	w->life_cycles = rte_get_tsc_hz();
+}
+
+static void
+world_free(struct world *w)
+{
+	rte_free(w->timers);
+	rte_free(w->wheel);
+	rte_free(w->blocks);
+	rte_free(w->seen);
+	rte_free(w->delay);
+	rte_free(w->cancel_order);
+	rte_free(w->arm_order);
+}
+
+static void
+verify_seen(struct world *w)
+{
+	for (uint32_t i = 1; i <= w->n; i++)
+		BENCH_VERIFY(w->seen[i] == 1);
+	memset(w->seen, 0, (size_t)w->n + 1);
+}
+
+static void
+on_timer(struct rte_timer *timer, void *arg)
+{
+	struct world *w = arg;
+
+	w->seen[timer - w->timers]++;
+}
+
+static void
+ours_arm_cancel(struct world *w, uint64_t *arm, uint64_t *cancel)
+{
+	uint64_t start = rte_rdtsc();
+	uint64_t middle;
+
+	for (uint32_t i = 0; i < w->n; i++)
+		wheel_arm(w->wheel, w->arm_order[i], w->wheel->now + w->delay[i], 0);
+	middle = rte_rdtsc();
+	BENCH_VERIFY(w->wheel->armed == w->n);
+	for (uint32_t i = 0; i < w->n; i++)
+		wheel_cancel(w->wheel, w->cancel_order[i]);
+	BENCH_VERIFY(w->wheel->armed == 0);
+	*cancel += rte_rdtsc() - middle;
+	*arm += middle - start;
+}
+
+static void
+their_arm(struct world *w, uint32_t index, uint64_t cycles)
+{
+	BENCH_VERIFY(rte_timer_reset(&w->timers[index], cycles, SINGLE, rte_lcore_id(), on_timer,
+				     w) == 0);
+}
+
+static void
+their_arm_cancel(struct world *w, uint64_t *arm, uint64_t *cancel)
+{
+	uint64_t ms = rte_get_tsc_hz() / 1000;
+	uint64_t start = rte_rdtsc();
+	uint64_t middle;
+
+	for (uint32_t i = 0; i < w->n; i++)
+		their_arm(w, w->arm_order[i], w->delay[i] * ms);
+	middle = rte_rdtsc();
+	for (uint32_t i = 0; i < w->n; i++)
+		BENCH_VERIFY(rte_timer_stop(&w->timers[w->cancel_order[i]]) == 0);
+	*cancel += rte_rdtsc() - middle;
+	*arm += middle - start;
+}
+
+/* The block at which step `step` of the lives is when life `i` begins; 0: none. */
+static inline uint32_t
+life_at(const struct world *w, uint32_t i, uint32_t step)
+{
+	return i >= step * w->gap && i - step * w->gap < w->n ? w->arm_order[i - step * w->gap] : 0;
+}
+
+static uint64_t
+ours_advance(struct world *w, uint64_t now)
+{
+	uint64_t expired = 0;
+	uint32_t due[PASS];
+
+	do {
+		uint32_t count = wheel_advance(w->wheel, now, due, PASS);
+
+		for (uint32_t k = 0; k < count; k++)
+			w->seen[due[k]]++;
+		expired += count;
+	} while (wheel_deadline(w->wheel) <= now);
+	return expired;
+}
+
+static uint64_t
+ours_lives(struct world *w)
+{
+	uint64_t base = w->wheel->now;
+	uint64_t now = base;
+	uint64_t expired = 0;
+	uint64_t start = rte_rdtsc();
+
+	for (uint32_t i = 0; i < w->n + 2 * w->gap; i++) {
+		uint32_t syn = life_at(w, i, 0), rto = life_at(w, i, 1), last = life_at(w, i, 2);
+		uint64_t tick = base + (uint64_t)i * TIME_WAIT_MS / (w->n + 2 * w->gap);
+
+		if (now != tick)
+			expired += ours_advance(w, now = tick);
+		if (syn != 0)
+			wheel_arm(w->wheel, syn, now + SYN_MS, 0);
+		if (rto != 0)
+			wheel_arm(w->wheel, rto, now + RTO_MS, 0);
+		if (last != 0)
+			wheel_arm(w->wheel, last, now + TIME_WAIT_MS, SLACK_MS);
+	}
+	expired += ours_advance(w, now + TIME_WAIT_MS + SLACK_MS);
+	start = rte_rdtsc() - start;
+	BENCH_VERIFY(w->wheel->armed == 0);
+	BENCH_VERIFY(expired == w->n);
+	verify_seen(w);
+	return start;
+}
+
+static uint64_t
+their_lives(struct world *w)
+{
+	uint64_t ms = w->life_cycles / TIME_WAIT_MS;
+	uint64_t start = rte_rdtsc();
+	uint64_t armed, expiry, end;
+
+	for (uint32_t i = 0; i < w->n + 2 * w->gap; i++) {
+		uint32_t syn = life_at(w, i, 0), rto = life_at(w, i, 1), last = life_at(w, i, 2);
+
+		if (syn != 0)
+			their_arm(w, syn, SYN_MS * ms);
+		if (rto != 0)
+			their_arm(w, rto, RTO_MS * ms);
+		if (last != 0)
+			their_arm(w, last, TIME_WAIT_MS * ms);
+	}
+	armed = rte_rdtsc();
+	while (rte_rdtsc() - armed <= w->life_cycles)
+		rte_pause();
+	expiry = rte_rdtsc();
+	BENCH_VERIFY(rte_timer_manage() == 0);
+	end = rte_rdtsc();
+	verify_seen(w);
+	w->life_cycles = armed - start;
+	return armed - start + end - expiry;
+}
+
+enum question { ARM, CANCEL, LIFE, QUESTIONS };
+
+static void
+run_ours(struct world *w, uint64_t *cycles)
+{
+	memset(cycles, 0, QUESTIONS * sizeof(*cycles));
+	for (uint32_t round = 0; round < w->rounds; round++)
+		ours_arm_cancel(w, &cycles[ARM], &cycles[CANCEL]);
+	cycles[LIFE] = ours_lives(w);
+}
+
+static void
+run_theirs(struct world *w, uint64_t *cycles)
+{
+	memset(cycles, 0, QUESTIONS * sizeof(*cycles));
+	for (uint32_t round = 0; round < w->rounds; round++)
+		their_arm_cancel(w, &cycles[ARM], &cycles[CANCEL]);
+	cycles[LIFE] = their_lives(w);
+}
+
+static void
+bench_size(uint32_t n, bool is_quick)
+{
+	static const char *const names[QUESTIONS] = {"arm", "cancel", "life"};
+	static const char *const our_names[QUESTIONS] = {"wheel.arm", "wheel.cancel", "wheel.life"};
+	static const char *const their_names[QUESTIONS] = {
+			"rte_timer.arm", "rte_timer.cancel", "rte_timer.life"};
+	struct bench_case ours[QUESTIONS], theirs[QUESTIONS];
+	uint64_t cycles[2][QUESTIONS];
+	char extra[64];
+	struct world w;
+
+	world_create(&w, n, is_quick);
+	for (int q = 0; q < QUESTIONS; q++) {
+		ours[q] = (struct bench_case){.name = our_names[q], .size = n};
+		theirs[q] = (struct bench_case){.name = their_names[q], .size = n};
+	}
+	/* Run 0 warms up. */
+	for (int run = 0; run <= BENCH_RUNS; run++) {
+		run_ours(&w, cycles[0]);
+		run_theirs(&w, cycles[1]);
+		for (int q = 0; q < QUESTIONS && run > 0; q++) {
+			uint64_t ops = q == LIFE ? n : (uint64_t)n * w.rounds;
+
+			bench_add(&ours[q], cycles[0][q], ops);
+			bench_add(&theirs[q], cycles[1][q], ops);
+		}
+	}
+	snprintf(extra, sizeof(extra), "timers=%u seed=%d", n, SEED);
+	for (int q = 0; q < QUESTIONS; q++) {
+		bench_report(&ours[q], extra);
+		bench_report(&theirs[q], extra);
+	}
+	for (int q = 0; q < QUESTIONS; q++)
+		bench_report_ratio(names[q], &ours[q], &theirs[q]);
+	world_free(&w);
+}
+
+int
+main(int argc, char **argv)
+{
+	static const uint32_t sizes[] = {1000, 10000, 100000, 1000000};
+	bool is_quick = bench_is_quick(argc, argv);
+
+	bench_start(argv[0], is_quick ? 128 : 512);
+	BENCH_VERIFY(rte_timer_subsystem_init() == 0);
+	for (uint32_t i = 0; i < (is_quick ? 2 : PMTCP_ARRAY_SIZE(sizes)); i++)
+		bench_size(sizes[i], is_quick);
+	return 0;
+}
