@@ -62,4 +62,30 @@ siphash13_12(const struct siphash_key *key, uint64_t low, uint32_t high)
 	return v0 ^ v1 ^ v2 ^ v3;
 }
 
+/* Equal to siphash24(key, words, 12): ISNs and timestamp offsets of each open. */
+static inline uint64_t
+siphash24_12(const struct siphash_key *key, uint64_t low, uint32_t high)
+{
+	uint64_t v0 = key->k0 ^ 0x736f6d6570736575u;
+	uint64_t v1 = key->k1 ^ 0x646f72616e646f6du;
+	uint64_t v2 = key->k0 ^ 0x6c7967656e657261u;
+	uint64_t v3 = key->k1 ^ 0x7465646279746573u;
+	uint64_t last = (uint64_t)12 << 56 | high;
+
+	v3 ^= low;
+	SIPHASH_ROUND(v0, v1, v2, v3);
+	SIPHASH_ROUND(v0, v1, v2, v3);
+	v0 ^= low;
+	v3 ^= last;
+	SIPHASH_ROUND(v0, v1, v2, v3);
+	SIPHASH_ROUND(v0, v1, v2, v3);
+	v0 ^= last;
+	v2 ^= 0xff;
+	SIPHASH_ROUND(v0, v1, v2, v3);
+	SIPHASH_ROUND(v0, v1, v2, v3);
+	SIPHASH_ROUND(v0, v1, v2, v3);
+	SIPHASH_ROUND(v0, v1, v2, v3);
+	return v0 ^ v1 ^ v2 ^ v3;
+}
+
 #endif /* PMTCP_BASE_SIPHASH_H */

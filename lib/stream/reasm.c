@@ -378,6 +378,31 @@ reasm_recv(struct reasm *r, struct rte_mbuf **pkts, uint16_t n)
 }
 
 uint32_t
+reasm_read(struct reasm *r, void *buf, uint32_t len)
+{
+	uint32_t done = 0;
+
+	while (done < len && r->queue.head) {
+		struct rte_mbuf *m = r->queue.head;
+		uint32_t n = min_u32(len - done, m->data_len);
+
+		memcpy((uint8_t *)buf + done, rte_pktmbuf_mtod(m, void *), n);
+		done += n;
+		r->unread -= n;
+		if (n == m->data_len) {
+			m = reasm_list_pop(&r->queue);
+			r->truesize -= reasm_mbuf_truesize(m);
+			rte_pktmbuf_free_seg(m);
+		} else {
+			m->data_off = (uint16_t)(m->data_off + n);
+			m->data_len = (uint16_t)(m->data_len - n);
+			m->pkt_len = m->data_len;
+		}
+	}
+	return done;
+}
+
+uint32_t
 reasm_highest(const struct reasm *r, const struct recpool *p)
 {
 	CHECK(r->last != 0);

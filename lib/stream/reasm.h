@@ -88,6 +88,9 @@ int reasm_insert(struct reasm *r, struct recpool *p, const struct reasm_in *in,
  * caller owns them. Returns how many. */
 uint16_t reasm_recv(struct reasm *r, struct rte_mbuf **pkts, uint16_t n);
 
+/* Copies up to len unread octets to buf and frees what was emptied. Returns how many. */
+uint32_t reasm_read(struct reasm *r, void *buf, uint32_t len);
+
 static inline uint32_t
 reasm_unread(const struct reasm *r)
 {

@@ -1,0 +1,62 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ * Copyright (c) 2026 pmtcp authors
+ */
+
+/* Fixed-size objects in a share of the region, named by unit number.
+ *
+ * Given-back objects are taken again first, last in first out, since their
+ * lines are warm; a fresh one is taken only when there is none, so a share
+ * costs address space, not memory. Objects are never moved and never zeroed. */
+
+#ifndef PMTCP_TCP_SLAB_H
+#define PMTCP_TCP_SLAB_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/base.h"
+#include "base/check.h"
+
+enum {
+	SLAB_UNIT = 64,
+	/* The tcb share keeps the first two units of every 2 MiB free of blocks:
+	 * the address of the context stands there, so that a handle finds it. */
+	SLAB_CHUNK_UNITS = (2u << 20) / SLAB_UNIT,
+	SLAB_CHUNK_HEAD = 2,
+};
+
+struct slab {
+	uint8_t *base;       /* of unit 0 */
+	uint32_t fresh;      /* first unit never used */
+	uint32_t end;        /* behind the last unit of the share */
+	uint32_t free;       /* head of the list of given-back objects, 0 none */
+	uint32_t units;      /* per object */
+	uint32_t used;       /* objects out */
+	uint32_t peak;       /* most ever out */
+	uint32_t max;        /* objects of the share */
+	uint16_t link_off;   /* where a free object keeps the link to the next */
+	bool has_chunk_head; /* skip the heads of 2 MiB chunks */
+};
+
+/* Units an object share of n needs from unit `first` on, chunk heads included. */
+uint32_t slab_units(uint32_t first, uint32_t n, uint32_t units, bool has_chunk_head);
+
+static inline void *
+slab_at(const struct slab *s, uint32_t index)
+{
+	return s->base + (uint64_t)index * SLAB_UNIT;
+}
+
+static inline uint32_t
+slab_available(const struct slab *s)
+{
+	return s->max - s->used;
+}
+
+/* Index of an object with any content, 0 when the share is used up. */
+uint32_t slab_alloc(struct slab *s);
+
+/* Caller: index came from slab_alloc and is on no list. */
+void slab_free(struct slab *s, uint32_t index);
+
+#endif /* PMTCP_TCP_SLAB_H */

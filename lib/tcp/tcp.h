@@ -1,0 +1,459 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ * Copyright (c) 2026 pmtcp authors
+ */
+
+/* The TCP engine of one core: RFC 9293 and its companions over blocks, table,
+ * wheel and lists. It knows no ports, lcores or clocks; time comes in as an
+ * argument, packets as mbufs, next hops as an index into a table of addresses
+ * that the layer above resolves. */
+
+#ifndef PMTCP_TCP_TCP_H
+#define PMTCP_TCP_TCP_H
+
+#include <pmtcp.h>
+
+#include "base/base.h"
+#include "base/check.h"
+#include "base/rng.h"
+#include "base/seq.h"
+#include "base/siphash.h"
+#include "flow/flow_table.h"
+#include "recovery/cc.h"
+#include "recovery/rtt.h"
+#include "stream/reasm.h"
+#include "stream/recpool.h"
+#include "stream/sendq.h"
+#include "tcp/slab.h"
+#include "tcp/tcb.h"
+#include "wheel/wheel.h"
+#include "wire/seg.h"
+#include "wire/wire_emit.h"
+
+enum {
+	TCP_REPLIES_MAX = 256, /* RSTs, ARP, ICMP built in received mbufs, per turn */
+	TCP_SPARES_MAX = 64,
+	TCP_DUP_ACKS_OWED = 3,   /* DATA-29 */
+	TCP_DUP_ACKS_REXMT = 3,  /* RFC 5681 3.2 */
+	TCP_QUICKACKS = 8,       /* first segments acknowledged at once (DATA-13) */
+	TCP_MSS_FLOOR = 88,      /* W-31 */
+	TCP_MSS_DEFAULT = 536,   /* RFC 9293 3.7.1, IPv4 */
+	TCP_TS_OPT_LEN = 12,     /* with its padding */
+	TCP_TICK_EXPIRIES = 512, /* per pass (TW-17) */
+	TCP_TW_SLACK_MS = 256,
+	TCP_PAWS_IDLE_MS = 24 * 86400 * 1000u, /* RFC 7323 5.5 */
+	TCP_BUFFER_MIN = 2048,
+	TCP_BUFFER_MAX = 4 << 20,
+};
+
+/* A next hop as output sees it; lib/stack resolves. */
+struct tcp_hop {
+	struct rte_ether_addr mac;
+	bool is_resolved;
+	bool is_wanted;     /* somebody waits: resolve */
+	uint32_t wait_head; /* marked blocks that wait, through mark_next; 0 none */
+	uint32_t confirmed; /* ms of the last forward progress (W-8) */
+};
+
+/* One set of per-connection options, shared by all that have the same. */
+struct tcp_class {
+	uint32_t refs;
+	uint32_t listener; /* number + 1 of the listener whose accepted use it, 0 none */
+	uint32_t send_buffer;
+	uint32_t recv_buffer;
+	uint32_t tw_ms;
+	uint32_t fw2_ms;          /* orphans */
+	uint32_t fw2_attached_ms; /* 0: no limit */
+	uint16_t delack_ms;
+	uint8_t syn_retries;
+	uint8_t retries;
+	uint8_t ttl;
+	uint8_t dscp;
+	bool is_nodelay;
+	bool has_ts;
+	bool has_sack;
+	bool has_wscale;
+	uint8_t rcv_wscale; /* smallest shift that can advertise recv_buffer */
+};
+
+struct pmtcp_listener {
+	struct tcp *t;
+	uint32_t next_on_port; /* number + 1 of the next listener on this port, 0 none */
+	uint32_t number;
+	uint32_t ip4;  /* network order, 0 any */
+	uint16_t port; /* network order */
+	uint16_t cls;
+	bool is_used;
+	bool rst_on_overflow;
+	uint32_t half_open_max;
+	uint32_t conn_max;
+	uint32_t half_open;
+	uint32_t conns; /* accepted and not ended */
+	void *user;
+};
+
+/* Side record of a connection that has something queued, or lately had. */
+struct tcp_tx {
+	struct sendq q;
+	struct cc cc;
+	uint32_t sent_ms;    /* of the last data segment: idle restart (RFC 5681 4.1) */
+	uint32_t small_end;  /* Minshall: behind the last small segment sent (RFC 9293 A.3) */
+	uint32_t push_end;   /* PSH is due on the segment that ends here */
+	uint32_t rexmt_end;  /* go-back point after a timeout: records below are sent again */
+	uint32_t rexmt_from; /* next octet to send again; == rexmt_end: nothing */
+	uint32_t is_limited; /* cwnd held sending back since the last ACK */
+};
+STATIC_ASSERT(sizeof(struct tcp_tx) <= 128);
+
+/* Side record of a connection with text unread, out of order, or not given back. */
+struct tcp_rx {
+	struct reasm r;
+	uint32_t held;       /* octets delivered in order and not yet given back by recv_done */
+	uint32_t dsack_left; /* a duplicate to report first (RFC 2883); right 0: none */
+	uint32_t dsack_right;
+	uint32_t reserved;
+};
+STATIC_ASSERT(sizeof(struct tcp_rx) <= 64);
+
+/* Opens to one remote from one local address: RFC 6056 port search (OPEN-34). */
+struct tcp_pair {
+	uint32_t laddr; /* network order; 0: free slot, since no connection has it */
+	uint32_t raddr;
+	uint16_t rport;
+	uint16_t start;  /* keyed, fixed per pair */
+	uint32_t cursor; /* steps taken from start */
+	uint32_t in_use; /* tuples of this pair in the table, TIME-WAIT included */
+};
+
+struct mark_list {
+	uint32_t head; /* 0 empty */
+	uint32_t tail;
+};
+
+struct tcp {
+	/* Touched by every segment. */
+	uint8_t *base; /* block i at base + 64 * i */
+	uint64_t now_ns;
+	uint32_t now_ms; /* low 32 bits: the wheel's tick */
+	uint32_t now_us;
+	uint64_t now_tick;   /* 64-bit ms, for the wheel */
+	uint32_t tick_begun; /* 1 if now lies inside a millisecond: timers must not be early */
+	struct flow_table table;
+	struct siphash_key flow_secret;
+	uint16_t fate; /* enum pmtcp_counter of the segment whose text is being taken */
+	uint16_t n_spare;
+	uint16_t n_replies;
+	struct mark_list ctl;  /* control marks */
+	struct mark_list data; /* data marks */
+	uint32_t ready_head;   /* connections with events */
+	uint32_t ready_tail;
+	uint64_t counter[PMTCP_C_MAX];
+	uint64_t ended[PMTCP_REASON_MAX];
+	uint32_t state[PMTCP_STATE_MAX];
+	uint32_t live;
+	uint32_t orphans;
+	uint32_t parked;
+	uint32_t tw_peak;
+
+	struct slab tcbs;
+	struct slab half_opens;
+	struct slab time_waits;
+	struct slab txs;
+	struct slab rxs;
+	struct recpool recs;
+	struct tcp_class *classes;
+	struct tcp_hop *hops;
+	struct tcp_pair *pairs;
+	struct pmtcp_listener *listeners;
+	uint16_t *listener_by_port; /* number + 1, by port in network order */
+	uint32_t n_pairs;           /* slots, a power of two */
+	uint32_t tw_first;          /* first unit of the TIME-WAIT share */
+	uint32_t tw_hand;           /* where the search for the oldest entry goes on (TW-14) */
+	uint32_t half_open_hand;    /* where the search for one to give way goes on */
+	uint16_t default_class;
+	uint16_t last_class;
+	uint16_t free_permille; /* packet buffers (RES-5) */
+	uint32_t rst_tokens;    /* SEC-6 */
+	uint32_t rst_tokens_ms;
+	struct rte_mbuf *spare[TCP_SPARES_MAX];
+	struct rte_mbuf *replies[TCP_REPLIES_MAX];
+	struct pmtcp_conf conf;
+	struct siphash_key isn_secret;
+	struct siphash_key ts_secret;
+	struct siphash_key port_secret;
+	struct rng rng;
+	struct wire_tx_conf tx_conf;
+	uint16_t mss; /* offered: MTU - 40 */
+
+	/* The layer above: which next hop serves this remote address (network
+	 * order)? UINT16_MAX: no route. And is the address ours? */
+	uint16_t (*route)(void *stack, uint32_t raddr);
+	bool (*is_local)(const void *stack, uint32_t addr);
+	bool (*is_remote_ok)(const void *stack, uint32_t addr);      /* could be a peer (OPEN-10) */
+	bool (*owns)(const void *stack, const struct flow_key *key); /* this worker's tuple? */
+	uint32_t (*pick_local)(void *stack, uint32_t raddr);
+	void *stack;
+
+	struct wheel wheel; /* last: large, mostly cold */
+};
+
+#define TCP_NO_HOP UINT16_MAX
+
+static inline struct block_head *
+tcp_block(const struct tcp *t, uint32_t index)
+{
+	return (struct block_head *)(void *)(t->base + (uint64_t)index * SLAB_UNIT);
+}
+
+static inline uint32_t
+tcp_index(const struct tcp *t, const void *block)
+{
+	return (uint32_t)(((const uint8_t *)block - t->base) / SLAB_UNIT);
+}
+
+static inline struct tcb *
+tcp_tcb(const struct tcp *t, uint32_t index)
+{
+	return (struct tcb *)(void *)tcp_block(t, index);
+}
+
+static inline struct tcp_tx *
+tcp_tx(const struct tcp *t, const struct tcb *c)
+{
+	return c->tx ? slab_at(&t->txs, c->tx) : NULL;
+}
+
+static inline struct tcp_rx *
+tcp_rx(const struct tcp *t, const struct tcb *c)
+{
+	return c->rx ? slab_at(&t->rxs, c->rx) : NULL;
+}
+
+static inline struct tcp_class *
+tcp_class(const struct tcp *t, const struct tcb *c)
+{
+	return &t->classes[c->cls];
+}
+
+static inline uint64_t
+tcp_hash(const struct tcp *t, const struct flow_key *key)
+{
+	return flow_key_hash(&t->flow_secret, key);
+}
+
+static inline void
+tcp_count(struct tcp *t, enum pmtcp_counter c)
+{
+	t->counter[c]++;
+}
+
+/* Our timestamp clock for a connection: 1 ms ticks plus its own offset (DATA-26). */
+static inline uint32_t
+tcp_tsval(const struct tcp *t, uint32_t ts_offset)
+{
+	return t->now_ms + ts_offset;
+}
+
+/* The engine that owns this tcb: its address stands at the head of the 2 MiB
+ * chunk (slab.h). */
+static inline struct tcp *
+tcp_of(const struct tcb *c)
+{
+	return *(struct tcp **)((uintptr_t)c & ~(uintptr_t)(PMTCP_CTX_ALIGN - 1));
+}
+
+/* What a step of RFC 9293 3.10.7.4 leaves to the next one. */
+enum verdict { NEXT, DONE };
+
+/* The segment ends here, with this fate; a kept packet is not touched. */
+static inline enum verdict
+tcp_drop(struct tcp *t, enum pmtcp_counter fate)
+{
+	tcp_count(t, fate);
+	return DONE;
+}
+
+/* ---- tcp_init.c ---- */
+size_t tcp_memsize(const struct pmtcp_conf *conf);
+/* mem: zeroed, PMTCP_CTX_ALIGN aligned. @return 0 or -EINVAL, -ENOMEM */
+int tcp_init(struct tcp *t, void *mem, size_t len, const struct pmtcp_conf *conf);
+void tcp_fini(struct tcp *t);
+void tcp_check_all(const struct tcp *t);
+static inline void
+tcp_set_now(struct tcp *t, uint64_t now_ns)
+{
+	if (now_ns > t->now_ns) {
+		t->now_ns = now_ns;
+		t->now_tick = now_ns / 1000000;
+		t->now_ms = (uint32_t)t->now_tick;
+		t->tick_begun = now_ns % 1000000 != 0;
+		t->now_us = (uint32_t)(now_ns / 1000);
+	}
+}
+
+/* ---- tcp_conn.c: life and death of blocks ---- */
+struct tcb *tcp_tcb_new(struct tcp *t, const struct flow_key *key, uint16_t cls);
+/* Takes back a new tcb that never entered the table. */
+void tcp_tcb_undo(struct tcp *t, struct tcb *c);
+void tcp_conn_set_state(struct tcp *t, struct tcb *c, enum tcp_state state);
+/* The connection is over: out of table and wheel, queues dropped, counted, CLOSED queued. */
+void tcp_conn_end(struct tcp *t, struct tcb *c, enum pmtcp_reason reason);
+/* Also owes the peer an RST (RSTX). */
+void tcp_conn_reset(struct tcp *t, struct tcb *c, enum pmtcp_reason reason);
+/* Gives the block back if both the application and the protocol are done with it. */
+void tcp_conn_reap(struct tcp *t, struct tcb *c);
+/* Called when a connection, half-open or TIME-WAIT leaves the table for good. */
+void tcp_block_forget(struct tcp *t, struct block_head *b);
+/* Gives a 64-byte block back now, or when its mark is taken off. */
+void tcp_block_free(struct tcp *t, struct block_head *b);
+void tcp_tx_release(struct tcp *t, struct tcb *c);
+void tcp_rx_release(struct tcp *t, struct tcb *c);
+struct tcp_tx *tcp_tx_get(struct tcp *t, struct tcb *c);
+struct tcp_rx *tcp_rx_get(struct tcp *t, struct tcb *c);
+
+/* ---- tcp_mark.c ---- */
+void tcp_mark(struct tcp *t, struct block_head *b);
+void tcp_mark_data(struct tcp *t, struct tcb *c);
+void tcp_mark_wait(struct tcp *t, struct block_head *b);
+void tcp_hop_ready(struct tcp *t, uint16_t hop);
+static inline void
+tcp_owe_ack(struct tcp *t, struct tcb *c)
+{
+	c->flags |= TCB_ACK_DUE;
+	tcp_mark(t, &c->head);
+}
+/* A challenge ACK, at most one per 512 ms and connection (SEC-4). */
+void tcp_challenge(struct tcp *t, struct tcb *c);
+bool tcp_challenge_allowed(struct tcp *t, uint8_t *epoch, bool had_one);
+
+/* ---- tcp_class.c ---- */
+int tcp_class_get(struct tcp *t, const struct tcp_class *want, uint16_t *cls);
+int tcp_class_from_opts(struct tcp *t, const struct pmtcp_conn_opts *opts, uint16_t *cls);
+void tcp_class_put(struct tcp *t, uint16_t cls);
+int tcp_class_set(struct tcp *t, struct tcb *c, enum pmtcp_opt opt, uint64_t value);
+int tcp_class_default(struct tcp *t);
+
+/* ---- tcp_user.c: the calls of RFC 9293 3.10.1-3.10.6 ---- */
+int tcp_user_listen(struct tcp *t, const struct pmtcp_addr *local,
+		const struct pmtcp_listen_opts *opts, struct pmtcp_listener **out);
+void tcp_user_unlisten(struct pmtcp_listener *l);
+int tcp_user_connect(struct tcp *t, const struct pmtcp_addr *local, const struct pmtcp_addr *remote,
+		const struct pmtcp_conn_opts *opts, struct tcb **out);
+int tcp_user_shutdown(struct tcp *t, struct tcb *c);
+void tcp_user_close(struct tcp *t, struct tcb *c);
+void tcp_user_abort(struct tcp *t, struct tcb *c);
+void tcp_user_detach(struct tcp *t, struct tcb *c);
+/* ---- tcp_stream.c: SEND and RECEIVE ---- */
+int tcp_user_send(struct tcp *t, struct tcb *c, struct rte_mbuf **pkts, uint16_t n);
+int tcp_user_write(struct tcp *t, struct tcb *c, const void *buf, uint32_t len);
+uint32_t tcp_send_space(const struct tcp *t, const struct tcb *c);
+int tcp_user_recv(struct tcp *t, struct tcb *c, struct rte_mbuf **pkts, uint16_t n);
+int tcp_user_read(struct tcp *t, struct tcb *c, void *buf, uint32_t len);
+void tcp_user_recv_done(struct tcp *t, struct tcb *c, uint32_t octets);
+
+/* ---- tcp_input.c ---- */
+void tcp_input(struct tcp *t, struct seg *seg);
+/* The eight steps for a synchronized tcb or one in SYN-RCVD, from the ACK on. */
+void tcp_input_from_ack(struct tcp *t, struct tcb *c, struct seg *seg);
+void tcp_input_from_text(struct tcp *t, struct tcb *c, struct seg *seg);
+
+/* ---- tcp_check.c: acceptability, PAWS, RST, SYN (RFC 9293 3.10.7.4, 5961, 7323) ---- */
+enum verdict tcp_check_paws(struct tcp *t, struct tcb *c, struct seg *seg);
+enum verdict tcp_check_seq(struct tcp *t, struct tcb *c, struct seg *seg);
+enum verdict tcp_check_rst(struct tcp *t, struct tcb *c, struct seg *seg);
+enum verdict tcp_check_syn(struct tcp *t, struct tcb *c, struct seg *seg);
+bool tcp_seq_is_acceptable(uint32_t seq, uint32_t len, uint32_t nxt, uint32_t wnd);
+
+/* ---- tcp_ack.c, tcp_text.c: steps 5, 7 and 8 ---- */
+enum verdict tcp_check_ack(struct tcp *t, struct tcb *c, struct seg *seg);
+enum verdict tcp_take_text(struct tcp *t, struct tcb *c, struct seg *seg);
+enum verdict tcp_check_fin(struct tcp *t, struct tcb *c, struct seg *seg);
+uint32_t tcp_rcv_space(const struct tcp *t, const struct tcb *c);
+
+/* ---- tcp_listen.c, tcp_open.c ---- */
+struct pmtcp_listener *tcp_listener_find(struct tcp *t, uint32_t laddr, uint16_t lport);
+void tcp_listen_input(struct tcp *t, struct pmtcp_listener *l, struct seg *seg);
+/* Makes a half-open; parked: index of the TIME-WAIT entry it replaces in the table, or 0. */
+void tcp_listen_syn(
+		struct tcp *t, struct pmtcp_listener *l, struct seg *seg, struct time_wait *parked);
+void tcp_syn_rcvd_input(struct tcp *t, struct syn_rcvd *sr, struct seg *seg);
+void tcp_syn_rcvd_end(struct tcp *t, struct syn_rcvd *sr, enum pmtcp_counter why);
+void tcp_syn_sent_input(struct tcp *t, struct tcb *c, struct seg *seg);
+/* To ESTABLISHED: windows, MSS, events. */
+void tcp_established(struct tcp *t, struct tcb *c, const struct seg *seg, uint32_t event);
+void tcp_set_options(struct tcp *t, struct tcb *c, const struct seg *seg);
+void tcp_set_window(struct tcb *c, const struct seg *seg, uint8_t shift);
+void tcp_sample_rtt(struct tcp *t, struct tcb *c, const struct seg *seg);
+uint32_t tcp_isn(const struct tcp *t, const struct flow_key *key);
+uint32_t tcp_ts_offset(const struct tcp *t, const struct flow_key *key);
+
+/* ---- tcp_reply.c: answers that belong to no block ---- */
+void tcp_reply_rst(struct tcp *t, struct seg *seg);
+/* Takes a received packet for a reply; NULL if it is not fit. */
+bool tcp_reply_push(struct tcp *t, struct rte_mbuf *m);
+void tcp_spare_put(struct tcp *t, struct rte_mbuf *m);
+struct rte_mbuf *tcp_ctl_alloc(struct tcp *t);
+
+/* ---- tcp_output.c, tcp_rexmit.c ---- */
+uint16_t tcp_output(struct tcp *t, struct rte_mbuf **pkts, uint16_t n);
+/* Where and as what a segment leaves. */
+struct tcp_out {
+	uint32_t seq;
+	uint32_t ack;
+	uint8_t flags;
+};
+/* Room in the burst being filled. */
+struct tcp_burst {
+	struct rte_mbuf **pkts;
+	uint16_t n;
+	uint16_t max;
+};
+/* One tcb's turn: false if it has more to send than fitted. */
+bool tcp_output_tcb(struct tcp *t, struct tcb *c, struct tcp_burst *b);
+/* Sends one segment of a tcb; rec 0: no payload. False: no packet buffer. */
+bool tcp_emit(struct tcp *t, struct tcb *c, struct tcp_burst *b, const struct sendq_rec *rec,
+		struct tcp_out out);
+/* What may be sent again now; false as above. */
+bool tcp_output_rexmit(struct tcp *t, struct tcb *c, struct tcp_burst *b);
+void tcp_rexmit_timeout(struct tcp *t, struct tcb *c);
+void tcp_rexmit_dup_ack(struct tcp *t, struct tcb *c);
+/* una moved by `bytes` of payload; Caller: una is already the new one. */
+void tcp_rexmit_new_ack(struct tcp *t, struct tcb *c, uint32_t bytes);
+
+/* ---- tcp_timer.c ---- */
+void tcp_tick(struct tcp *t, uint64_t now_ns);
+void tcp_timer_start(struct tcp *t, struct tcb *c, enum tcb_timer timer, uint32_t in_ms);
+void tcp_timer_stop(struct tcb *c);
+void tcp_timer_rexmt(struct tcp *t, struct tcb *c);
+void tcp_delack_start(struct tcp *t, struct tcb *c);
+uint32_t tcp_rto_ms(const struct tcp *t, const struct tcb *c);
+uint32_t tcp_syn_rto_ms(const struct tcp *t, uint8_t tries);
+/* Deadlines up to 2^31 ms away as a 64-bit wheel tick. */
+static inline uint64_t
+tcp_tick_in(const struct tcp *t, uint32_t in_ms)
+{
+	return t->now_tick + t->tick_begun + in_ms;
+}
+
+/* ---- tcp_timewait.c ---- */
+void tcp_time_wait_enter(struct tcp *t, struct tcb *c);
+void tcp_time_wait_input(struct tcp *t, struct time_wait *tw, struct seg *seg);
+/* Out of table and wheel, counted. hash: of its key. */
+void tcp_time_wait_remove(
+		struct tcp *t, struct time_wait *tw, uint64_t hash, enum pmtcp_counter why);
+/* The entry of this half-open comes back in its place. */
+void tcp_time_wait_unpark(struct tcp *t, struct syn_rcvd *sr);
+void tcp_time_wait_drop_parked(struct tcp *t, struct syn_rcvd *sr);
+bool tcp_time_wait_may_reuse(const struct tcp *t, const struct time_wait *tw);
+
+/* ---- tcp_event.c ---- */
+void tcp_event(struct tcp *t, struct tcb *c, uint32_t flags);
+uint16_t tcp_events(struct tcp *t, struct pmtcp_event *ev, uint16_t n);
+
+/* ---- tcp_port.c: RFC 6056 ---- */
+int tcp_port_pick(struct tcp *t, struct flow_key *key, uint32_t *reused);
+int tcp_port_claim(struct tcp *t, const struct flow_key *key);
+void tcp_port_release(struct tcp *t, const struct flow_key *key);
+#define TCP_PORT_REUSE_PROBES 256 /* when every port of a pair is taken */
+void tcp_port_report(struct tcp *t, const struct flow_key *key, struct pmtcp_port_report *report);
+
+#endif /* PMTCP_TCP_TCP_H */

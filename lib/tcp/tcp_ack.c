@@ -1,0 +1,230 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ * Copyright (c) 2026 pmtcp authors
+ */
+
+/* Step 5 of RFC 9293 3.10.7.4: the ACK field. What it acknowledges is given back,
+ * the window taken, and the closing states move on (section 3.6). */
+
+#include "tcp/tcp.h"
+
+/* SEC-3, DATA-14 (RFC 5961 5.2): SND.UNA - MAX.SND.WND <= SEG.ACK <= SND.MAX. */
+static bool
+ack_is_acceptable(const struct tcb *c, uint32_t ack)
+{
+	uint32_t low = c->snd.una - ((uint32_t)c->max_wnd << tcb_snd_shift(c));
+
+	return ack - low <= c->snd.nxt - low;
+}
+
+/* One round-trip time from the timestamp echo, or none. An absurd echo spoils
+ * only the sample (DATA-28): it is bounded by what the clock can have seen. */
+void
+tcp_sample_rtt(struct tcp *t, struct tcb *c, const struct seg *seg)
+{
+	uint32_t ms;
+
+	if (!tcb_has(c, TCB_TS) || !(seg->opts & SEG_OPT_TS))
+		return;
+	ms = tcp_tsval(t, c->ts_offset) - seg->tsecr;
+	if (ms <= t->conf.rto_max_ms * 4)
+		rtt_sample(&c->rtt, ms * 1000, RTT_GRANULARITY_US);
+}
+
+/* DATA-30: the application was cut short and has a third of its buffer again. */
+static void
+tell_writable(struct tcp *t, struct tcb *c)
+{
+	uint32_t limit = tcp_class(t, c)->send_buffer;
+
+	if (!tcb_has(c, TCB_SHORT_SEND) || tcp_send_space(t, c) < limit / 3)
+		return;
+	c->flags &= ~(uint32_t)TCB_SHORT_SEND;
+	tcp_event(t, c, PMTCP_EV_WRITABLE);
+}
+
+/* Nothing is in flight and nothing waits: the side record goes, at once if it has
+ * learned nothing worth keeping, else when an RTO has passed (RFC 5681 4.1). */
+static void
+rest_tx(struct tcp *t, struct tcb *c, struct tcp_tx *tx)
+{
+	if (!sendq_is_empty(&tx->q))
+		return;
+	if (tcb_has(c, TCB_FIN_WANTED) || tx->cc.cwnd <= cc_initial_window(c->smss))
+		tcp_tx_release(t, c);
+	else if (c->snd.una == c->snd.nxt)
+		tcp_timer_start(t, c, TIMER_IDLE, tcp_rto_ms(t, c));
+}
+
+static void
+ack_payload(struct tcp *t, struct tcb *c, const struct seg *seg, struct tcp_tx *tx)
+{
+	/* The FIN's number is no octet of the queue (CLOSE-43). */
+	uint32_t una = seq_min(seg->ack, tx->q.nxt);
+	struct sendq_ack out;
+	uint32_t bytes;
+
+	if (seq_leq(una, tx->q.una)) {
+		tcp_sample_rtt(t, c, seg);
+		return;
+	}
+	bytes = sendq_ack(&tx->q, &t->recs, una, &out);
+	if (out.has_sample && !out.has_rexmt)
+		rtt_sample(&c->rtt, t->now_us - out.sent_us, 1);
+	else if (tcb_has(c, TCB_TS))
+		tcp_sample_rtt(t, c, seg);
+	tcp_rexmit_new_ack(t, c, bytes);
+}
+
+/* DATA-32: the timer runs while something is in flight, anew after each advance. */
+static void
+restart_timer(struct tcp *t, struct tcb *c)
+{
+	if (c->snd.una != c->snd.nxt) {
+		tcp_timer_rexmt(t, c);
+		return;
+	}
+	if (tcb_timer(c) == TIMER_REXMT || tcb_timer(c) == TIMER_PERSIST ||
+			tcb_timer(c) == TIMER_SYN)
+		tcp_timer_stop(c);
+}
+
+/* SND.UNA < SEG.ACK <= SND.MAX. */
+static void
+new_ack(struct tcp *t, struct tcb *c, const struct seg *seg)
+{
+	struct tcp_tx *tx = tcp_tx(t, c);
+
+	c->snd.una = seg->ack;
+	c->retries = 0;
+	c->dups &= 0x0f;
+	t->hops[c->head.hop].confirmed = t->now_ms; /* W-8: forward progress */
+	if (is_unlikely(tcb_has(c, TCB_SYN_UNACKED))) {
+		/* FIN-WAIT-1 entered from SYN-RECEIVED: only now is the open proven. */
+		c->flags &= ~(uint32_t)TCB_SYN_UNACKED;
+		tcp_count(t, PMTCP_C_connected);
+		tcp_event(t, c, PMTCP_EV_CONNECTED);
+	}
+	if (tx)
+		ack_payload(t, c, seg, tx);
+	else
+		tcp_sample_rtt(t, c, seg);
+	restart_timer(t, c);
+	if (!tx)
+		return;
+	if (sendq_unsent(&tx->q) || tx->rexmt_from != tx->rexmt_end ||
+			(tcb_has(c, TCB_FIN_WANTED) && !tcb_has(c, TCB_FIN_SENT)))
+		tcp_mark_data(t, c);
+	tell_writable(t, c);
+	rest_tx(t, c, tx);
+}
+
+/* DATA-15 (RFC 5681 section 2): only then is it a sign of loss. Answers to probes of a
+ * shut window look the same and are none. */
+static bool
+is_dup_ack(const struct tcb *c, const struct seg *seg)
+{
+	return seg->ack == c->snd.una && c->snd.una != c->snd.nxt && seg->len == 0 &&
+	       c->snd.wnd != 0 && !(seg->flags & (TCP_SYN | TCP_FIN)) &&
+	       (uint32_t)seg->wnd << tcb_snd_shift(c) == c->snd.wnd;
+}
+
+/* DATA-16. WL2 is never above SND.UNA, so an ACK at or above the old una is at or
+ * above WL2. */
+void
+tcp_set_window(struct tcb *c, const struct seg *seg, uint8_t shift)
+{
+	c->snd.wnd = (uint32_t)seg->wnd << shift;
+	c->snd.wl1 = seg->seq;
+	if (seg->wnd > c->max_wnd)
+		c->max_wnd = seg->wnd;
+}
+
+static void
+take_window(struct tcp *t, struct tcb *c, const struct seg *seg)
+{
+	uint32_t before = c->snd.wnd;
+	struct tcp_tx *tx;
+
+	if (seq_gt(c->snd.wl1, seg->seq))
+		return;
+	tcp_set_window(c, seg, tcb_snd_shift(c));
+	tx = tcp_tx(t, c);
+	if (c->snd.wnd <= before || (!tx && !tcb_has(c, TCB_FIN_WANTED)))
+		return;
+	if (tcb_timer(c) == TIMER_PERSIST) {
+		tcp_timer_stop(c);
+		c->retries = 0;
+		if (c->snd.una != c->snd.nxt) {
+			/* The probe may have been thrown away: send it again with the rest. */
+			if (tx) {
+				tx->rexmt_from = tx->q.una;
+				tx->rexmt_end = tx->q.nxt;
+			}
+			tcp_timer_rexmt(t, c);
+		}
+	}
+	tcp_mark_data(t, c);
+}
+
+/* Our FIN is acknowledged: the states of section 3.6 move on (CLOSE-7, -12, -15). */
+static enum verdict
+fin_acked(struct tcp *t, struct tcb *c)
+{
+	const struct tcp_class *k = tcp_class(t, c);
+
+	switch (c->head.state) {
+	case TCPS_FIN_WAIT_1:
+		tcp_timer_stop(c);
+		tcp_conn_set_state(t, c, TCPS_FIN_WAIT_2);
+		tcp_tx_release(t, c);
+		if (tcb_has(c, TCB_ORPHAN))
+			tcp_timer_start(t, c, TIMER_FW2, k->fw2_ms);
+		else if (k->fw2_attached_ms)
+			tcp_timer_start(t, c, TIMER_FW2, k->fw2_attached_ms);
+		return NEXT;
+	case TCPS_CLOSING:
+		tcp_time_wait_enter(t, c);
+		return tcp_drop(t, PMTCP_C_seg_taken);
+	case TCPS_LAST_ACK:
+		tcp_conn_end(t, c, PMTCP_GRACEFUL);
+		return tcp_drop(t, PMTCP_C_seg_taken);
+	default:
+		return NEXT;
+	}
+}
+
+/* SYN-RECEIVED by simultaneous open: the ACK of our SYN opens (OPEN-4, OPEN-27). */
+static enum verdict
+syn_rcvd_ack(struct tcp *t, struct tcb *c, struct seg *seg)
+{
+	if (seq_leq(seg->ack, c->snd.una) || seq_gt(seg->ack, c->snd.nxt)) {
+		tcp_reply_rst(t, seg);
+		return tcp_drop(t, PMTCP_C_drop_ack);
+	}
+	c->snd.una = seg->ack;
+	tcp_sample_rtt(t, c, seg);
+	tcp_established(t, c, seg, PMTCP_EV_CONNECTED);
+	return NEXT;
+}
+
+enum verdict
+tcp_check_ack(struct tcp *t, struct tcb *c, struct seg *seg)
+{
+	uint32_t una = c->snd.una;
+
+	if (is_unlikely(c->head.state == TCPS_SYN_RCVD))
+		return syn_rcvd_ack(t, c, seg);
+	if (is_unlikely(!ack_is_acceptable(c, seg->ack))) {
+		tcp_challenge(t, c);
+		return tcp_drop(t, PMTCP_C_drop_ack);
+	}
+	if (seq_gt(seg->ack, una))
+		new_ack(t, c, seg);
+	else if (is_dup_ack(c, seg))
+		tcp_rexmit_dup_ack(t, c);
+	if (seq_geq(seg->ack, una))
+		take_window(t, c, seg);
+	if (tcb_fin_is_acked(c))
+		return fin_acked(t, c);
+	return NEXT;
+}

@@ -1,0 +1,193 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ * Copyright (c) 2026 pmtcp authors
+ */
+
+/* The output pass: replies, control marks, data marks, in this order, into the
+ * caller's burst. Half-opens and TIME-WAIT entries are written here; a tcb's own
+ * turn is tcp_output.c. */
+
+#include "tcp/tcp.h"
+
+/* The part that segments of the compact kinds have in common. */
+static bool
+emit_compact(struct tcp *t, const struct block_head *h, struct wire_tcp *w, struct tcp_burst *b)
+{
+	struct rte_mbuf *m;
+
+	if (b->n == b->max)
+		return false;
+	m = tcp_ctl_alloc(t);
+	if (is_unlikely(!m))
+		return false;
+	w->key = h->key;
+	wire_emit_tcp(m, w, &t->tx_conf, &t->hops[h->hop].mac, &t->conf.mac);
+	b->pkts[b->n++] = m;
+	return true;
+}
+
+static bool
+emit_syn_ack(struct tcp *t, struct syn_rcvd *sr, struct tcp_burst *b)
+{
+	const struct tcp_class *k = &t->classes[sr->cls];
+	struct wire_tcp w = {.seq = sr->iss,
+			.ack = sr->irs + 1,
+			.flags = TCP_SYN | TCP_ACK,
+			.wnd = (uint16_t)min_u32(k->recv_buffer, UINT16_MAX),
+			.mss = t->mss,
+			.wscale = k->rcv_wscale,
+			.opts = SEG_OPT_MSS,
+			.tsval = tcp_tsval(t, sr->ts_offset),
+			.tsecr = sr->ts_recent,
+			.ttl = k->ttl,
+			.dscp = k->dscp};
+
+	w.opts |= sr->flags & SR_TS ? SEG_OPT_TS : 0;
+	w.opts |= sr->flags & SR_SACK ? SEG_OPT_SACK_PERM : 0;
+	w.opts |= sr->flags & SR_WSCALE ? SEG_OPT_WSCALE : 0;
+	w.addr_sum = wire_addr_sum(&sr->head.key);
+	if (!emit_compact(t, &sr->head, &w, b))
+		return false;
+	sr->flags &= (uint8_t)~SR_SYN_DUE;
+	return true;
+}
+
+static bool
+emit_syn_rcvd_ack(struct tcp *t, struct syn_rcvd *sr, struct tcp_burst *b)
+{
+	const struct tcp_class *k = &t->classes[sr->cls];
+	uint8_t shift = sr->flags & SR_WSCALE ? k->rcv_wscale : 0;
+	struct wire_tcp w = {.seq = sr->iss + 1,
+			.ack = sr->irs + 1,
+			.flags = TCP_ACK,
+			.wnd = (uint16_t)(min_u32(k->recv_buffer, UINT16_MAX) >> shift),
+			.opts = sr->flags & SR_TS ? SEG_OPT_TS : 0,
+			.tsval = tcp_tsval(t, sr->ts_offset),
+			.tsecr = sr->ts_recent,
+			.ttl = k->ttl,
+			.dscp = k->dscp};
+
+	w.addr_sum = wire_addr_sum(&sr->head.key);
+	if (!emit_compact(t, &sr->head, &w, b))
+		return false;
+	sr->flags &= (uint8_t)~SR_ACK_DUE;
+	tcp_count(t, PMTCP_C_ack_sent);
+	return true;
+}
+
+static bool
+output_syn_rcvd(struct tcp *t, struct syn_rcvd *sr, struct tcp_burst *b)
+{
+	if ((sr->flags & SR_SYN_DUE) && !emit_syn_ack(t, sr, b))
+		return false;
+	return !(sr->flags & SR_ACK_DUE) || emit_syn_rcvd_ack(t, sr, b);
+}
+
+/* TW-4, TW-6: <SEQ=SND.NXT, ACK=RCV.NXT, A>, with the timestamp. */
+static bool
+output_time_wait(struct tcp *t, struct time_wait *tw, struct tcp_burst *b)
+{
+	const struct tcp_class *k = &t->classes[tw->cls];
+	struct wire_tcp w = {.seq = tw->snd_nxt,
+			.ack = tw->rcv_nxt,
+			.flags = TCP_ACK,
+			.wnd = tw->window,
+			.opts = tw->flags & TW_TS ? SEG_OPT_TS : 0,
+			.tsval = tcp_tsval(t, tw->ts_offset),
+			.tsecr = tw->ts_recent,
+			.addr_sum = tw->addr_sum,
+			.ttl = k->ttl,
+			.dscp = k->dscp};
+
+	if (!(tw->flags & TW_ACK_DUE))
+		return true;
+	if (!emit_compact(t, &tw->head, &w, b))
+		return false;
+	tw->flags &= (uint8_t)~TW_ACK_DUE;
+	tcp_count(t, PMTCP_C_ack_sent);
+	return true;
+}
+
+static bool
+visit(struct tcp *t, struct block_head *h, struct tcp_burst *b)
+{
+	switch (h->kind) {
+	case BLOCK_TCB:
+	case BLOCK_ENDED:
+		return tcp_output_tcb(t, (struct tcb *)h, b);
+	case BLOCK_SYN_RCVD:
+		return output_syn_rcvd(t, (struct syn_rcvd *)h, b);
+	case BLOCK_TIME_WAIT:
+		return output_time_wait(t, (struct time_wait *)h, b);
+	default:
+		return true; /* DEAD: given back below; PARKED: owes nothing while on trial */
+	}
+}
+
+/* The mark is off: blocks that died meanwhile are given back now, and only now. */
+static void
+unmarked(struct tcp *t, struct block_head *h)
+{
+	if (h->kind == BLOCK_DEAD)
+		tcp_block_free(t, h);
+	else if (h->kind == BLOCK_ENDED)
+		tcp_conn_reap(t, (struct tcb *)h);
+}
+
+/* A connection that is over does not wait for a next hop (its RST is lost). */
+static bool
+must_wait(const struct tcp *t, struct block_head *h)
+{
+	if (is_likely(t->hops[h->hop].is_resolved) || h->kind == BLOCK_DEAD)
+		return false;
+	if (h->kind == BLOCK_ENDED) {
+		((struct tcb *)h)->flags &= ~(uint32_t)(TCB_RST_DUE | TCB_ACK_DUE);
+		return false;
+	}
+	return true;
+}
+
+static void
+output_list(struct tcp *t, struct mark_list *list, struct tcp_burst *b)
+{
+	while (list->head && b->n < b->max) {
+		struct block_head *h = tcp_block(t, list->head);
+		uint32_t next = h->mark_next;
+		bool is_waiting = must_wait(t, h);
+
+		if (!is_waiting) {
+			/* Without room or packet buffers the mark stays where it is (RES-6). */
+			if (next != MARK_END)
+				__builtin_prefetch(tcp_block(t, next));
+			if (!visit(t, h, b))
+				return;
+		}
+		list->head = next == MARK_END ? 0 : next;
+		h->mark_next = 0;
+		if (is_waiting)
+			tcp_mark_wait(t, h);
+		else
+			unmarked(t, h);
+	}
+}
+
+uint16_t
+tcp_output(struct tcp *t, struct rte_mbuf **pkts, uint16_t n)
+{
+	struct tcp_burst b = {.pkts = pkts, .max = n};
+
+	if (is_unlikely(t->n_replies > 0)) {
+		uint16_t k = (uint16_t)min_u32(t->n_replies, n);
+
+		/* In the order they were made. */
+		for (uint16_t i = 0; i < k; i++)
+			pkts[i] = t->replies[i];
+		for (uint16_t i = k; i < t->n_replies; i++)
+			t->replies[i - k] = t->replies[i];
+		t->n_replies = (uint16_t)(t->n_replies - k);
+		b.n = k;
+	}
+	output_list(t, &t->ctl, &b);
+	output_list(t, &t->data, &b);
+	t->counter[PMTCP_C_tx_frames] += b.n;
+	return b.n;
+}

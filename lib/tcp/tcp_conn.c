@@ -1,0 +1,209 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ * Copyright (c) 2026 pmtcp authors
+ */
+
+/* Life and death of blocks: making a tcb, ending a connection, giving memory
+ * back. What may still be needed by the application or by the output pass stays
+ * until both are done with it. */
+
+#include "tcp/tcp.h"
+
+#include <string.h>
+
+/* Handles find their engine at the head of their 2 MiB chunk (slab.h). */
+static void
+note_engine(struct tcp *t, struct tcb *c)
+{
+	uintptr_t head = (uintptr_t)c & ~(uintptr_t)(PMTCP_CTX_ALIGN - 1);
+
+	*(struct tcp **)head = t;
+}
+
+struct tcb *
+tcp_tcb_new(struct tcp *t, const struct flow_key *key, uint16_t cls)
+{
+	uint32_t fresh = t->tcbs.fresh;
+	uint32_t index = slab_alloc(&t->tcbs);
+	struct tcb *c;
+
+	if (!index)
+		return NULL;
+	c = tcp_tcb(t, index);
+	if (t->tcbs.fresh != fresh)
+		note_engine(t, c);
+	memset(c, 0, sizeof(*c));
+	c->head.key = *key;
+	c->head.kind = BLOCK_TCB;
+	c->cls = cls;
+	t->classes[cls].refs++;
+	t->live++;
+	t->state[TCPS_CLOSED]++;
+	return c;
+}
+
+void
+tcp_tcb_undo(struct tcp *t, struct tcb *c)
+{
+	t->state[TCPS_CLOSED]--;
+	t->live--;
+	tcp_class_put(t, c->cls);
+	c->head.kind = BLOCK_DEAD;
+	slab_free(&t->tcbs, tcp_index(t, c));
+}
+
+void
+tcp_conn_set_state(struct tcp *t, struct tcb *c, enum tcp_state state)
+{
+	t->state[c->head.state]--;
+	tcb_set_state(c, state);
+	t->state[state]++;
+}
+
+struct tcp_tx *
+tcp_tx_get(struct tcp *t, struct tcb *c)
+{
+	struct cc_event e = {.now_us = t->now_us, .mss = c->smss, .nxt = c->snd.nxt};
+	struct tcp_tx *tx;
+
+	if (c->tx)
+		return tcp_tx(t, c);
+	c->tx = slab_alloc(&t->txs);
+	if (!c->tx)
+		return NULL;
+	tx = tcp_tx(t, c);
+	memset(tx, 0, sizeof(*tx));
+	sendq_init(&tx->q, c->snd.nxt);
+	cc_newreno.init(&tx->cc, &e);
+	/* recover starts below the first octet, or the first loss could not be seen. */
+	tx->cc.recover = c->snd.una - 1;
+	/* RFC 5681 3.1, OPEN-13: a SYN that was lost more than once leaves one segment. */
+	if (tcb_has(c, TCB_SYN_LOST))
+		tx->cc.cwnd = c->smss;
+	tx->small_end = tx->push_end = c->snd.una;
+	tx->rexmt_from = tx->rexmt_end = c->snd.una;
+	tx->sent_ms = t->now_ms;
+	return tx;
+}
+
+void
+tcp_tx_release(struct tcp *t, struct tcb *c)
+{
+	if (!c->tx)
+		return;
+	sendq_fini(&tcp_tx(t, c)->q, &t->recs);
+	slab_free(&t->txs, c->tx);
+	c->tx = 0;
+}
+
+struct tcp_rx *
+tcp_rx_get(struct tcp *t, struct tcb *c)
+{
+	struct tcp_rx *rx;
+
+	if (c->rx)
+		return tcp_rx(t, c);
+	c->rx = slab_alloc(&t->rxs);
+	if (!c->rx)
+		return NULL;
+	rx = tcp_rx(t, c);
+	memset(rx, 0, sizeof(*rx));
+	reasm_init(&rx->r);
+	return rx;
+}
+
+void
+tcp_rx_release(struct tcp *t, struct tcb *c)
+{
+	if (!c->rx)
+		return;
+	reasm_fini(&tcp_rx(t, c)->r, &t->recs);
+	slab_free(&t->rxs, c->rx);
+	c->rx = 0;
+}
+
+void
+tcp_block_forget(struct tcp *t, struct block_head *b)
+{
+	bool was_there = flow_table_remove(&t->table, tcp_hash(t, &b->key), tcp_index(t, b));
+
+	CHECK(was_there);
+	wheel_cancel(&t->wheel, tcp_index(t, b));
+}
+
+void
+tcp_block_free(struct tcp *t, struct block_head *b)
+{
+	uint32_t index = tcp_index(t, b);
+
+	b->kind = BLOCK_DEAD;
+	/* A marked block is given back when the output pass comes to it: nothing
+	 * may be recycled while a list still holds it. */
+	if (b->mark_next == 0)
+		slab_free(index < t->tw_first ? &t->half_opens : &t->time_waits, index);
+}
+
+/* The listener loses one of its connections (conn_max). */
+static void
+leave_listener(struct tcp *t, const struct tcb *c)
+{
+	uint32_t number = t->classes[c->cls].listener;
+
+	if (number && !tcb_has(c, TCB_ACTIVE))
+		t->listeners[number - 1].conns--;
+}
+
+void
+tcp_conn_end(struct tcp *t, struct tcb *c, enum pmtcp_reason reason)
+{
+	if (c->head.kind == BLOCK_ENDED)
+		return;
+	/* A connection that passed to TIME-WAIT left the table with its entry. */
+	if (c->head.state != TCPS_TIME_WAIT) {
+		tcp_block_forget(t, &c->head);
+		if (tcb_has(c, TCB_ACTIVE))
+			tcp_port_release(t, &c->head.key);
+	}
+	tcp_conn_set_state(t, c, TCPS_CLOSED);
+	t->state[TCPS_CLOSED]--;
+	leave_listener(t, c);
+	c->head.kind = BLOCK_ENDED;
+	c->reason = (uint8_t)reason;
+	t->ended[reason]++;
+	t->live--;
+	t->orphans -= tcb_has(c, TCB_ORPHAN);
+	tcp_timer_stop(c);
+	c->flags &= ~(uint32_t)(TCB_ACK_DUE | TCB_DELACK | TCB_SYN_DUE | TCB_REXMT_DUE |
+				TCB_PROBE_DUE | TCB_RST_DUE);
+	tcp_tx_release(t, c);
+	if (tcb_has(c, TCB_RELEASED))
+		tcp_rx_release(t, c);
+	else if (c->rx)
+		reasm_drop_ooo(&tcp_rx(t, c)->r, &t->recs);
+	if (tcb_has(c, TCB_DETACHED))
+		tcp_mark(t, &c->head);
+	else
+		tcp_event(t, c, PMTCP_EV_CLOSED);
+}
+
+void
+tcp_conn_reset(struct tcp *t, struct tcb *c, enum pmtcp_reason reason)
+{
+	if (c->head.kind == BLOCK_ENDED)
+		return;
+	tcp_conn_end(t, c, reason);
+	c->flags |= TCB_RST_DUE;
+	tcp_mark(t, &c->head);
+}
+
+void
+tcp_conn_reap(struct tcp *t, struct tcb *c)
+{
+	if (c->head.kind != BLOCK_ENDED || c->head.mark_next || c->ready_next)
+		return;
+	if (!tcb_has(c, TCB_RELEASED) || !tcb_has(c, TCB_DETACHED | TCB_CLOSED_POPPED))
+		return;
+	tcp_rx_release(t, c);
+	tcp_class_put(t, c->cls);
+	c->head.kind = BLOCK_DEAD;
+	slab_free(&t->tcbs, tcp_index(t, c));
+}

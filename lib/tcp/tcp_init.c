@@ -1,0 +1,236 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ * Copyright (c) 2026 pmtcp authors
+ */
+
+/* Making, checking and ending an engine: shares of the region, defaults. */
+
+#include "tcp/tcp.h"
+
+#include <errno.h>
+
+#include "wire/wire_parse.h"
+
+/* The region, part by part, each on a cache line of its own. */
+struct layout {
+	uint32_t tcb_first, tcb_end;
+	uint32_t half_open_first, half_open_end;
+	uint32_t time_wait_first, time_wait_end;
+	size_t table, txs, rxs, recs, classes, hops, pairs, listeners, ports, end;
+	uint32_t entries;
+	uint32_t n_pairs;
+};
+
+static size_t
+part(size_t *at, size_t len)
+{
+	size_t start = *at;
+
+	*at = (start + len + PMTCP_CACHE_LINE - 1) & ~(size_t)(PMTCP_CACHE_LINE - 1);
+	return start;
+}
+
+static uint32_t
+pow2_at_least(uint32_t n)
+{
+	uint32_t p = 16;
+
+	while (p < n && p < 1u << 30)
+		p *= 2;
+	return p;
+}
+
+static void
+lay_out(const struct pmtcp_conf *conf, struct layout *l)
+{
+	size_t at;
+
+	l->tcb_first = SLAB_CHUNK_HEAD;
+	l->tcb_end = l->tcb_first + slab_units(l->tcb_first, conf->max_conns, 2, true);
+	l->half_open_first = l->tcb_end;
+	l->half_open_end = l->half_open_first + conf->max_half_open;
+	l->time_wait_first = l->half_open_end;
+	l->time_wait_end = l->time_wait_first + conf->max_time_wait;
+	l->entries = conf->max_conns + conf->max_half_open + conf->max_time_wait;
+	l->n_pairs = pow2_at_least(2 * conf->max_port_pairs);
+	at = (size_t)l->time_wait_end * SLAB_UNIT;
+	l->table = part(&at, flow_table_memsize(l->entries));
+	/* Side records: index 0 of each slab is none, so one object more. */
+	l->txs = part(&at, ((size_t)conf->max_transfers + 1) * 2 * SLAB_UNIT);
+	l->rxs = part(&at, ((size_t)conf->max_transfers + 1) * SLAB_UNIT);
+	l->recs = part(&at, recpool_memsize(conf->max_records));
+	l->classes = part(&at, conf->max_classes * sizeof(struct tcp_class));
+	l->hops = part(&at, ((size_t)conf->max_neighbours + 1) * sizeof(struct tcp_hop));
+	l->pairs = part(&at, l->n_pairs * sizeof(struct tcp_pair));
+	l->listeners = part(&at, conf->max_listeners * sizeof(struct pmtcp_listener));
+	l->ports = part(&at, 65536 * sizeof(uint16_t));
+	l->end = at;
+}
+
+size_t
+tcp_memsize(const struct pmtcp_conf *conf)
+{
+	struct layout l;
+
+	lay_out(conf, &l);
+	return l.end;
+}
+
+static bool
+counts_are_sane(const struct pmtcp_conf *conf)
+{
+	uint64_t units = 2ull * conf->max_conns + conf->max_half_open + conf->max_time_wait;
+
+	return conf->max_conns >= 1 && conf->max_half_open >= 1 && conf->max_time_wait >= 1 &&
+	       units < 1u << 30 && conf->max_transfers >= 1 && conf->max_transfers < 1u << 29 &&
+	       conf->max_records >= 1 && conf->max_records < 1u << 30 &&
+	       conf->max_port_pairs >= 1 && conf->max_port_pairs < 1u << 28 &&
+	       conf->max_listeners >= 1 && conf->max_listeners < UINT16_MAX &&
+	       conf->max_classes >= 2 && conf->max_neighbours >= 1 &&
+	       conf->max_neighbours < TCP_NO_HOP - 1 && conf->spare_max <= TCP_SPARES_MAX;
+}
+
+static bool
+times_are_sane(const struct pmtcp_conf *conf)
+{
+	return (conf->tw_ms == 0 || (conf->tw_ms >= 1000 && conf->tw_ms <= 240000)) &&
+	       conf->fw2_ms >= 1000 && conf->rto_min_ms >= 1 && conf->rto_initial_ms >= 1 &&
+	       conf->rto_max_ms >= conf->rto_min_ms && conf->rto_max_ms >= conf->rto_initial_ms &&
+	       conf->rto_max_ms <= 3600000 && conf->delack_ms >= 1 && conf->delack_ms <= 200 &&
+	       conf->ack_stretch >= 1;
+}
+
+static bool
+conf_is_sane(const struct pmtcp_conf *conf)
+{
+	return counts_are_sane(conf) && times_are_sane(conf) && conf->pool && conf->mtu >= 576 &&
+	       conf->mtu <= 9000 && conf->ttl >= 1 && conf->port_first >= 1 &&
+	       conf->port_last >= conf->port_first && conf->send_buffer >= TCP_BUFFER_MIN &&
+	       conf->send_buffer <= TCP_BUFFER_MAX && conf->recv_buffer >= TCP_BUFFER_MIN &&
+	       conf->recv_buffer <= TCP_BUFFER_MAX && conf->owners >= 1 &&
+	       conf->owner < conf->owners;
+}
+
+static void
+slab_init(struct slab *s, uint8_t *base, uint32_t first, uint32_t end, uint32_t max)
+{
+	*s = (struct slab){.base = base, .fresh = first, .end = end, .units = 1, .max = max};
+	s->link_off = offsetof(struct block_head, mark_next);
+}
+
+static void
+init_shares(struct tcp *t, uint8_t *mem, const struct layout *l)
+{
+	const struct pmtcp_conf *conf = &t->conf;
+
+	slab_init(&t->tcbs, mem, l->tcb_first, l->tcb_end, conf->max_conns);
+	t->tcbs.units = 2;
+	t->tcbs.has_chunk_head = true;
+	slab_init(&t->half_opens, mem, l->half_open_first, l->half_open_end, conf->max_half_open);
+	slab_init(&t->time_waits, mem, l->time_wait_first, l->time_wait_end, conf->max_time_wait);
+	slab_init(&t->txs, mem + l->txs, 2, 2 * (conf->max_transfers + 1), conf->max_transfers);
+	t->txs.units = 2;
+	slab_init(&t->rxs, mem + l->rxs, 1, conf->max_transfers + 1, conf->max_transfers);
+	recpool_init(&t->recs, mem + l->recs, conf->max_records);
+	t->classes = (void *)(mem + l->classes);
+	t->hops = (void *)(mem + l->hops);
+	t->pairs = (void *)(mem + l->pairs);
+	t->listeners = (void *)(mem + l->listeners);
+	t->listener_by_port = (void *)(mem + l->ports);
+	t->n_pairs = l->n_pairs;
+	t->tw_hand = l->time_wait_first;
+	t->tw_first = l->time_wait_first;
+}
+
+int
+tcp_init(struct tcp *t, void *mem, size_t len, const struct pmtcp_conf *conf)
+{
+	const struct pmtcp_secrets *secrets = &conf->secrets;
+	struct layout l;
+	int err;
+
+	if (!conf_is_sane(conf) || (uintptr_t)mem % PMTCP_CTX_ALIGN != 0)
+		return -EINVAL;
+	lay_out(conf, &l);
+	if (len < l.end)
+		return -ENOMEM;
+	t->conf = *conf;
+	if (!t->conf.ctl_pool)
+		t->conf.ctl_pool = conf->pool;
+	t->base = mem;
+	t->mss = (uint16_t)(conf->mtu - 40);
+	t->flow_secret = (struct siphash_key){secrets->flow[0], secrets->flow[1]};
+	t->isn_secret = (struct siphash_key){secrets->isn[0], secrets->isn[1]};
+	t->ts_secret = (struct siphash_key){secrets->ts[0], secrets->ts[1]};
+	t->port_secret = (struct siphash_key){secrets->port[0], secrets->port[1]};
+	rng_seed(&t->rng, conf->seed);
+	t->free_permille = 1000;
+	t->rst_tokens = conf->rst_per_s;
+	t->tx_conf.ip_cksum_offload = conf->caps.tx_ip_cksum;
+	t->tx_conf.tcp_cksum_offload = conf->caps.tx_tcp_cksum;
+	init_shares(t, mem, &l);
+	err = flow_table_init(&t->table, (uint8_t *)mem + l.table, flow_table_memsize(l.entries),
+			mem, l.entries);
+	if (err)
+		return err;
+	wheel_init(&t->wheel, (uint8_t *)mem + offsetof(struct block_head, timer), 0);
+	return tcp_class_default(t);
+}
+
+static void
+fini_tcb(struct tcp *t, struct tcb *c)
+{
+	tcp_tx_release(t, c);
+	tcp_rx_release(t, c);
+}
+
+/* Every unit of the tcb share that was ever used. */
+static uint32_t
+next_tcb(const struct slab *s, uint32_t index)
+{
+	index += s->units;
+	return index % SLAB_CHUNK_UNITS < SLAB_CHUNK_HEAD ? index + SLAB_CHUNK_HEAD : index;
+}
+
+void
+tcp_fini(struct tcp *t)
+{
+	/* Given-back tcbs have no side records: tx and rx are 0 in them. */
+	for (uint32_t i = SLAB_CHUNK_HEAD; i < t->tcbs.fresh; i = next_tcb(&t->tcbs, i))
+		fini_tcb(t, tcp_tcb(t, i));
+	for (uint16_t i = 0; i < t->n_spare; i++)
+		rte_pktmbuf_free(t->spare[i]);
+	for (uint16_t i = 0; i < t->n_replies; i++)
+		rte_pktmbuf_free(t->replies[i]);
+	t->counter[PMTCP_C_tw_flushed] += t->state[TCPS_TIME_WAIT];
+	t->n_spare = 0;
+	t->n_replies = 0;
+}
+
+static void
+check_tcb(const struct tcp *t, const struct tcb *c, uint32_t *live)
+{
+	const struct tcp_rx *rx = tcp_rx(t, c);
+	const struct tcp_tx *tx = tcp_tx(t, c);
+
+	if (c->head.kind != BLOCK_TCB && c->head.kind != BLOCK_ENDED)
+		return;
+	tcb_check(c);
+	*live += c->head.kind == BLOCK_TCB;
+	if (tx)
+		sendq_check(&tx->q, &t->recs);
+	if (rx && c->head.kind == BLOCK_TCB)
+		reasm_check(&rx->r, &t->recs, c->rcv.nxt);
+}
+
+void
+tcp_check_all(const struct tcp *t)
+{
+	uint32_t live = 0;
+
+	for (uint32_t i = SLAB_CHUNK_HEAD; i < t->tcbs.fresh; i = next_tcb(&t->tcbs, i))
+		check_tcb(t, tcp_tcb(t, i), &live);
+	CHECK(live == t->live);
+	CHECK(t->state[TCPS_TIME_WAIT] + t->parked <= t->time_waits.used);
+	wheel_check(&t->wheel);
+	flow_table_check(&t->table, &t->flow_secret);
+}

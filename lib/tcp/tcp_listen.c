@@ -1,0 +1,381 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ * Copyright (c) 2026 pmtcp authors
+ */
+
+/* Opening, the side that was asked: LISTEN (RFC 9293 3.10.7.2) and SYN-RECEIVED in
+ * its 64-byte form. A listener keeps no state per peer; a SYN makes a half-open, and
+ * only the third ACK makes a connection. */
+
+#include "tcp/tcp.h"
+
+#include <string.h>
+
+enum { REPLACE_LOOKS = 8 }; /* half-opens examined for one to give way (OPEN-29) */
+
+struct pmtcp_listener *
+tcp_listener_find(struct tcp *t, uint32_t laddr, uint16_t lport)
+{
+	struct pmtcp_listener *any = NULL;
+	uint32_t next = t->listener_by_port[lport];
+
+	while (next) {
+		struct pmtcp_listener *l = &t->listeners[next - 1];
+
+		if (l->ip4 == laddr)
+			return l;
+		if (l->ip4 == 0)
+			any = l;
+		next = l->next_on_port;
+	}
+	return any;
+}
+
+static struct pmtcp_listener *
+listener_of(const struct tcp *t, const struct syn_rcvd *sr)
+{
+	uint32_t number = t->classes[sr->cls].listener;
+
+	return number ? &t->listeners[number - 1] : NULL;
+}
+
+void
+tcp_syn_rcvd_end(struct tcp *t, struct syn_rcvd *sr, enum pmtcp_counter why)
+{
+	struct pmtcp_listener *l = listener_of(t, sr);
+
+	if (sr->parked) {
+		wheel_cancel(&t->wheel, tcp_index(t, sr));
+		tcp_time_wait_unpark(t, sr);
+	} else {
+		tcp_block_forget(t, &sr->head);
+	}
+	if (l)
+		l->half_open--;
+	t->state[TCPS_SYN_RCVD]--;
+	tcp_count(t, why);
+	tcp_class_put(t, sr->cls);
+	tcp_block_free(t, &sr->head);
+}
+
+/* OPEN-29, RES-12: of the next eight, the one that was repeated most often is the
+ * least likely to be answered. */
+static void
+replace_one(struct tcp *t)
+{
+	uint32_t first = t->half_opens.end - t->half_opens.max;
+	struct syn_rcvd *worst = NULL;
+
+	for (int i = 0; i < REPLACE_LOOKS; i++) {
+		uint32_t at = first + t->half_open_hand;
+		struct syn_rcvd *sr = (struct syn_rcvd *)tcp_block(t, at);
+
+		t->half_open_hand = (t->half_open_hand + 1) % t->half_opens.max;
+		if (at >= t->half_opens.fresh || sr->head.kind != BLOCK_SYN_RCVD)
+			continue;
+		if (!worst || sr->tries > worst->tries)
+			worst = sr;
+	}
+	if (worst)
+		tcp_syn_rcvd_end(t, worst, PMTCP_C_half_open_replaced);
+}
+
+/* What keeps a SYN out; each has its counter (RES-5, RES-8, OPEN-29). */
+static enum verdict
+admit(struct tcp *t, struct pmtcp_listener *l, struct seg *seg)
+{
+	if (t->free_permille < 250)
+		return tcp_drop(t, PMTCP_C_drop_pressure);
+	if (l->conns >= l->conn_max) {
+		if (l->rst_on_overflow)
+			tcp_reply_rst(t, seg);
+		return tcp_drop(t, PMTCP_C_drop_conn_limit);
+	}
+	if (slab_available(&t->tcbs) == 0)
+		return tcp_drop(t, PMTCP_C_drop_tcb_full);
+	if (l->half_open >= l->half_open_max || slab_available(&t->half_opens) == 0)
+		replace_one(t);
+	if (l->half_open >= l->half_open_max || slab_available(&t->half_opens) == 0)
+		return tcp_drop(t, PMTCP_C_drop_syn_limit);
+	return NEXT;
+}
+
+static void
+fill_half_open(struct tcp *t, struct syn_rcvd *sr, const struct pmtcp_listener *l,
+		const struct seg *seg)
+{
+	const struct tcp_class *k = &t->classes[l->cls];
+
+	memset(sr, 0, sizeof(*sr));
+	sr->head.key = seg->key;
+	sr->head.kind = BLOCK_SYN_RCVD;
+	sr->head.state = TCPS_SYN_RCVD;
+	sr->irs = seg->seq;
+	sr->iss = tcp_isn(t, &seg->key);
+	sr->ts_offset = tcp_ts_offset(t, &seg->key);
+	sr->wnd = seg->wnd;
+	sr->mss = seg->opts & SEG_OPT_MSS ? seg->mss : TCP_MSS_DEFAULT;
+	sr->cls = l->cls;
+	sr->sent = (uint16_t)(t->now_us >> SR_SENT_SHIFT);
+	if (k->has_ts && (seg->opts & SEG_OPT_TS)) {
+		sr->flags |= SR_TS;
+		sr->ts_recent = seg->tsval;
+	}
+	if (k->has_sack && (seg->opts & SEG_OPT_SACK_PERM))
+		sr->flags |= SR_SACK;
+	if (k->has_wscale && (seg->opts & SEG_OPT_WSCALE)) {
+		sr->flags |= SR_WSCALE;
+		sr->wscale = seg->wscale;
+	}
+}
+
+/* The TIME-WAIT entry leaves its place to the half-open and waits aside: if the SYN
+ * proves stale, it comes back (TW-10). */
+static void
+park(struct tcp *t, struct syn_rcvd *sr, struct time_wait *tw, uint64_t hash)
+{
+	bool was_there = flow_table_replace(&t->table, hash, tcp_index(t, tw), tcp_index(t, sr));
+	uint32_t floor = tw->snd_nxt + 65537; /* RFC 9293 3.6.1 (1) */
+
+	CHECK(was_there);
+	if (seq_lt(sr->iss, floor))
+		sr->iss = floor;
+	wheel_cancel(&t->wheel, tcp_index(t, tw));
+	tcp_count(t, PMTCP_C_tw_reused_in);
+	t->state[TCPS_TIME_WAIT]--;
+	t->parked++;
+	tw->head.kind = BLOCK_PARKED;
+	sr->parked = tcp_index(t, tw);
+	/* One entry must stay that can be evicted, whatever is on trial. */
+	if (t->parked >= t->time_waits.max)
+		tcp_time_wait_drop_parked(t, sr);
+}
+
+void
+tcp_listen_syn(struct tcp *t, struct pmtcp_listener *l, struct seg *seg, struct time_wait *tw)
+{
+	uint64_t hash = (uint64_t)seg->hash_hi << 32 | seg->hash_lo;
+	uint16_t hop = t->route(t->stack, seg->key.raddr);
+	struct syn_rcvd *sr;
+	uint32_t index;
+
+	if (hop == TCP_NO_HOP) {
+		tcp_drop(t, PMTCP_C_drop_no_route);
+		return;
+	}
+	if (admit(t, l, seg) == DONE)
+		return;
+	index = slab_alloc(&t->half_opens);
+	if (!index) {
+		/* The one that gave way is still marked: its block is not free yet. */
+		tcp_drop(t, PMTCP_C_drop_syn_limit);
+		return;
+	}
+	sr = (struct syn_rcvd *)tcp_block(t, index);
+	fill_half_open(t, sr, l, seg);
+	sr->head.hop = hop;
+	if (tw) {
+		park(t, sr, tw, hash);
+	} else if (flow_table_insert(&t->table, hash, index) != 0) {
+		tcp_count(t, PMTCP_C_table_full);
+		tcp_drop(t, PMTCP_C_drop_table_full);
+		sr->head.kind = BLOCK_DEAD;
+		slab_free(&t->half_opens, index);
+		return;
+	}
+	t->classes[l->cls].refs++;
+	l->half_open++;
+	t->state[TCPS_SYN_RCVD]++;
+	tcp_count(t, PMTCP_C_half_open_created);
+	tcp_count(t, PMTCP_C_syn_taken);
+	sr->flags |= SR_SYN_DUE;
+	tcp_mark(t, &sr->head);
+	wheel_arm(&t->wheel, index, tcp_tick_in(t, tcp_syn_rto_ms(t, 0)), 0);
+}
+
+/* OPEN-24. */
+void
+tcp_listen_input(struct tcp *t, struct pmtcp_listener *l, struct seg *seg)
+{
+	if (seg->flags & TCP_RST) {
+		tcp_drop(t, PMTCP_C_drop_rst);
+	} else if (seg->flags & TCP_ACK) {
+		tcp_drop(t, PMTCP_C_drop_listen);
+		tcp_reply_rst(t, seg);
+	} else if (!(seg->flags & TCP_SYN)) {
+		tcp_drop(t, PMTCP_C_drop_listen);
+	} else if (seg->flags & TCP_FIN) {
+		tcp_drop(t, PMTCP_C_drop_syn_fin); /* DEC-9 */
+	} else {
+		tcp_listen_syn(t, l, seg, NULL);
+	}
+}
+
+static void
+owe_ack(struct tcp *t, struct syn_rcvd *sr)
+{
+	sr->flags |= SR_ACK_DUE;
+	tcp_mark(t, &sr->head);
+}
+
+static void
+challenge(struct tcp *t, struct syn_rcvd *sr)
+{
+	if (!tcp_challenge_allowed(t, &sr->challenge_epoch, sr->flags & SR_CHALLENGED))
+		return;
+	sr->flags |= SR_CHALLENGED;
+	owe_ack(t, sr);
+}
+
+/* The options of the SYN as a segment would carry them. */
+static void
+restore_options(struct tcp *t, struct tcb *c, const struct syn_rcvd *sr)
+{
+	struct seg syn = {.opts = SEG_OPT_MSS,
+			.mss = sr->mss,
+			.wscale = sr->wscale,
+			.tsval = sr->ts_recent};
+
+	syn.opts |= sr->flags & SR_TS ? SEG_OPT_TS : 0;
+	syn.opts |= sr->flags & SR_SACK ? SEG_OPT_SACK_PERM : 0;
+	syn.opts |= sr->flags & SR_WSCALE ? SEG_OPT_WSCALE : 0;
+	tcp_set_options(t, c, &syn);
+}
+
+/* Half-open to full: same tuple, same place in the table. */
+static struct tcb *
+promote(struct tcp *t, struct syn_rcvd *sr, struct pmtcp_listener *l, const struct seg *seg)
+{
+	struct tcb *c = tcp_tcb_new(t, &sr->head.key, sr->cls);
+	uint64_t hash = (uint64_t)seg->hash_hi << 32 | seg->hash_lo;
+	bool was_there;
+
+	if (!c)
+		return NULL;
+	was_there = flow_table_replace(&t->table, hash, tcp_index(t, sr), tcp_index(t, c));
+	CHECK(was_there);
+	wheel_cancel(&t->wheel, tcp_index(t, sr));
+	if (sr->parked)
+		tcp_time_wait_drop_parked(t, sr);
+	restore_options(t, c, sr);
+	c->head.hop = sr->head.hop;
+	c->snd.una = sr->iss + 1;
+	c->snd.nxt = sr->iss + 1;
+	c->snd.wl1 = sr->irs;
+	c->max_wnd = (uint16_t)((sr->wnd >> tcb_snd_shift(c)) + 1);
+	c->rcv.nxt = sr->irs + 1;
+	c->ack_sent = c->rcv.nxt;
+	c->rcv.adv = c->rcv.nxt + min_u32(tcp_class(t, c)->recv_buffer, UINT16_MAX);
+	c->ts_offset = sr->ts_offset;
+	c->addr_sum = wire_addr_sum(&c->head.key);
+	c->user = l->user;
+	if (sr->tries)
+		c->flags |= TCB_SYN_REXMT;
+	if (sr->tries > 1)
+		c->flags |= TCB_SYN_LOST;
+	t->state[TCPS_SYN_RCVD]--;
+	l->half_open--;
+	l->conns++;
+	tcp_class_put(t, sr->cls);
+	tcp_count(t, PMTCP_C_half_open_accepted);
+	tcp_count(t, PMTCP_C_opened_passive);
+	tcp_conn_set_state(t, c, TCPS_SYN_RCVD);
+	return c;
+}
+
+/* OPEN-4, OPEN-5: the third ACK, with whatever it carries. */
+static void
+third_ack(struct tcp *t, struct syn_rcvd *sr, struct seg *seg)
+{
+	struct pmtcp_listener *l = listener_of(t, sr);
+	bool is_first = sr->tries == 0;
+	uint32_t rtt_us = (uint16_t)((t->now_us >> SR_SENT_SHIFT) - sr->sent) << SR_SENT_SHIFT;
+	struct tcb *c;
+
+	CHECK(l);
+	if (l->conns >= l->conn_max) {
+		tcp_drop(t, PMTCP_C_drop_conn_limit);
+		return;
+	}
+	c = promote(t, sr, l, seg);
+	if (!c) {
+		tcp_drop(t, PMTCP_C_drop_tcb_full);
+		return;
+	}
+	tcp_block_free(t, &sr->head);
+	if (is_first)
+		rtt_sample(&c->rtt, rtt_us, 1u << SR_SENT_SHIFT);
+	else
+		tcp_sample_rtt(t, c, seg);
+	if (seg->opts & SEG_OPT_TS && tcb_has(c, TCB_TS))
+		c->ts_recent = seg->tsval;
+	tcp_established(t, c, seg, PMTCP_EV_ACCEPTED);
+	tcp_input_from_text(t, c, seg);
+}
+
+/* Steps 1 and 2: numbers and RST. */
+static enum verdict
+check_seq_rst(struct tcp *t, struct syn_rcvd *sr, struct seg *seg)
+{
+	uint32_t nxt = sr->irs + 1;
+	uint32_t wnd = min_u32(t->classes[sr->cls].recv_buffer, UINT16_MAX);
+	uint32_t len = seg->flags & TCP_RST ? 0 : seg_seq_len(seg);
+	bool is_acceptable = tcp_seq_is_acceptable(seg->seq, len, nxt, wnd);
+
+	if (seg->flags & TCP_RST) {
+		if (!is_acceptable)
+			return tcp_drop(t, PMTCP_C_drop_rst);
+		if (seg->seq != nxt) {
+			challenge(t, sr);
+			return tcp_drop(t, PMTCP_C_drop_rst_challenge);
+		}
+		/* OPEN-22, OPEN-26: the peer never asked, or no longer wants. */
+		tcp_count(t, PMTCP_C_seg_taken);
+		tcp_syn_rcvd_end(t, sr, PMTCP_C_half_open_reset);
+		return DONE;
+	}
+	if (is_acceptable)
+		return NEXT;
+	if (len > 0)
+		owe_ack(t, sr);
+	else
+		challenge(t, sr);
+	return tcp_drop(t, PMTCP_C_drop_seq);
+}
+
+void
+tcp_syn_rcvd_input(struct tcp *t, struct syn_rcvd *sr, struct seg *seg)
+{
+	bool has_ts = (sr->flags & SR_TS) && (seg->opts & SEG_OPT_TS);
+
+	/* OPEN-25, DEC-3: the same SYN again gets the same SYN-ACK again. */
+	if ((seg->flags & (TCP_SYN | TCP_RST)) == TCP_SYN) {
+		if (seg->seq == sr->irs && !(seg->flags & TCP_ACK)) {
+			sr->flags |= SR_SYN_DUE;
+			tcp_mark(t, &sr->head);
+			tcp_drop(t, PMTCP_C_seg_taken);
+			return;
+		}
+		challenge(t, sr);
+		tcp_drop(t, PMTCP_C_drop_syn_challenge);
+		return;
+	}
+	/* DEC-10: a missing timestamp is borne here. */
+	if (has_ts && !(seg->flags & TCP_RST) && seq_lt(seg->tsval, sr->ts_recent)) {
+		challenge(t, sr);
+		tcp_drop(t, PMTCP_C_drop_paws);
+		return;
+	}
+	if (check_seq_rst(t, sr, seg) == DONE)
+		return;
+	if (!(seg->flags & TCP_ACK)) {
+		tcp_drop(t, PMTCP_C_drop_no_ack);
+		return;
+	}
+	/* OPEN-27: only our SYN can be acknowledged; the half-open stays. */
+	if (seg->ack != sr->iss + 1) {
+		tcp_drop(t, PMTCP_C_drop_ack);
+		tcp_reply_rst(t, seg);
+		return;
+	}
+	third_ack(t, sr, seg);
+}

@@ -1,0 +1,93 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ * Copyright (c) 2026 pmtcp authors
+ */
+
+/* Marks: what the output pass has to visit. A block is on at most one list at a
+ * time, linked through mark_next, whatever it owes; a block whose next hop is not
+ * resolved moves to that hop's wait list and needs no packet buffer there (W-7). */
+
+#include "tcp/tcp.h"
+
+static void
+push(struct tcp *t, struct mark_list *list, struct block_head *b)
+{
+	uint32_t index = tcp_index(t, b);
+
+	b->mark_next = MARK_END;
+	if (list->head)
+		tcp_block(t, list->tail)->mark_next = index;
+	else
+		list->head = index;
+	list->tail = index;
+}
+
+void
+tcp_mark(struct tcp *t, struct block_head *b)
+{
+	if (b->mark_next == 0)
+		push(t, &t->ctl, b);
+}
+
+void
+tcp_mark_data(struct tcp *t, struct tcb *c)
+{
+	if (c->head.mark_next == 0)
+		push(t, &t->data, &c->head);
+}
+
+void
+tcp_mark_wait(struct tcp *t, struct block_head *b)
+{
+	struct tcp_hop *hop = &t->hops[b->hop];
+
+	b->mark_next = hop->wait_head ? hop->wait_head : MARK_END;
+	hop->wait_head = tcp_index(t, b);
+	hop->is_wanted = true;
+}
+
+void
+tcp_hop_ready(struct tcp *t, uint16_t number)
+{
+	struct tcp_hop *hop = &t->hops[number];
+	uint32_t index = hop->wait_head;
+
+	hop->wait_head = 0;
+	while (index && index != MARK_END) {
+		struct block_head *b = tcp_block(t, index);
+
+		index = b->mark_next;
+		push(t, &t->ctl, b);
+	}
+}
+
+enum {
+	EPOCH_SHIFT = 7,  /* units of 128 ms, kept in 8 bits: they come round in 32 s */
+	EPOCHS_APART = 5, /* more than 512 ms and at most 640 */
+};
+
+/* At most two challenges in any second per block, and no budget that is shared
+ * between connections, so none can be measured (SEC-4, CVE-2016-5696). Eight bits
+ * are enough: a challenge wrongly held back after a multiple of 32 s of silence
+ * is asked for again by the peer's next retransmission. */
+bool
+tcp_challenge_allowed(struct tcp *t, uint8_t *epoch, bool had_one)
+{
+	uint8_t now = (uint8_t)(t->now_ms >> EPOCH_SHIFT);
+
+	if (had_one && (uint8_t)(now - *epoch) < EPOCHS_APART) {
+		tcp_count(t, PMTCP_C_challenge_throttled);
+		return false;
+	}
+	*epoch = now;
+	tcp_count(t, PMTCP_C_challenge_sent);
+	return true;
+}
+
+void
+tcp_challenge(struct tcp *t, struct tcb *c)
+{
+	if (!tcp_challenge_allowed(t, &c->challenge_epoch, tcb_has(c, TCB_CHALLENGED)))
+		return;
+	c->flags |= TCB_CHALLENGED;
+	tcp_owe_ack(t, c);
+}

@@ -1,0 +1,184 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ * Copyright (c) 2026 pmtcp authors
+ */
+
+/* Opening, the side that sent a SYN: SYN-SENT (RFC 9293 3.10.7.3), simultaneous
+ * open, negotiation of options, and what both sides do on reaching ESTABLISHED.
+ * Initial sequence numbers (RFC 6528) and timestamp offsets (RFC 7323 5.4). */
+
+#include "tcp/tcp.h"
+
+#include <string.h>
+
+static uint64_t
+keyed(const struct siphash_key *secret, const struct flow_key *key)
+{
+	uint64_t addrs;
+	uint32_t ports;
+
+	memcpy(&addrs, key->addrs, 8);
+	memcpy(&ports, &key->lport, 4);
+	return siphash24_12(secret, addrs, ports);
+}
+
+/* OPEN-7: a clock of 4 us plus a keyed hash of the tuple: unguessable outside,
+ * rising for the same tuple. */
+uint32_t
+tcp_isn(const struct tcp *t, const struct flow_key *key)
+{
+	return (uint32_t)(t->now_ns / 4000) + (uint32_t)keyed(&t->isn_secret, key);
+}
+
+uint32_t
+tcp_ts_offset(const struct tcp *t, const struct flow_key *key)
+{
+	return (uint32_t)keyed(&t->ts_secret, key);
+}
+
+/* OPEN-8, W-31: what both SYNs had, and what a segment may carry. */
+void
+tcp_set_options(struct tcp *t, struct tcb *c, const struct seg *seg)
+{
+	const struct tcp_class *k = tcp_class(t, c);
+	uint32_t mss = seg->opts & SEG_OPT_MSS ? max_u32(seg->mss, TCP_MSS_FLOOR) : TCP_MSS_DEFAULT;
+
+	mss = min_u32(mss, t->mss);
+	c->flags &= ~(uint32_t)(TCB_TS | TCB_SACK | TCB_WSCALE);
+	c->wscales = 0;
+	if (k->has_ts && (seg->opts & SEG_OPT_TS)) {
+		c->flags |= TCB_TS;
+		c->ts_recent = seg->tsval;
+		mss -= TCP_TS_OPT_LEN;
+	}
+	if (k->has_sack && (seg->opts & SEG_OPT_SACK_PERM))
+		c->flags |= TCB_SACK;
+	if (k->has_wscale && (seg->opts & SEG_OPT_WSCALE)) {
+		c->flags |= TCB_WSCALE;
+		c->wscales = (uint8_t)(seg->wscale << 4 | k->rcv_wscale);
+	}
+	c->smss = (uint16_t)mss;
+	c->last_rx = t->now_ms;
+}
+
+void
+tcp_established(struct tcp *t, struct tcb *c, const struct seg *seg, uint32_t event)
+{
+	tcp_conn_set_state(t, c, TCPS_ESTABLISHED);
+	tcp_timer_stop(c);
+	c->flags &= ~(uint32_t)(TCB_SYN_UNACKED | TCB_SYN_DUE);
+	c->flags |= (uint32_t)TCP_QUICKACKS << TCB_QUICKACK_SHIFT;
+	c->retries = 0;
+	/* RFC 7323 2.2: the window field of a SYN is never scaled. */
+	tcp_set_window(c, seg, seg->flags & TCP_SYN ? 0 : tcb_snd_shift(c));
+	if (seg->flags & TCP_SYN)
+		c->max_wnd = (uint16_t)((c->max_wnd >> tcb_snd_shift(c)) + 1);
+	t->hops[c->head.hop].confirmed = t->now_ms;
+	if (event == PMTCP_EV_CONNECTED)
+		tcp_count(t, PMTCP_C_connected);
+	tcp_event(t, c, event);
+	if (c->tx)
+		tcp_mark_data(t, c); /* OPEN-38: sent before the peer answered */
+}
+
+/* RTT of our SYN, if it was sent once (Karn) and no timestamp tells more. The stamp
+ * stands where the estimate will. */
+static void
+sample_syn(struct tcp *t, struct tcb *c, const struct seg *seg)
+{
+	uint32_t sent_us = c->rtt.srtt_us8;
+
+	rtt_init(&c->rtt);
+	if (!tcb_has(c, TCB_SYN_REXMT))
+		rtt_sample(&c->rtt, t->now_us - sent_us, 1);
+	else
+		tcp_sample_rtt(t, c, seg);
+}
+
+/* OPEN-40, NEG-3: an echo of a timestamp that we never sent belongs to another
+ * connection. Ours lie between the first SYN's and now. */
+static bool
+echo_is_possible(const struct tcp *t, const struct tcb *c, const struct seg *seg)
+{
+	uint32_t elapsed_ms = (t->now_us - c->rtt.srtt_us8) / 1000 + 1;
+
+	if (!(seg->opts & SEG_OPT_TS) || !tcp_class(t, c)->has_ts)
+		return true;
+	return tcp_tsval(t, c->ts_offset) - seg->tsecr <= elapsed_ms;
+}
+
+/* The peer's SYN: IRS and everything that is agreed in SYNs. */
+static void
+take_syn(struct tcp *t, struct tcb *c, const struct seg *seg)
+{
+	tcp_set_options(t, c, seg);
+	c->rcv.nxt = seg->seq + 1;
+	c->ack_sent = c->rcv.nxt;
+	c->rcv.adv = c->rcv.nxt + min_u32(tcp_class(t, c)->recv_buffer, UINT16_MAX);
+	c->snd.wl1 = seg->seq;
+	c->snd.wnd = seg->wnd;
+}
+
+/* OPEN-18 (RFC 9293 figure 7, MUST-10): both SYNs crossed. */
+static void
+simultaneous_open(struct tcp *t, struct tcb *c, const struct seg *seg)
+{
+	take_syn(t, c, seg);
+	tcp_set_window(c, seg, 0);
+	c->max_wnd = (uint16_t)((c->max_wnd >> tcb_snd_shift(c)) + 1);
+	tcp_conn_set_state(t, c, TCPS_SYN_RCVD);
+	c->retries = 0;
+	c->flags |= TCB_SYN_DUE;
+	tcp_mark(t, &c->head);
+	tcp_timer_start(t, c, TIMER_SYN, tcp_syn_rto_ms(t, 0));
+	tcp_count(t, PMTCP_C_seg_taken);
+}
+
+static void
+syn_ack(struct tcp *t, struct tcb *c, struct seg *seg)
+{
+	take_syn(t, c, seg);
+	c->snd.una = seg->ack;
+	sample_syn(t, c, seg);
+	tcp_established(t, c, seg, PMTCP_EV_CONNECTED);
+	/* OPEN-2: never delayed; it rides on data or FIN if there is any by then. */
+	tcp_owe_ack(t, c);
+	/* OPEN-20: text and FIN beside the SYN are taken now. */
+	seg->flags &= (uint8_t)~TCP_SYN;
+	seg->seq++;
+	tcp_input_from_text(t, c, seg);
+}
+
+void
+tcp_syn_sent_input(struct tcp *t, struct tcb *c, struct seg *seg)
+{
+	bool is_ack_ok = (seg->flags & TCP_ACK) && seq_gt(seg->ack, c->snd.una) &&
+			 seq_leq(seg->ack, c->snd.nxt);
+
+	/* OPEN-15, OPEN-17: an ACK of something never sent. */
+	if ((seg->flags & TCP_ACK) && !is_ack_ok) {
+		tcp_drop(t, seg->flags & TCP_RST ? PMTCP_C_drop_rst : PMTCP_C_drop_syn_sent);
+		tcp_reply_rst(t, seg);
+		return;
+	}
+	/* OPEN-16. */
+	if (seg->flags & TCP_RST) {
+		tcp_drop(t, is_ack_ok ? PMTCP_C_seg_taken : PMTCP_C_drop_rst);
+		if (is_ack_ok)
+			tcp_conn_end(t, c, PMTCP_REFUSED);
+		return;
+	}
+	if (!(seg->flags & TCP_SYN)) {
+		tcp_drop(t, PMTCP_C_drop_syn_sent);
+		return;
+	}
+	if (!is_ack_ok) {
+		simultaneous_open(t, c, seg);
+		return;
+	}
+	if (!echo_is_possible(t, c, seg)) {
+		tcp_drop(t, PMTCP_C_drop_syn_sent);
+		tcp_reply_rst(t, seg);
+		return;
+	}
+	syn_ack(t, c, seg);
+}

@@ -1,0 +1,439 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ * Copyright (c) 2026 pmtcp authors
+ */
+
+/* What to send now. Receiving, timers and calls only mark; this pass visits each
+ * marked block once: retransmissions, new data, FIN, and the ACK rides along or
+ * leaves alone (RFC 9293 3.7, 3.8; RFC 1122 4.2.3.4). */
+
+#include "tcp/tcp.h"
+
+#include <string.h>
+
+enum {
+	CLONE_MIN = 512, /* octets from which cloning is cheaper than copying */
+	CLONE_SEGS_MAX = 8,
+	OVERRIDE_MS = 200,   /* DATA-21: 0.1 to 1 s */
+	VISIT_SEGMENTS = 64, /* of one connection, then the others have their turn */
+};
+
+/* SACK blocks of this ACK: a duplicate first, then what was received last
+ * (RFC 2018 section 4, 2883; DATA-37). */
+static void
+add_sack(struct tcp *t, struct tcb *c, struct wire_tcp *w)
+{
+	struct tcp_rx *rx = tcp_rx(t, c);
+	uint8_t max = w->opts & SEG_OPT_TS ? 3 : 4;
+	uint8_t n = 0;
+
+	if (!rx || (!reasm_has_ooo(&rx->r) && rx->dsack_left == rx->dsack_right))
+		return;
+	if (rx->dsack_left != rx->dsack_right) {
+		w->sack[0] = rx->dsack_left;
+		w->sack[1] = rx->dsack_right;
+		rx->dsack_left = rx->dsack_right = 0;
+		n = 1;
+	}
+	n = (uint8_t)(n + reasm_sack_blocks(&rx->r, &t->recs, &w->sack[2 * n], (uint8_t)(max - n)));
+	if (n == 0)
+		return;
+	w->n_sack = n;
+	w->opts |= SEG_OPT_SACK;
+}
+
+/* The window field, and the edge that it promises: rounded up to the scale, so that
+ * rounding never moves the edge back (DATA-17, DATA-18). */
+static uint16_t
+advertise(struct tcp *t, struct tcb *c)
+{
+	uint8_t shift = tcb_rcv_shift(c);
+	uint32_t space = tcp_rcv_space(t, c);
+	uint32_t field = (space + (1u << shift) - 1) >> shift;
+
+	field = min_u32(field, UINT16_MAX);
+	c->rcv.adv = seq_max(c->rcv.adv, c->rcv.nxt + (field << shift));
+	return (uint16_t)field;
+}
+
+static void
+fill_syn(struct tcp *t, struct tcb *c, struct wire_tcp *w)
+{
+	const struct tcp_class *k = tcp_class(t, c);
+	bool is_first = !(w->flags & TCP_ACK);
+
+	w->opts = SEG_OPT_MSS;
+	w->mss = t->mss;
+	w->wscale = k->rcv_wscale;
+	w->wnd = (uint16_t)min_u32(k->recv_buffer, UINT16_MAX);
+	/* OPEN-8: a SYN offers, a SYN-ACK repeats what the SYN had. */
+	if (is_first ? k->has_ts : tcb_has(c, TCB_TS))
+		w->opts |= SEG_OPT_TS;
+	if (is_first ? k->has_sack : tcb_has(c, TCB_SACK))
+		w->opts |= SEG_OPT_SACK_PERM;
+	if (is_first ? k->has_wscale : tcb_has(c, TCB_WSCALE))
+		w->opts |= SEG_OPT_WSCALE;
+}
+
+static void
+fill(struct tcp *t, struct tcb *c, struct wire_tcp *w, const struct tcp_out *out)
+{
+	const struct tcp_class *k = tcp_class(t, c);
+
+	w->key = c->head.key;
+	w->seq = out->seq;
+	w->flags = out->flags;
+	w->ack = out->flags & TCP_ACK ? out->ack : 0;
+	w->tsval = tcp_tsval(t, c->ts_offset);
+	w->tsecr = out->flags & TCP_ACK ? c->ts_recent : 0;
+	w->urg = 0;
+	w->addr_sum = c->addr_sum;
+	w->payload_summed = false;
+	w->n_sack = 0;
+	w->ttl = k->ttl;
+	w->dscp = k->dscp;
+	if (out->flags & TCP_SYN) {
+		fill_syn(t, c, w);
+		return;
+	}
+	w->opts = tcb_has(c, TCB_TS) ? SEG_OPT_TS : 0;
+	if (out->flags & TCP_RST) {
+		w->wnd = 0;
+		return;
+	}
+	w->wnd = advertise(t, c);
+	if (tcb_has(c, TCB_SACK))
+		add_sack(t, c, w);
+}
+
+/* The payload of one record in a packet of its own: cloned where the device and the
+ * peer allow, else copied. NULL: no packet buffer. */
+static struct rte_mbuf *
+payload_mbuf(struct tcp *t, struct tcb *c, const struct sendq_rec *rec)
+{
+	struct rte_mbuf *m = rte_pktmbuf_alloc(t->conf.pool);
+	char *dst;
+
+	if (is_unlikely(!m)) {
+		tcp_count(t, PMTCP_C_tx_nomem);
+		return NULL;
+	}
+	if (t->conf.caps.tx_multi_seg && !t->conf.caps.peer_owns_mbuf && rec->len >= CLONE_MIN &&
+			sendq_attach(rec, t->conf.pool, m, CLONE_SEGS_MAX) == 0)
+		return m;
+	dst = rte_pktmbuf_append(m, rec->len);
+	if (is_unlikely(!dst)) {
+		rte_pktmbuf_free(m);
+		return NULL;
+	}
+	sendq_copy(&tcp_tx(t, c)->q, rec, dst);
+	return m;
+}
+
+/* An ACK left with this segment, whatever else it was. */
+static void
+ack_left(struct tcb *c, uint32_t ack)
+{
+	c->ack_sent = ack;
+	if (ack == c->rcv.nxt)
+		c->flags &= ~(uint32_t)(TCB_ACK_DUE | TCB_DELACK);
+}
+
+bool
+tcp_emit(struct tcp *t, struct tcb *c, struct tcp_burst *b, const struct sendq_rec *rec,
+		struct tcp_out out)
+{
+	struct rte_mbuf *m = rec ? payload_mbuf(t, c, rec) : tcp_ctl_alloc(t);
+	struct wire_tcp w;
+
+	ASSERT(b->n < b->max);
+	if (is_unlikely(!m))
+		return false;
+	fill(t, c, &w, &out);
+	wire_emit_tcp(m, &w, &t->tx_conf, &t->hops[c->head.hop].mac, &t->conf.mac);
+	b->pkts[b->n++] = m;
+	if ((out.flags & (TCP_ACK | TCP_RST)) == TCP_ACK)
+		ack_left(c, out.ack);
+	return true;
+}
+
+/* Octets that may go beyond snd.nxt as far as the peer's window is concerned. */
+static uint32_t
+window_left(const struct tcb *c)
+{
+	int32_t left = seq_diff(c->snd.una + c->snd.wnd, c->snd.nxt);
+
+	return left > 0 ? (uint32_t)left : 0;
+}
+
+/* The same for the congestion window. The first two duplicate ACKs let one new
+ * segment out each (RFC 3042, DATA-35). */
+static uint32_t
+cwnd_left(const struct tcb *c, const struct tcp_tx *tx)
+{
+	uint32_t cwnd = tx->cc.cwnd;
+	uint32_t flight = sendq_flight(&tx->q);
+	uint32_t dups = c->dups >> 4;
+
+	if (dups > 0 && dups < TCP_DUP_ACKS_REXMT && !tcb_has(c, TCB_IN_RECOVERY))
+		cwnd += dups * c->smss;
+	return cwnd > flight ? cwnd - flight : 0;
+}
+
+/* May a segment shorter than a full one leave? RFC 9293 3.8.6.2.1 (SWS, DATA-21) and
+ * Nagle's rule in Minshall's form (3.7.4, A.3; DATA-22). */
+static bool
+short_may_leave(const struct tcp *t, const struct tcb *c, const struct tcp_tx *tx, uint32_t len)
+{
+	if (len == sendq_unsent(&tx->q)) {
+		if (tcp_class(t, c)->is_nodelay || tcb_has(c, TCB_FIN_WANTED))
+			return true;
+		return seq_leq(tx->small_end, c->snd.una);
+	}
+	if (len > 0 && 2 * len >= (uint32_t)c->max_wnd << tcb_snd_shift(c))
+		return true;
+	return len > 0 && tcb_has(c, TCB_OVERRIDE);
+}
+
+/* How much the next segment may carry; 0: nothing now. */
+static uint32_t
+next_len(struct tcp *t, struct tcb *c, struct tcp_tx *tx)
+{
+	uint32_t unsent = sendq_unsent(&tx->q);
+	uint32_t by_cwnd = cwnd_left(c, tx);
+	uint32_t room = min_u32(window_left(c), by_cwnd);
+	uint32_t len = min_u32(min_u32(unsent, c->smss), room);
+
+	if (by_cwnd < min_u32(unsent, c->smss))
+		tx->is_limited = 1;
+	if (is_likely(len == c->smss) || (len > 0 && short_may_leave(t, c, tx, len)))
+		return len;
+	return 0;
+}
+
+static void
+note_sent(struct tcp *t, struct tcb *c, struct tcp_tx *tx, uint32_t len)
+{
+	if (len < c->smss)
+		tx->small_end = tx->q.nxt;
+	tx->sent_ms = t->now_ms;
+	c->flags &= ~(uint32_t)TCB_OVERRIDE;
+	t->counter[PMTCP_C_tx_octets] += len;
+	if (tcb_timer(c) != TIMER_REXMT)
+		tcp_timer_rexmt(t, c);
+}
+
+/* One new segment; the FIN rides on the last one if the window has room for its
+ * number (CLOSE-5). */
+static bool
+send_segment(struct tcp *t, struct tcb *c, struct tcp_burst *b, uint32_t len)
+{
+	struct tcp_tx *tx = tcp_tx(t, c);
+	struct tcp_out out = {.seq = tx->q.nxt, .ack = c->rcv.nxt, .flags = TCP_ACK};
+	bool has_room = window_left(c) > len;
+	uint32_t index = sendq_next(&tx->q, &t->recs, len, t->now_us);
+	struct sendq_rec *rec;
+
+	if (is_unlikely(!index)) {
+		tcp_count(t, PMTCP_C_tx_norec);
+		return false;
+	}
+	rec = sendq_rec(&t->recs, index);
+	if (sendq_unsent(&tx->q) == 0) {
+		out.flags |= TCP_PSH;
+		rec->flags |= SENDQ_PSH;
+		if (tcb_has(c, TCB_FIN_WANTED) && has_room) {
+			out.flags |= TCP_FIN;
+			rec->flags |= SENDQ_FIN;
+		}
+	}
+	if (is_unlikely(!tcp_emit(t, c, b, rec, out))) {
+		sendq_undo_last(&tx->q, &t->recs);
+		return false;
+	}
+	c->snd.nxt = tx->q.nxt;
+	if (out.flags & TCP_FIN) {
+		c->flags |= TCB_FIN_SENT;
+		c->snd.nxt++;
+	}
+	note_sent(t, c, tx, rec->len);
+	return true;
+}
+
+/* RFC 5681 4.1, DATA-43. */
+static void
+restart_after_idle(struct tcp *t, struct tcb *c, struct tcp_tx *tx)
+{
+	struct cc_event e = {.now_us = t->now_us, .mss = c->smss, .nxt = c->snd.nxt};
+
+	if (sendq_flight(&tx->q) == 0 && t->now_ms - tx->sent_ms > tcp_rto_ms(t, c))
+		cc_newreno.idle(&tx->cc, &e);
+}
+
+/* Something waits, nothing is in flight and nothing may leave: only a timer can go
+ * on. A shut window is probed (DATA-24), a crumb of one waits for the override. */
+static void
+start_waiting(struct tcp *t, struct tcb *c)
+{
+	if (c->snd.una != c->snd.nxt || tcb_timer(c) == TIMER_PERSIST ||
+			tcb_timer(c) == TIMER_OVERRIDE)
+		return;
+	if (window_left(c) == 0)
+		tcp_timer_start(t, c, TIMER_PERSIST, tcp_rto_ms(t, c));
+	else
+		tcp_timer_start(t, c, TIMER_OVERRIDE, OVERRIDE_MS);
+}
+
+static bool
+output_data(struct tcp *t, struct tcb *c, struct tcp_burst *b)
+{
+	struct tcp_tx *tx = tcp_tx(t, c);
+
+	if (!tx || sendq_unsent(&tx->q) == 0)
+		return true;
+	restart_after_idle(t, c, tx);
+	for (int i = 0; sendq_unsent(&tx->q) > 0; i++) {
+		uint32_t len = next_len(t, c, tx);
+
+		if (len == 0) {
+			start_waiting(t, c);
+			return true;
+		}
+		if (b->n == b->max || i == VISIT_SEGMENTS)
+			return false;
+		if (!send_segment(t, c, b, len))
+			return false;
+	}
+	return true;
+}
+
+/* Our FIN alone (CLOSE-1, CLOSE-10). Against a shut window it serves as the probe
+ * (CLOSE-23). */
+static bool
+output_fin(struct tcp *t, struct tcb *c, struct tcp_burst *b)
+{
+	struct tcp_out out = {.seq = c->snd.nxt, .ack = c->rcv.nxt, .flags = TCP_FIN | TCP_ACK};
+	const struct tcp_tx *tx = tcp_tx(t, c);
+	bool is_shut = window_left(c) == 0;
+
+	if (!tcb_has(c, TCB_FIN_WANTED) || tcb_has(c, TCB_FIN_SENT))
+		return true;
+	if (tx && sendq_unsent(&tx->q) > 0)
+		return true;
+	if (is_shut && c->snd.una != c->snd.nxt && !tcb_has(c, TCB_SYN_UNACKED))
+		return true; /* what is in flight is acknowledged first, and says the window */
+	if (b->n == b->max || !tcp_emit(t, c, b, NULL, out))
+		return false;
+	c->flags |= TCB_FIN_SENT;
+	c->snd.nxt++;
+	if (is_shut)
+		tcp_timer_start(t, c, TIMER_PERSIST, tcp_rto_ms(t, c));
+	else
+		tcp_timer_rexmt(t, c);
+	return true;
+}
+
+/* One octet, or the FIN, against a shut window (DATA-24, CLOSE-23). */
+static bool
+output_probe(struct tcp *t, struct tcb *c, struct tcp_burst *b)
+{
+	struct tcp_tx *tx = tcp_tx(t, c);
+
+	if (!tcb_has(c, TCB_PROBE_DUE))
+		return true;
+	if (b->n == b->max)
+		return false;
+	if (c->snd.una != c->snd.nxt) {
+		/* The last probe again. */
+		c->flags |= TCB_REXMT_DUE;
+	} else if (tx && sendq_unsent(&tx->q) > 0) {
+		if (!send_segment(t, c, b, 1))
+			return false;
+		tcp_timer_start(t, c, TIMER_PERSIST, tcp_rto_ms(t, c));
+	}
+	tcp_count(t, PMTCP_C_probe_sent);
+	c->flags &= ~(uint32_t)TCB_PROBE_DUE;
+	return true;
+}
+
+static bool
+pure_ack(struct tcp *t, struct tcb *c, struct tcp_burst *b, uint32_t ack)
+{
+	struct tcp_out out = {.seq = c->snd.nxt, .ack = ack, .flags = TCP_ACK};
+
+	if (b->n == b->max || !tcp_emit(t, c, b, NULL, out))
+		return false;
+	tcp_count(t, PMTCP_C_ack_sent);
+	return true;
+}
+
+/* DEC-5: a burst that brought more than ack_stretch full segments is owed one ACK per
+ * so many, with rising numbers; DATA-29: out-of-order segments are owed duplicates.
+ * Then, if nothing carried it yet, the one ACK. */
+static bool
+output_ack(struct tcp *t, struct tcb *c, struct tcp_burst *b)
+{
+	uint32_t stretch = (uint32_t)t->conf.ack_stretch *
+			   (t->mss - (tcb_has(c, TCB_TS) ? TCP_TS_OPT_LEN : 0));
+
+	if (!tcb_has(c, TCB_ACK_DUE))
+		return true;
+	while (c->rcv.nxt - c->ack_sent > stretch && !tcb_is_past_fin(c))
+		if (!pure_ack(t, c, b, c->ack_sent + stretch))
+			return false;
+	while ((c->dups & 0x0f) > 1) {
+		if (!pure_ack(t, c, b, c->rcv.nxt))
+			return false;
+		c->flags |= TCB_ACK_DUE;
+		c->dups--;
+		tcp_count(t, PMTCP_C_dup_ack_sent);
+	}
+	c->dups &= 0xf0;
+	return pure_ack(t, c, b, c->rcv.nxt);
+}
+
+/* SYN, or the SYN-ACK of a simultaneous open. */
+static bool
+output_syn(struct tcp *t, struct tcb *c, struct tcp_burst *b)
+{
+	struct tcp_out out = {.seq = c->snd.una, .ack = c->rcv.nxt, .flags = TCP_SYN};
+
+	if (!tcb_has(c, TCB_SYN_DUE))
+		return true;
+	if (c->head.state != TCPS_SYN_SENT)
+		out.flags |= TCP_ACK;
+	if (b->n == b->max || !tcp_emit(t, c, b, NULL, out))
+		return false;
+	c->flags &= ~(uint32_t)TCB_SYN_DUE;
+	return true;
+}
+
+/* What a connection that is over still owes: RSTX, or the last ACK. */
+static bool
+output_ended(struct tcp *t, struct tcb *c, struct tcp_burst *b)
+{
+	struct tcp_out out = {.seq = c->snd.nxt, .ack = c->rcv.nxt, .flags = TCP_RST | TCP_ACK};
+
+	if (tcb_has(c, TCB_RST_DUE)) {
+		if (b->n == b->max || !tcp_emit(t, c, b, NULL, out))
+			return false;
+		c->flags &= ~(uint32_t)TCB_RST_DUE;
+		tcp_count(t, PMTCP_C_rst_sent);
+		return true;
+	}
+	return !tcb_has(c, TCB_ACK_DUE) || pure_ack(t, c, b, c->rcv.nxt);
+}
+
+bool
+tcp_output_tcb(struct tcp *t, struct tcb *c, struct tcp_burst *b)
+{
+	if (is_unlikely(c->head.kind == BLOCK_ENDED))
+		return output_ended(t, c, b);
+	if (!output_syn(t, c, b))
+		return false;
+	if (c->head.state == TCPS_SYN_SENT)
+		return true;
+	if (c->head.state == TCPS_SYN_RCVD)
+		return output_ack(t, c, b);
+	return output_probe(t, c, b) && tcp_output_rexmit(t, c, b) && output_data(t, c, b) &&
+	       output_fin(t, c, b) && output_ack(t, c, b);
+}

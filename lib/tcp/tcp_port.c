@@ -1,0 +1,211 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ * Copyright (c) 2026 pmtcp authors
+ */
+
+/* Ephemeral ports (RFC 6056 section 3.3.3, algorithm 3) per (local address, remote
+ * address, remote port): a keyed start, a cursor that goes round, and the number of
+ * tuples in the table, TIME-WAIT included. A full pair costs nothing, a search ends
+ * after one round at most, and the port that was free longest comes first. */
+
+#include "tcp/tcp.h"
+
+#include <errno.h>
+#include <string.h>
+
+#include <rte_byteorder.h>
+
+enum { PAIR_WAYS = 16 }; /* places of one pair in the pair table */
+
+static uint64_t
+pair_hash(const struct tcp *t, const struct flow_key *key)
+{
+	uint64_t addrs;
+
+	memcpy(&addrs, key->addrs, 8);
+	return siphash13_12(&t->port_secret, addrs, key->rport);
+}
+
+static bool
+is_pair(const struct tcp_pair *p, const struct flow_key *key)
+{
+	return p->laddr == key->laddr && p->raddr == key->raddr && p->rport == key->rport;
+}
+
+static struct tcp_pair *
+pair_at(const struct tcp *t, uint64_t hash, uint32_t way)
+{
+	return &t->pairs[((uint32_t)hash + way) & (t->n_pairs - 1)];
+}
+
+static struct tcp_pair *
+pair_find(const struct tcp *t, const struct flow_key *key)
+{
+	uint64_t hash = pair_hash(t, key);
+
+	for (uint32_t i = 0; i < PAIR_WAYS; i++)
+		if (is_pair(pair_at(t, hash, i), key))
+			return pair_at(t, hash, i);
+	return NULL;
+}
+
+/* A pair that nothing uses gives its place to another. */
+static struct tcp_pair *
+pair_get(struct tcp *t, const struct flow_key *key)
+{
+	uint64_t hash = pair_hash(t, key);
+	struct tcp_pair *vacant = NULL;
+
+	for (uint32_t i = 0; i < PAIR_WAYS; i++) {
+		struct tcp_pair *p = pair_at(t, hash, i);
+
+		if (is_pair(p, key))
+			return p;
+		if (!vacant && p->in_use == 0)
+			vacant = p;
+	}
+	if (vacant)
+		*vacant = (struct tcp_pair){.laddr = key->laddr,
+				.raddr = key->raddr,
+				.rport = key->rport,
+				.start = (uint16_t)(hash >> 48)};
+	return vacant;
+}
+
+static uint32_t
+range_of(const struct tcp *t)
+{
+	return (uint32_t)t->conf.port_last - t->conf.port_first + 1;
+}
+
+static bool
+is_ours(const struct tcp *t, const struct flow_key *key)
+{
+	return !t->owns || t->owns(t->stack, key);
+}
+
+/* The port at this place of the pair's round, in the key. */
+static void
+set_port(const struct tcp *t, const struct tcp_pair *p, uint32_t step, struct flow_key *key)
+{
+	uint32_t port = t->conf.port_first + (p->start + step) % range_of(t);
+
+	key->lport = rte_cpu_to_be_16((uint16_t)port);
+}
+
+/* The block of the tuple, 0 if it is free. */
+static uint32_t
+probe(struct tcp *t, const struct flow_key *key)
+{
+	tcp_count(t, PMTCP_C_port_probes);
+	return flow_table_lookup(&t->table, tcp_hash(t, key), key);
+}
+
+static bool
+may_reuse(const struct tcp *t, uint32_t index)
+{
+	const struct block_head *b = tcp_block(t, index);
+
+	return b->kind == BLOCK_TIME_WAIT &&
+	       tcp_time_wait_may_reuse(t, (const struct time_wait *)b);
+}
+
+/* OPEN-34, TW-13: a free port, else one whose TIME-WAIT may be reused; that one's
+ * block is returned in `reused`.
+ * @return 0, -EADDRNOTAVAIL, -ENOBUFS (no room to remember the pair) */
+int
+tcp_port_pick(struct tcp *t, struct flow_key *key, uint32_t *reused)
+{
+	struct tcp_pair *p = pair_get(t, key);
+	uint32_t range = range_of(t);
+	uint32_t limit = range;
+	uint16_t candidate = 0;
+
+	*reused = 0;
+	if (!p)
+		return -ENOBUFS;
+	if (p->in_use >= range)
+		limit = t->conf.tw_reuse ? min_u32(TCP_PORT_REUSE_PROBES, range) : 0;
+	for (uint32_t i = 0; i < limit; i++) {
+		uint32_t index;
+
+		set_port(t, p, p->cursor++, key);
+		if (!is_ours(t, key))
+			continue;
+		index = probe(t, key);
+		if (index == 0) {
+			p->in_use++;
+			return 0;
+		}
+		if (*reused == 0 && may_reuse(t, index)) {
+			*reused = index;
+			candidate = key->lport;
+			limit = min_u32(limit, i + TCP_PORT_REUSE_PROBES);
+		}
+	}
+	if (*reused) {
+		key->lport = candidate;
+		return 0; /* in_use: the entry's tuple goes over to the new connection */
+	}
+	tcp_count(t, PMTCP_C_port_exhausted);
+	return -EADDRNOTAVAIL;
+}
+
+/* A port that the application chose. */
+int
+tcp_port_claim(struct tcp *t, const struct flow_key *key)
+{
+	struct tcp_pair *p = pair_get(t, key);
+
+	if (!p)
+		return -ENOBUFS;
+	p->in_use++;
+	return 0;
+}
+
+void
+tcp_port_release(struct tcp *t, const struct flow_key *key)
+{
+	struct tcp_pair *p = pair_find(t, key);
+
+	CHECK(p && p->in_use > 0);
+	p->in_use--;
+}
+
+static void
+report_entry(const struct tcp *t, uint32_t index, struct pmtcp_port_report *report)
+{
+	const struct block_head *b = tcp_block(t, index);
+	const struct time_wait *tw = (const struct time_wait *)b;
+	int32_t left;
+
+	if (b->kind != BLOCK_TIME_WAIT) {
+		report->in_use++;
+		return;
+	}
+	left = seq_diff(tw->deadline, t->now_ms);
+	left = left > 0 ? left : 0;
+	if (report->time_wait == 0 || (uint32_t)left < report->next_free_ms)
+		report->next_free_ms = (uint32_t)left;
+	report->time_wait++;
+}
+
+void
+tcp_port_report(struct tcp *t, const struct flow_key *key, struct pmtcp_port_report *report)
+{
+	struct flow_key tuple = *key;
+
+	memset(report, 0, sizeof(*report));
+	for (uint32_t port = t->conf.port_first; port <= t->conf.port_last; port++) {
+		uint32_t index;
+
+		tuple.lport = rte_cpu_to_be_16((uint16_t)port);
+		if (!is_ours(t, &tuple)) {
+			report->foreign++;
+			continue;
+		}
+		report->range++;
+		index = flow_table_lookup(&t->table, tcp_hash(t, &tuple), &tuple);
+		if (index)
+			report_entry(t, index, report);
+	}
+}

@@ -1,0 +1,268 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ * Copyright (c) 2026 pmtcp authors
+ */
+
+/* Sending again: timeouts (RFC 6298 section 5), fast retransmit and NewReno
+ * recovery (RFC 5681 3.2, 6582). What is to be sent again is a stretch of the send
+ * queue, [rexmt_from, rexmt_end); the FIN alone needs no queue. */
+
+#include "tcp/tcp.h"
+
+enum { R1 = 3 }; /* retries after which the application is told (DATA-34) */
+
+static struct cc_event
+event_of(const struct tcp *t, const struct tcb *c, const struct tcp_tx *tx)
+{
+	return (struct cc_event){.now_us = t->now_us,
+			.srtt_us = rtt_srtt_us(&c->rtt),
+			.mss = c->smss,
+			.flight = sendq_flight(&tx->q),
+			.nxt = c->snd.nxt,
+			.is_limited = tx->is_limited != 0,
+			.is_rto = tcb_has(c, TCB_RTO_RECOVERY)};
+}
+
+/* The stretch is the first unacknowledged segment, sent whatever cwnd says. */
+static void
+resend_first(struct tcp *t, struct tcb *c, struct tcp_tx *tx)
+{
+	uint32_t first = sendq_first(&tx->q);
+
+	if (!first)
+		return;
+	tx->rexmt_from = tx->q.una;
+	tx->rexmt_end = seq_max(tx->rexmt_end, tx->q.una + sendq_rec(&t->recs, first)->len);
+	if (!tcb_has(c, TCB_RTO_RECOVERY))
+		tx->rexmt_end = tx->q.una + sendq_rec(&t->recs, first)->len;
+	c->flags |= TCB_REXMT_DUE;
+	tcp_mark(t, &c->head);
+}
+
+void
+tcp_rexmit_dup_ack(struct tcp *t, struct tcb *c)
+{
+	struct tcp_tx *tx = tcp_tx(t, c);
+	uint32_t dups = c->dups >> 4;
+	struct cc_event e;
+
+	tcp_count(t, PMTCP_C_dup_ack_received);
+	if (!tx)
+		return; /* a FIN alone: its timer is enough */
+	if (dups < 0x0f)
+		c->dups = (uint8_t)((dups + 1) << 4 | (c->dups & 0x0f));
+	e = event_of(t, c, tx);
+	if (tcb_has(c, TCB_IN_RECOVERY)) {
+		cc_newreno.dup_ack(&tx->cc, &e);
+	} else if (dups + 1 == TCP_DUP_ACKS_REXMT && cc_may_enter(&tx->cc, c->snd.una)) {
+		cc_newreno.loss(&tx->cc, &e);
+		c->flags |= TCB_IN_RECOVERY;
+		tcp_count(t, PMTCP_C_rexmt_fast);
+		resend_first(t, c, tx);
+	}
+	if (sendq_unsent(&tx->q))
+		tcp_mark_data(t, c); /* limited transmit, or an inflated window */
+}
+
+/* Caller: una is the new one already. */
+void
+tcp_rexmit_new_ack(struct tcp *t, struct tcb *c, uint32_t bytes)
+{
+	struct tcp_tx *tx = tcp_tx(t, c);
+	struct cc_event e = event_of(t, c, tx);
+	bool is_full = cc_is_full_ack(&tx->cc, c->snd.una);
+
+	e.bytes = bytes;
+	tx->rexmt_from = seq_max(tx->rexmt_from, tx->q.una);
+	tx->rexmt_end = seq_max(tx->rexmt_end, tx->rexmt_from);
+	if (!tcb_has(c, TCB_IN_RECOVERY)) {
+		cc_newreno.acked(&tx->cc, &e);
+	} else if (is_full) {
+		cc_newreno.recovered(&tx->cc, &e);
+		c->flags &= ~(uint32_t)TCB_IN_RECOVERY;
+	} else {
+		cc_newreno.partial_ack(&tx->cc, &e);
+		resend_first(t, c, tx);
+	}
+	if (is_full)
+		c->flags &= ~(uint32_t)TCB_RTO_RECOVERY;
+	tx->is_limited = 0;
+}
+
+/* DATA-34, CLOSE-19, CLOSE-20: nobody answers any more. */
+static void
+give_up(struct tcp *t, struct tcb *c)
+{
+	if (c->head.state == TCPS_LAST_ACK || c->head.state == TCPS_CLOSING)
+		tcp_count(t, PMTCP_C_lastack_timeout);
+	tcp_conn_reset(t, c, PMTCP_TIMEOUT_RTX);
+}
+
+static bool
+is_over_limit(const struct tcp *t, const struct tcb *c)
+{
+	uint8_t limit = tcp_class(t, c)->retries;
+
+	if (tcb_has(c, TCB_ORPHAN))
+		limit = (uint8_t)min_u32(limit, t->conf.orphan_retries);
+	if (c->retries < limit)
+		return false;
+	/* A peer that shut its window and still answers is alive (DATA-25). */
+	return c->snd.wnd > 0 || t->now_ms - c->last_rx > 2 * t->conf.rto_max_ms;
+}
+
+/* DATA-33: everything in flight counts as lost; it is sent again in slow start,
+ * the first segment now. */
+static void
+lose_flight(struct tcp *t, struct tcb *c, struct tcp_tx *tx)
+{
+	struct cc_event e = event_of(t, c, tx);
+
+	e.is_rto = c->retries > 1;
+	cc_newreno.timeout(&tx->cc, &e);
+	c->flags &= ~(uint32_t)TCB_IN_RECOVERY;
+	c->flags |= TCB_RTO_RECOVERY;
+	tx->rexmt_from = tx->q.una;
+	tx->rexmt_end = tx->q.nxt;
+}
+
+void
+tcp_rexmit_timeout(struct tcp *t, struct tcb *c)
+{
+	struct tcp_tx *tx = tcp_tx(t, c);
+
+	if (is_over_limit(t, c)) {
+		give_up(t, c);
+		return;
+	}
+	if (c->retries < UINT8_MAX)
+		c->retries++;
+	c->dups &= 0x0f;
+	tcp_count(t, PMTCP_C_rexmt_timeout);
+	if (c->retries == R1 && !tcb_has(c, TCB_RELEASED)) {
+		c->reason = PMTCP_TIMEOUT_RTX;
+		tcp_event(t, c, PMTCP_EV_ERROR);
+	}
+	if (tx && sendq_flight(&tx->q) > 0 && c->snd.wnd > 0)
+		lose_flight(t, c, tx);
+	c->flags |= TCB_REXMT_DUE;
+	tcp_mark(t, &c->head);
+	tcp_timer_rexmt(t, c);
+}
+
+/* The record that holds this number, or NULL. */
+static struct sendq_rec *
+rec_at(const struct tcp *t, const struct tcp_tx *tx, uint32_t seq, uint32_t *index)
+{
+	*index = sendq_first(&tx->q);
+	while (*index) {
+		struct sendq_rec *rec = sendq_rec(&t->recs, *index);
+
+		if (seq_lt(seq, rec->seq + rec->len))
+			return rec;
+		*index = rec->next;
+	}
+	return NULL;
+}
+
+/* DATA-45, DATA-19: the segment as the peer can take it now: not above a smaller MSS,
+ * not beyond a window that was drawn back; against a shut one a single octet. */
+static uint32_t
+fitting_len(const struct tcb *c, const struct sendq_rec *rec)
+{
+	int32_t room = seq_diff(c->snd.una + c->snd.wnd, rec->seq);
+
+	if (room <= 0)
+		return rec->seq == c->snd.una ? 1 : 0;
+	return min_u32(min_u32(rec->len, c->smss), (uint32_t)room);
+}
+
+static bool
+resend(struct tcp *t, struct tcb *c, struct tcp_burst *b, struct sendq_rec *rec)
+{
+	struct tcp_tx *tx = tcp_tx(t, c);
+	struct tcp_out out = {.seq = rec->seq, .ack = c->rcv.nxt, .flags = TCP_ACK};
+
+	if (rec->flags & SENDQ_PSH)
+		out.flags |= TCP_PSH;
+	/* DATA-45: the last one takes the FIN along, whether it did before or not. */
+	if (tcb_has(c, TCB_FIN_SENT) && rec->seq + rec->len == tx->q.end && c->snd.wnd > 0)
+		out.flags |= TCP_FIN;
+	if (!tcp_emit(t, c, b, rec, out))
+		return false;
+	rec->flags |= SENDQ_REXMT;
+	rec->sent_us = t->now_us;
+	if (rec->tries < UINT8_MAX)
+		rec->tries++;
+	tx->sent_ms = t->now_ms;
+	tx->rexmt_from = rec->seq + rec->len;
+	tcp_count(t, PMTCP_C_retransmitted);
+	return true;
+}
+
+/* SYN-ACK or FIN, which no record holds. */
+static bool
+resend_control(struct tcp *t, struct tcb *c, struct tcp_burst *b)
+{
+	struct tcp_out out = {.seq = c->snd.nxt - 1, .ack = c->rcv.nxt, .flags = TCP_FIN | TCP_ACK};
+
+	if (c->snd.una == c->snd.nxt)
+		return true;
+	if (tcb_has(c, TCB_SYN_UNACKED)) {
+		out.seq = c->snd.una;
+		out.flags = TCP_SYN | TCP_ACK;
+	} else if (!tcb_has(c, TCB_FIN_SENT)) {
+		return true;
+	}
+	if (b->n == b->max || !tcp_emit(t, c, b, NULL, out))
+		return false;
+	tcp_count(t, PMTCP_C_retransmitted);
+	tcp_count(t, out.flags & TCP_SYN ? PMTCP_C_synack_retransmitted
+					 : PMTCP_C_fin_retransmitted);
+	return true;
+}
+
+static bool
+resend_data(struct tcp *t, struct tcb *c, struct tcp_burst *b, struct tcp_tx *tx)
+{
+	bool is_first = tcb_has(c, TCB_REXMT_DUE);
+
+	while (seq_lt(tx->rexmt_from, tx->rexmt_end)) {
+		uint32_t index;
+		struct sendq_rec *rec = rec_at(t, tx, tx->rexmt_from, &index);
+		uint32_t len = rec ? fitting_len(c, rec) : 0;
+
+		if (len == 0)
+			return true;
+		if (!is_first && rec->seq + len - tx->q.una > tx->cc.cwnd)
+			return true;
+		if (b->n == b->max)
+			return false;
+		/* Without a record for the rest it goes out as it is, unless the window
+		 * forbids; then the next timeout tries again. */
+		if (len < rec->len && !sendq_recut(&tx->q, &t->recs, index, len))
+			return true;
+		if (!resend(t, c, b, rec))
+			return false;
+		is_first = false;
+		c->flags &= ~(uint32_t)TCB_REXMT_DUE;
+	}
+	return true;
+}
+
+bool
+tcp_output_rexmit(struct tcp *t, struct tcb *c, struct tcp_burst *b)
+{
+	struct tcp_tx *tx = tcp_tx(t, c);
+	bool is_done = true;
+
+	if (tx && sendq_flight(&tx->q) > 0) {
+		if (tcb_has(c, TCB_REXMT_DUE) && tx->rexmt_from == tx->rexmt_end)
+			resend_first(t, c, tx);
+		is_done = resend_data(t, c, b, tx);
+	} else if (tcb_has(c, TCB_REXMT_DUE)) {
+		is_done = resend_control(t, c, b);
+	}
+	if (is_done)
+		c->flags &= ~(uint32_t)TCB_REXMT_DUE;
+	return is_done;
+}

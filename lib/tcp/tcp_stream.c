@@ -1,0 +1,184 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ * Copyright (c) 2026 pmtcp authors
+ */
+
+/* SEND and RECEIVE (RFC 9293 3.10.2, 3.10.3): the byte streams of a connection. */
+
+#include "tcp/tcp.h"
+
+#include <errno.h>
+#include <string.h>
+
+/* 0 if the state takes data from the application now. */
+static int
+send_check(const struct tcb *c)
+{
+	if (tcb_has(c, TCB_RELEASED))
+		return -EBADF;
+	if (c->head.kind == BLOCK_ENDED)
+		return -ENOTCONN;
+	return tcb_has(c, TCB_FIN_WANTED) ? -EPIPE : 0;
+}
+
+uint32_t
+tcp_send_space(const struct tcp *t, const struct tcb *c)
+{
+	const struct tcp_tx *tx = tcp_tx(t, c);
+	uint32_t limit = tcp_class(t, c)->send_buffer;
+	uint32_t used = tx ? sendq_bytes(&tx->q) : 0;
+
+	return used < limit ? limit - used : 0;
+}
+
+/* A queue of tiny packets costs a buffer each: no more of them than full ones would be
+ * with a quarter of the MSS in each. */
+static bool
+has_room(const struct tcp *t, const struct tcb *c, const struct tcp_tx *tx, uint32_t len)
+{
+	uint32_t limit = tcp_class(t, c)->send_buffer;
+
+	if (tx->q.n_mbufs > 16 + limit / (c->smss / 4 + 1))
+		return false;
+	/* One packet always fits into an empty queue, however large. */
+	return sendq_is_empty(&tx->q) || sendq_bytes(&tx->q) + len <= limit;
+}
+
+static void
+start_sending(struct tcp *t, struct tcb *c, struct tcp_tx *tx)
+{
+	tx->push_end = tx->q.end;
+	if (tcb_timer(c) == TIMER_IDLE)
+		tcp_timer_stop(c);
+	if (tcb_is_synchronized(c))
+		tcp_mark_data(t, c);
+}
+
+int
+tcp_user_send(struct tcp *t, struct tcb *c, struct rte_mbuf **pkts, uint16_t n)
+{
+	struct tcp_tx *tx;
+	uint16_t taken = 0;
+	int err = send_check(c);
+
+	if (err || n == 0)
+		return err;
+	tx = tcp_tx_get(t, c);
+	if (!tx)
+		return -ENOBUFS;
+	while (taken < n && has_room(t, c, tx, pkts[taken]->pkt_len)) {
+		if (pkts[taken]->pkt_len > 0)
+			sendq_append(&tx->q, pkts[taken]);
+		else
+			rte_pktmbuf_free(pkts[taken]);
+		taken++;
+	}
+	if (taken < n)
+		c->flags |= TCB_SHORT_SEND;
+	if (taken == 0)
+		return -EAGAIN;
+	start_sending(t, c, tx);
+	return taken;
+}
+
+int
+tcp_user_write(struct tcp *t, struct tcb *c, const void *buf, uint32_t len)
+{
+	uint32_t want = min_u32(len, tcp_send_space(t, c));
+	struct tcp_tx *tx;
+	uint32_t taken;
+	int err = send_check(c);
+
+	if (err || len == 0)
+		return err;
+	tx = tcp_tx_get(t, c);
+	if (!tx)
+		return -ENOBUFS;
+	taken = want && has_room(t, c, tx, 0) ? sendq_write(&tx->q, t->conf.pool, buf, want) : 0;
+	if (taken < len)
+		c->flags |= TCB_SHORT_SEND;
+	if (taken < want)
+		tcp_count(t, PMTCP_C_tx_nomem);
+	if (taken > 0)
+		start_sending(t, c, tx);
+	return taken > 0 ? (int)taken : -EAGAIN;
+}
+
+/* Nothing is unread: the end of the stream, its breach, or wait. */
+static int
+nothing_to_read(const struct tcb *c)
+{
+	if (tcb_has(c, TCB_FIN_RCVD))
+		return 0;
+	return c->head.kind == BLOCK_ENDED ? -ENOTCONN : -EAGAIN;
+}
+
+/* The side record goes when it holds nothing and owes nothing. */
+static void
+rest_rx(struct tcp *t, struct tcb *c, struct tcp_rx *rx)
+{
+	if (rx->held == 0 && reasm_is_idle(&rx->r) && rx->dsack_left == rx->dsack_right)
+		tcp_rx_release(t, c);
+}
+
+static bool
+has_text(const struct tcp_rx *rx)
+{
+	return rx && reasm_unread(&rx->r) > 0;
+}
+
+int
+tcp_user_recv(struct tcp *t, struct tcb *c, struct rte_mbuf **pkts, uint16_t n)
+{
+	struct tcp_rx *rx = tcp_rx(t, c);
+	uint16_t got;
+
+	if (tcb_has(c, TCB_RELEASED))
+		return -EBADF;
+	got = rx ? reasm_recv(&rx->r, pkts, n) : 0;
+	if (got == 0 && n > 0 && !has_text(rx))
+		return nothing_to_read(c);
+	return got;
+}
+
+/* CLOSE-41, DATA-13: a window update leaves at once if the peer was near its edge
+ * and the step is worth a segment; never after its FIN. */
+static void
+update_window(struct tcp *t, struct tcb *c)
+{
+	uint32_t now = tcb_rcv_wnd(c);
+	uint32_t buffer = tcp_class(t, c)->recv_buffer;
+
+	if (c->head.kind != BLOCK_TCB || tcb_is_past_fin(c) || !tcb_is_synchronized(c))
+		return;
+	if (now <= buffer / 2 && tcp_rcv_space(t, c) > now)
+		tcp_owe_ack(t, c);
+}
+
+void
+tcp_user_recv_done(struct tcp *t, struct tcb *c, uint32_t octets)
+{
+	struct tcp_rx *rx = tcp_rx(t, c);
+
+	if (!rx)
+		return;
+	rx->held -= min_u32(octets, rx->held);
+	update_window(t, c);
+	rest_rx(t, c, rx);
+}
+
+int
+tcp_user_read(struct tcp *t, struct tcb *c, void *buf, uint32_t len)
+{
+	struct tcp_rx *rx = tcp_rx(t, c);
+	uint32_t got = 0;
+
+	if (tcb_has(c, TCB_RELEASED))
+		return -EBADF;
+	if (len == 0)
+		return 0;
+	if (!has_text(rx))
+		return nothing_to_read(c);
+	got = reasm_read(&rx->r, buf, len);
+	tcp_user_recv_done(t, c, got);
+	return (int)got;
+}

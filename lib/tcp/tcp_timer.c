@@ -1,0 +1,272 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ * Copyright (c) 2026 pmtcp authors
+ */
+
+/* Time passes. One wheel node per block, armed for the earliest of its deadlines
+ * and re-armed lazily: a later deadline leaves the node where it is, an earlier one
+ * moves it. The timers of a tcb: one transmit timer (SYN, REXMT, PERSIST, OVERRIDE,
+ * FW2 and IDLE exclude each other) and the delayed ACK. */
+
+#include "tcp/tcp.h"
+
+enum { BATCH = 64 };
+
+/* The delayed ACK's deadline from the low half that is kept of it. */
+static uint32_t
+delack_deadline(const struct tcp *t, const struct tcb *c)
+{
+	return t->now_ms + (uint32_t)(int16_t)(c->delack - (uint16_t)t->now_ms);
+}
+
+/* Arms the node for the earliest deadline, unless it stands early enough. */
+static void
+arm(struct tcp *t, struct tcb *c)
+{
+	bool has_timer = tcb_timer(c) != TIMER_NONE;
+	uint32_t at = c->deadline;
+	uint32_t index = tcp_index(t, c);
+	int32_t in_ms;
+
+	if (tcb_has(c, TCB_DELACK)) {
+		uint32_t delack = delack_deadline(t, c);
+
+		at = has_timer ? seq_min(at, delack) : delack;
+	} else if (!has_timer) {
+		return;
+	}
+	if (wheel_is_armed(&t->wheel, index) && seq_leq(c->head.timer.tick, at))
+		return;
+	in_ms = seq_diff(at, t->now_ms);
+	wheel_arm(&t->wheel, index, t->now_tick + (in_ms > 0 ? (uint32_t)in_ms : 0), 0);
+}
+
+/* Never early: the running millisecond does not count. */
+void
+tcp_timer_start(struct tcp *t, struct tcb *c, enum tcb_timer timer, uint32_t in_ms)
+{
+	tcb_set_timer(c, timer);
+	c->deadline = t->now_ms + t->tick_begun + in_ms;
+	arm(t, c);
+}
+
+void
+tcp_timer_stop(struct tcb *c)
+{
+	tcb_set_timer(c, TIMER_NONE);
+}
+
+/* RFC 6298 with DEC-6; after a lost SYN the first RTO is 3 s (5.7, OPEN-13). */
+uint32_t
+tcp_rto_ms(const struct tcp *t, const struct tcb *c)
+{
+	struct rtt_limits lim = {.initial_us = t->conf.rto_initial_ms * 1000,
+			.floor_us = t->conf.rto_min_ms * 1000,
+			.ceil_us = t->conf.rto_max_ms * 1000};
+
+	if (tcb_has(c, TCB_SYN_REXMT))
+		lim.initial_us = RTT_INITIAL_LOST_US;
+	return (rtt_rto_us(&c->rtt, &lim, c->retries) + 999) / 1000;
+}
+
+/* OPEN-12: 1, 2, 4 ... seconds, at most rto_max. */
+uint32_t
+tcp_syn_rto_ms(const struct tcp *t, uint8_t tries)
+{
+	uint64_t ms = (uint64_t)t->conf.rto_initial_ms << min_u32(tries, 20);
+
+	return (uint32_t)min_u64(ms, t->conf.rto_max_ms);
+}
+
+void
+tcp_timer_rexmt(struct tcp *t, struct tcb *c)
+{
+	tcp_timer_start(t, c, TIMER_REXMT, tcp_rto_ms(t, c));
+}
+
+void
+tcp_delack_start(struct tcp *t, struct tcb *c)
+{
+	if (tcb_has(c, TCB_DELACK | TCB_ACK_DUE))
+		return;
+	c->flags |= TCB_DELACK;
+	c->delack = (uint16_t)(t->now_ms + t->tick_begun + tcp_class(t, c)->delack_ms);
+	arm(t, c);
+}
+
+static void
+syn_timeout(struct tcp *t, struct tcb *c)
+{
+	const struct tcp_class *k = tcp_class(t, c);
+
+	if (c->retries >= k->syn_retries) {
+		tcp_conn_end(t, c, PMTCP_TIMEOUT_SYN);
+		return;
+	}
+	c->flags |= c->retries ? TCB_SYN_REXMT | TCB_SYN_LOST : TCB_SYN_REXMT;
+	c->retries++;
+	c->flags |= TCB_SYN_DUE;
+	tcp_count(t, PMTCP_C_retransmitted);
+	tcp_count(t, c->head.state == TCPS_SYN_SENT ? PMTCP_C_syn_retransmitted
+						    : PMTCP_C_synack_retransmitted);
+	tcp_mark(t, &c->head);
+	tcp_timer_start(t, c, TIMER_SYN, tcp_syn_rto_ms(t, c->retries));
+}
+
+/* DATA-24, DATA-25: the peer offers no window. Answered probes may go on for ever;
+ * unanswered ones end like retransmissions do. */
+static void
+persist_timeout(struct tcp *t, struct tcb *c)
+{
+	uint8_t limit = tcb_has(c, TCB_ORPHAN) ? t->conf.orphan_retries : tcp_class(t, c)->retries;
+
+	if (c->retries >= limit && t->now_ms - c->last_rx > 2 * t->conf.rto_max_ms) {
+		tcp_conn_reset(t, c, PMTCP_TIMEOUT_RTX);
+		return;
+	}
+	if (c->retries < UINT8_MAX)
+		c->retries++;
+	c->flags |= TCB_PROBE_DUE;
+	tcp_mark(t, &c->head);
+	tcp_timer_start(t, c, TIMER_PERSIST, tcp_rto_ms(t, c));
+}
+
+static void
+idle_timeout(struct tcp *t, struct tcb *c)
+{
+	const struct tcp_tx *tx = tcp_tx(t, c);
+
+	tcp_timer_stop(c);
+	if (tx && sendq_is_empty(&tx->q))
+		tcp_tx_release(t, c);
+}
+
+/* CLOSE-37: the orphan's peer never sent its FIN. One that the application set for
+ * itself ends with an RST, since the peer may still send. */
+static void
+fw2_timeout(struct tcp *t, struct tcb *c)
+{
+	tcp_count(t, PMTCP_C_fw2_timeout);
+	if (tcb_has(c, TCB_ORPHAN))
+		tcp_conn_end(t, c, PMTCP_TIMEOUT_FW2);
+	else
+		tcp_conn_reset(t, c, PMTCP_TIMEOUT_FW2);
+}
+
+static void
+fire(struct tcp *t, struct tcb *c)
+{
+	switch (tcb_timer(c)) {
+	case TIMER_SYN:
+		syn_timeout(t, c);
+		break;
+	case TIMER_REXMT:
+		tcp_rexmit_timeout(t, c);
+		break;
+	case TIMER_PERSIST:
+		persist_timeout(t, c);
+		break;
+	case TIMER_OVERRIDE:
+		tcp_timer_stop(c);
+		c->flags |= TCB_OVERRIDE;
+		tcp_mark_data(t, c);
+		break;
+	case TIMER_FW2:
+		fw2_timeout(t, c);
+		break;
+	case TIMER_IDLE:
+		idle_timeout(t, c);
+		break;
+	case TIMER_NONE:
+		break;
+	}
+}
+
+static void
+tcb_timeout(struct tcp *t, struct tcb *c)
+{
+	if (tcb_has(c, TCB_DELACK) && seq_leq(delack_deadline(t, c), t->now_ms)) {
+		c->flags &= ~(uint32_t)TCB_DELACK;
+		tcp_count(t, PMTCP_C_ack_delayed);
+		tcp_owe_ack(t, c);
+	}
+	if (tcb_timer(c) != TIMER_NONE && seq_leq(c->deadline, t->now_ms))
+		fire(t, c);
+	if (c->head.kind == BLOCK_TCB)
+		arm(t, c);
+}
+
+/* OPEN-14. */
+static void
+syn_rcvd_timeout(struct tcp *t, struct syn_rcvd *sr)
+{
+	const struct tcp_class *k = &t->classes[sr->cls];
+
+	if (sr->tries >= k->syn_retries) {
+		tcp_syn_rcvd_end(t, sr, PMTCP_C_half_open_timeout);
+		return;
+	}
+	sr->tries++;
+	sr->flags |= SR_SYN_DUE;
+	tcp_count(t, PMTCP_C_retransmitted);
+	tcp_count(t, PMTCP_C_synack_retransmitted);
+	tcp_mark(t, &sr->head);
+	wheel_arm(&t->wheel, tcp_index(t, sr), tcp_tick_in(t, tcp_syn_rto_ms(t, sr->tries)), 0);
+}
+
+static void
+expire(struct tcp *t, uint32_t index, uint64_t hash)
+{
+	struct block_head *b = tcp_block(t, index);
+
+	/* A restart by an earlier one of this batch wins (TW-18). */
+	if (wheel_is_armed(&t->wheel, index))
+		return;
+	switch (b->kind) {
+	case BLOCK_TCB:
+		tcb_timeout(t, (struct tcb *)b);
+		break;
+	case BLOCK_SYN_RCVD:
+		syn_rcvd_timeout(t, (struct syn_rcvd *)b);
+		break;
+	case BLOCK_TIME_WAIT:
+		tcp_time_wait_remove(t, (struct time_wait *)b, hash, PMTCP_C_tw_expired);
+		break;
+	default:
+		break;
+	}
+}
+
+/* A batch of TIME-WAIT entries costs two lines each, block and bucket; both are
+ * fetched ahead. */
+static void
+expire_batch(struct tcp *t, const uint32_t *due, uint16_t n)
+{
+	uint64_t hash[BATCH];
+
+	for (uint16_t i = 0; i < n; i++)
+		__builtin_prefetch(tcp_block(t, due[i]));
+	for (uint16_t i = 0; i < n; i++) {
+		hash[i] = tcp_hash(t, &tcp_block(t, due[i])->key);
+		flow_table_prefetch(&t->table, hash[i]);
+	}
+	for (uint16_t i = 0; i < n; i++)
+		expire(t, due[i], hash[i]);
+	t->counter[PMTCP_C_timers_expired] += n;
+}
+
+/* TW-17: a bounded number per pass, the rest next pass, in order. */
+void
+tcp_tick(struct tcp *t, uint64_t now_ns)
+{
+	uint32_t due[BATCH];
+
+	tcp_set_now(t, now_ns);
+	for (int pass = 0; pass < TCP_TICK_EXPIRIES / BATCH; pass++) {
+		uint16_t n;
+
+		if (is_likely(wheel_deadline(&t->wheel) > t->now_tick))
+			break;
+		n = wheel_advance(&t->wheel, t->now_tick, due, BATCH);
+		expire_batch(t, due, n);
+	}
+}

@@ -1,0 +1,437 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ * Copyright (c) 2026 pmtcp authors
+ */
+
+/* The application's calls that open and close (RFC 9293 3.10.1, 3.10.4, 3.10.5).
+ * They change state and mark; segments leave with the next output pass. */
+
+#include "tcp/tcp.h"
+
+#include <errno.h>
+#include <string.h>
+
+#include <rte_byteorder.h>
+
+static int
+addr_check(const struct tcp *t, const struct pmtcp_addr *local, bool needs_version)
+{
+	if (local->version == 6)
+		return -EAFNOSUPPORT;
+	if (local->version != 4 && (needs_version || local->version != 0))
+		return -EINVAL;
+	if (local->ip4 != 0 && !t->is_local(t->stack, rte_cpu_to_be_32(local->ip4)))
+		return -EINVAL;
+	return 0;
+}
+
+/* ---- LISTEN --------------------------------------------------------------- */
+
+static struct pmtcp_listener *
+vacant_listener(struct tcp *t)
+{
+	for (uint32_t i = 0; i < t->conf.max_listeners; i++)
+		if (!t->listeners[i].is_used) {
+			memset(&t->listeners[i], 0, sizeof(t->listeners[i]));
+			t->listeners[i].number = i;
+			return &t->listeners[i];
+		}
+	return NULL;
+}
+
+static bool
+is_listening(const struct tcp *t, uint32_t ip4, uint16_t port)
+{
+	uint32_t next = t->listener_by_port[port];
+
+	while (next) {
+		if (t->listeners[next - 1].ip4 == ip4)
+			return true;
+		next = t->listeners[next - 1].next_on_port;
+	}
+	return false;
+}
+
+/* Every listener has a class of its own: it names the listener to its half-opens
+ * and connections. */
+static int
+listener_class(struct tcp *t, struct pmtcp_listener *l, const struct pmtcp_listen_opts *opts)
+{
+	struct tcp_class want;
+	uint16_t base;
+	int err = tcp_class_from_opts(t, opts ? &opts->conn : NULL, &base);
+
+	if (err)
+		return err;
+	want = t->classes[base];
+	want.listener = l->number + 1;
+	if (!opts || !opts->conn.syn_retries)
+		want.syn_retries = t->conf.synack_retries;
+	err = tcp_class_get(t, &want, &l->cls);
+	if (err)
+		return err;
+	t->classes[l->cls].refs++;
+	return 0;
+}
+
+int
+tcp_user_listen(struct tcp *t, const struct pmtcp_addr *local, const struct pmtcp_listen_opts *opts,
+		struct pmtcp_listener **out)
+{
+	uint32_t ip4 = rte_cpu_to_be_32(local->ip4);
+	uint16_t port = rte_cpu_to_be_16(local->port);
+	struct pmtcp_listener *l;
+	int err = addr_check(t, local, false);
+
+	if (err)
+		return err;
+	if (port == 0)
+		return -EINVAL;
+	if (is_listening(t, ip4, port))
+		return -EADDRINUSE;
+	l = vacant_listener(t);
+	if (!l)
+		return -ENOBUFS;
+	err = listener_class(t, l, opts);
+	if (err)
+		return err;
+	l->t = t;
+	l->ip4 = ip4;
+	l->port = port;
+	l->half_open_max =
+			opts && opts->half_open_max ? opts->half_open_max : t->conf.max_half_open;
+	l->conn_max = opts && opts->conn_max ? opts->conn_max : t->conf.max_conns;
+	l->rst_on_overflow = opts && opts->rst_on_overflow;
+	l->user = opts ? opts->conn.user : NULL;
+	l->next_on_port = t->listener_by_port[port];
+	l->is_used = true;
+	t->listener_by_port[port] = (uint16_t)(l->number + 1);
+	*out = l;
+	return 0;
+}
+
+/* RSTX of a half-open, written at once: its block is going. */
+static void
+reset_half_open(struct tcp *t, struct syn_rcvd *sr)
+{
+	struct wire_tcp w = {.key = sr->head.key,
+			.seq = sr->iss + 1,
+			.ack = sr->irs + 1,
+			.flags = TCP_RST | TCP_ACK,
+			.opts = sr->flags & SR_TS ? SEG_OPT_TS : 0,
+			.tsval = tcp_tsval(t, sr->ts_offset),
+			.tsecr = sr->ts_recent,
+			.ttl = t->classes[sr->cls].ttl,
+			.dscp = t->classes[sr->cls].dscp};
+	const struct tcp_hop *hop = &t->hops[sr->head.hop];
+	struct rte_mbuf *m;
+
+	if (!hop->is_resolved)
+		return;
+	m = tcp_ctl_alloc(t);
+	if (!m)
+		return;
+	w.addr_sum = wire_addr_sum(&w.key);
+	wire_emit_tcp(m, &w, &t->tx_conf, &hop->mac, &t->conf.mac);
+	if (tcp_reply_push(t, m))
+		tcp_count(t, PMTCP_C_rst_sent);
+	else
+		rte_pktmbuf_free(m);
+}
+
+/* OPEN-39, NEG-11: half-opens go with an RST, connections stay and forget it. */
+static void
+end_children(struct tcp *t, struct pmtcp_listener *l)
+{
+	uint32_t first = t->half_opens.end - t->half_opens.max;
+
+	for (uint32_t i = first; i < t->half_opens.fresh && l->half_open > 0; i++) {
+		struct syn_rcvd *sr = (struct syn_rcvd *)tcp_block(t, i);
+
+		if (sr->head.kind != BLOCK_SYN_RCVD ||
+				t->classes[sr->cls].listener != l->number + 1)
+			continue;
+		reset_half_open(t, sr);
+		tcp_syn_rcvd_end(t, sr, PMTCP_C_half_open_closed);
+	}
+	for (uint16_t i = 0; i < t->conf.max_classes; i++)
+		if (t->classes[i].refs && t->classes[i].listener == l->number + 1)
+			t->classes[i].listener = 0;
+}
+
+void
+tcp_user_unlisten(struct pmtcp_listener *l)
+{
+	struct tcp *t = l->t;
+	uint16_t *head = &t->listener_by_port[l->port];
+
+	CHECK(l->is_used);
+	if (*head == l->number + 1) {
+		*head = (uint16_t)l->next_on_port;
+	} else {
+		struct pmtcp_listener *before = &t->listeners[*head - 1];
+
+		while (before->next_on_port != l->number + 1)
+			before = &t->listeners[before->next_on_port - 1];
+		before->next_on_port = l->next_on_port;
+	}
+	end_children(t, l);
+	tcp_class_put(t, l->cls);
+	l->is_used = false;
+}
+
+/* ---- OPEN ----------------------------------------------------------------- */
+
+/* What a TIME-WAIT entry hands to the connection that reuses its tuple. */
+struct heritage {
+	bool is_set;
+	uint32_t iss_floor;
+	uint32_t ts_recent;
+};
+
+static int
+check_remote(const struct tcp *t, const struct pmtcp_addr *remote)
+{
+	uint32_t ip4 = rte_cpu_to_be_32(remote->ip4);
+
+	if (remote->version == 6)
+		return -EAFNOSUPPORT;
+	if (remote->version != 4 || remote->port == 0 || remote->ip4 == 0)
+		return -EINVAL;
+	/* OPEN-10, OPEN-28: not a group, not ourselves. */
+	if (!t->is_remote_ok(t->stack, ip4) || t->is_local(t->stack, ip4))
+		return -EINVAL;
+	return 0;
+}
+
+/* TW-12: the old entry goes, its numbers bind the new connection. */
+static void
+reuse_entry(struct tcp *t, uint32_t index, struct heritage *h)
+{
+	struct time_wait *tw = (struct time_wait *)tcp_block(t, index);
+
+	h->is_set = true;
+	h->iss_floor = tw->snd_nxt + 65537;
+	h->ts_recent = tw->ts_recent;
+	/* The tuple stays counted in its pair: the entry does not give it back. One of a
+	 * passive connection was never counted. */
+	if (!(tw->flags & TW_ACTIVE))
+		tcp_port_claim(t, &tw->head.key);
+	tw->flags &= (uint8_t)~TW_ACTIVE;
+	tcp_time_wait_remove(t, tw, tcp_hash(t, &tw->head.key), PMTCP_C_tw_reused_out);
+}
+
+/* The application named the port. */
+static int
+claim_tuple(struct tcp *t, const struct flow_key *key, struct heritage *h)
+{
+	uint32_t index = flow_table_lookup(&t->table, tcp_hash(t, key), key);
+	const struct block_head *b = tcp_block(t, index);
+
+	if (index == 0)
+		return tcp_port_claim(t, key);
+	if (b->kind != BLOCK_TIME_WAIT)
+		return -EISCONN;
+	if (!tcp_time_wait_may_reuse(t, (const struct time_wait *)b))
+		return -EBUSY;
+	reuse_entry(t, index, h);
+	return 0;
+}
+
+static int
+pick_tuple(struct tcp *t, struct flow_key *key, struct heritage *h)
+{
+	uint32_t reused;
+	int err = tcp_port_pick(t, key, &reused);
+
+	if (err == 0 && reused)
+		reuse_entry(t, reused, h);
+	return err;
+}
+
+static void
+start_syn(struct tcp *t, struct tcb *c, const struct heritage *h)
+{
+	uint32_t iss = tcp_isn(t, &c->head.key);
+
+	if (h->is_set && seq_lt(iss, h->iss_floor))
+		iss = h->iss_floor;
+	c->ts_recent = h->ts_recent;
+	c->ts_offset = tcp_ts_offset(t, &c->head.key);
+	c->addr_sum = wire_addr_sum(&c->head.key);
+	c->snd.una = iss;
+	c->snd.nxt = iss + 1;
+	c->smss = (uint16_t)min_u32(TCP_MSS_DEFAULT, t->mss);
+	c->rtt.srtt_us8 = t->now_us; /* tcp_open.c: when the SYN left */
+	c->flags = TCB_ACTIVE | TCB_SYN_DUE | TCB_SYN_UNACKED;
+	tcp_conn_set_state(t, c, TCPS_SYN_SENT);
+	tcp_count(t, PMTCP_C_opened_active);
+	tcp_mark(t, &c->head);
+	tcp_timer_start(t, c, TIMER_SYN, tcp_syn_rto_ms(t, 0));
+}
+
+/* Addresses and next hop of a new connection; lport is the application's or 0. */
+static int
+resolve_tuple(struct tcp *t, const struct pmtcp_addr *local, const struct pmtcp_addr *remote,
+		struct flow_key *key, uint16_t *hop)
+{
+	int err = check_remote(t, remote);
+
+	if (err == 0 && local)
+		err = addr_check(t, local, false);
+	if (err)
+		return err;
+	key->raddr = rte_cpu_to_be_32(remote->ip4);
+	key->rport = rte_cpu_to_be_16(remote->port);
+	key->laddr = local ? rte_cpu_to_be_32(local->ip4) : 0;
+	key->lport = local ? rte_cpu_to_be_16(local->port) : 0;
+	*hop = t->route(t->stack, key->raddr);
+	if (*hop == TCP_NO_HOP)
+		return -ENETUNREACH;
+	if (key->laddr == 0)
+		key->laddr = t->pick_local(t->stack, key->raddr);
+	return 0;
+}
+
+int
+tcp_user_connect(struct tcp *t, const struct pmtcp_addr *local, const struct pmtcp_addr *remote,
+		const struct pmtcp_conn_opts *opts, struct tcb **out)
+{
+	struct heritage h = {0};
+	struct flow_key key;
+	struct tcb *c;
+	uint16_t hop, cls;
+	int err = resolve_tuple(t, local, remote, &key, &hop);
+
+	if (err == 0)
+		err = tcp_class_from_opts(t, opts, &cls);
+	if (err)
+		return err;
+	if (slab_available(&t->tcbs) == 0)
+		return -ENFILE;
+	err = key.lport ? claim_tuple(t, &key, &h) : pick_tuple(t, &key, &h);
+	if (err)
+		return err;
+	c = tcp_tcb_new(t, &key, cls);
+	CHECK(c);
+	if (flow_table_insert(&t->table, tcp_hash(t, &key), tcp_index(t, c)) != 0) {
+		tcp_count(t, PMTCP_C_table_full);
+		tcp_port_release(t, &key);
+		tcp_tcb_undo(t, c);
+		return -ENOBUFS;
+	}
+	c->head.hop = hop;
+	c->user = opts ? opts->user : NULL;
+	start_syn(t, c, &h);
+	*out = c;
+	return 0;
+}
+
+/* ---- CLOSE ---------------------------------------------------------------- */
+
+/* RFC 9293 3.10.4: the state moves at the call (CLOSE-4), the FIN leaves when the
+ * queue is empty. */
+static void
+want_fin(struct tcp *t, struct tcb *c)
+{
+	if (tcb_has(c, TCB_FIN_WANTED))
+		return;
+	c->flags |= TCB_FIN_WANTED;
+	tcp_conn_set_state(
+			t, c, c->head.state == TCPS_CLOSE_WAIT ? TCPS_LAST_ACK : TCPS_FIN_WAIT_1);
+	if (tcb_timer(c) == TIMER_SYN)
+		tcp_timer_rexmt(t, c); /* SYN-RECEIVED: FIN follows the unacknowledged SYN */
+	if (tcb_timer(c) == TIMER_IDLE || tcb_timer(c) == TIMER_OVERRIDE)
+		tcp_timer_stop(c);
+	tcp_mark(t, &c->head);
+}
+
+int
+tcp_user_shutdown(struct tcp *t, struct tcb *c)
+{
+	if (c->head.kind == BLOCK_ENDED)
+		return tcb_has(c, TCB_FIN_WANTED) ? 0 : -ENOTCONN;
+	if (c->head.state == TCPS_SYN_SENT)
+		return -ENOTCONN;
+	want_fin(t, c);
+	return 0;
+}
+
+/* The handle is given back once CLOSED was seen, or at once if it was. */
+static void
+release(struct tcp *t, struct tcb *c)
+{
+	c->flags |= TCB_RELEASED;
+	c->events &= PMTCP_EV_CLOSED;
+	if (c->head.kind == BLOCK_ENDED) {
+		tcp_rx_release(t, c);
+		tcp_mark(t, &c->head);
+	}
+}
+
+static bool
+has_unread(const struct tcp *t, const struct tcb *c)
+{
+	const struct tcp_rx *rx = tcp_rx(t, c);
+
+	return rx && reasm_unread(&rx->r) > 0;
+}
+
+void
+tcp_user_close(struct tcp *t, struct tcb *c)
+{
+	bool has_lost = has_unread(t, c);
+
+	if (tcb_has(c, TCB_RELEASED))
+		return;
+	release(t, c);
+	if (c->head.kind == BLOCK_ENDED)
+		return;
+	if (c->head.state == TCPS_SYN_SENT) {
+		tcp_conn_end(t, c, PMTCP_LOCAL_CLOSE);
+		return;
+	}
+	/* CLOSE-29, NEG-10: a FIN would say that all was taken. */
+	if (has_lost) {
+		tcp_count(t, PMTCP_C_abort_on_unread);
+		tcp_conn_reset(t, c, PMTCP_DATA_LOST);
+		return;
+	}
+	if (t->orphans >= t->conf.orphan_max) {
+		tcp_count(t, PMTCP_C_orphan_abort);
+		tcp_conn_reset(t, c, PMTCP_NO_RESOURCE);
+		return;
+	}
+	tcp_rx_release(t, c);
+	c->flags |= TCB_ORPHAN;
+	t->orphans++;
+	want_fin(t, c);
+	if (c->head.state == TCPS_FIN_WAIT_2)
+		tcp_timer_start(t, c, TIMER_FW2, tcp_class(t, c)->fw2_ms);
+}
+
+void
+tcp_user_abort(struct tcp *t, struct tcb *c)
+{
+	uint8_t state = c->head.state;
+
+	if (c->head.kind == BLOCK_ENDED) {
+		release(t, c);
+		return;
+	}
+	release(t, c);
+	if (state == TCPS_SYN_SENT || state == TCPS_CLOSING || state == TCPS_LAST_ACK)
+		tcp_conn_end(t, c, PMTCP_LOCAL_ABORT);
+	else
+		tcp_conn_reset(t, c, PMTCP_LOCAL_ABORT);
+}
+
+void
+tcp_user_detach(struct tcp *t, struct tcb *c)
+{
+	c->user = NULL;
+	c->events = 0;
+	c->flags |= TCB_DETACHED;
+	if (tcb_has(c, TCB_RELEASED) && c->head.kind == BLOCK_ENDED)
+		tcp_mark(t, &c->head);
+	tcp_user_close(t, c);
+}
