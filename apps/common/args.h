@@ -38,6 +38,13 @@ enum arg_type {
 	ARG_RANGE,    /* struct pmtcp_range: A.B.C.D or A.B.C.D-E.F.G.H */
 	ARG_SUBNET,   /* struct args_subnet: A.B.C.D[-E.F.G.H][/LEN], LEN 24 if left out */
 	ARG_IP,       /* uint32_t, host byte order: A.B.C.D */
+	ARG_CAPTURE,  /* struct args_capture: FILE or FILE,N */
+};
+
+/* A capture file and how many frames go into it. */
+struct args_capture {
+	char file[256];   /* empty: no capture */
+	uint64_t packets; /* 0: all */
 };
 
 /* Addresses and the subnet they lie in. */
@@ -73,7 +80,9 @@ int args_value(enum arg_type type, const char *text, void *out);
 /* What a type takes, for messages: "a duration such as 10us, 5ms, 1s". */
 const char *args_accepted(enum arg_type type);
 
-/* "198.18.0.2:7" into text of at least 24 octets; returns text. */
-const char *args_addr_text(const struct pmtcp_addr *addr, char *text);
+#define ARGS_ADDR_TEXT 24
+
+/* "198.18.0.2:7" into text of ARGS_ADDR_TEXT octets; returns text. */
+char *args_addr_text(const struct pmtcp_addr *addr, char *text);
 
 #endif /* PMTCP_APPS_ARGS_H */
