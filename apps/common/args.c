@@ -4,7 +4,7 @@
 
 /* Command lines from a table; see args.h. */
 
-#include "args.h"
+#include "common/args.h"
 
 #include <ctype.h>
 #include <errno.h>

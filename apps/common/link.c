@@ -5,7 +5,7 @@
 /* Opening a link: EAL's start, quiet and sized to what is needed, then the ports. The
  * words are link_word.c's, the state of the system is link_check.c's. */
 
-#include "link.h"
+#include "common/link.h"
 
 #include <errno.h>
 #include <sched.h>
@@ -25,8 +25,8 @@
 #include <rte_log.h>
 #include <rte_ring.h>
 
-#include "link_check.h"
-#include "link_word.h"
+#include "common/link_check.h"
+#include "common/link_word.h"
 
 #define EAL_ARGS_MAX 48
 #define EAL_TEXT_MAX 4096

@@ -4,7 +4,7 @@
 
 /* What the system says about a link; see link_check.h. */
 
-#include "link_check.h"
+#include "common/link_check.h"
 
 #include <errno.h>
 #include <fcntl.h>

@@ -9,7 +9,7 @@
 #ifndef PMTCP_APPS_LINK_CHECK_H
 #define PMTCP_APPS_LINK_CHECK_H
 
-#include "link_word.h"
+#include "common/link_word.h"
 
 /* Finds what would make EAL fail. Returns 0, or a negative errno and the sentence. */
 int link_check_device(const struct link_word *word, char *problem);

@@ -4,7 +4,7 @@
 
 /* The grammar of link words; see link_word.h. */
 
-#include "link_word.h"
+#include "common/link_word.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -12,7 +12,7 @@
 
 #include <net/if.h>
 
-#include "args.h"
+#include "common/args.h"
 
 /* Frames of the rings shared with the kernel: one MTU of Ethernet fits into 2 KiB, and
  * 4096 of them ride out a scheduling break of 10 ms at 400,000 frames a second. */
@@ -47,7 +47,7 @@ wrong(char *problem, const char *text, const struct kind_fact *fact)
 {
 	char shown[LINK_NAME_MAX];
 
-	snprintf(shown, sizeof(shown), "%s", text);
+	snprintf(shown, sizeof(shown), "%.100s", text);
 	if (fact == NULL)
 		snprintf(problem, LINK_TEXT_MAX, "\"%s\" is none of %s", shown, LINK_WORDS);
 	else

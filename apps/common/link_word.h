@@ -10,7 +10,7 @@
 
 #include <stddef.h>
 
-#include "link.h"
+#include "common/link.h"
 
 enum link_kind {
 	LINK_RING,

@@ -13,8 +13,8 @@
 
 #include <rte_ip.h>
 
-#include "args.h"
-#include "link.h"
+#include "common/args.h"
+#include "common/link.h"
 #include "pmtcp_dpdk.h"
 
 #define BURST 32
