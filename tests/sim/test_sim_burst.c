@@ -1,0 +1,351 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ * Copyright (c) 2026 pmtcp authors
+ */
+
+/* Goal: blocks that are made, changed and freed inside one burst of input are
+ * never confused (design: the looked-up block is a hint). Method: whole lives of
+ * tuples that share the few buckets of a small table arrive in one burst: SYN,
+ * ACK, text, FIN, RST, SYN again. A twin context told beforehand which initial
+ * numbers will be chosen, since the same secrets at the same time choose the same.
+ * Then bursts of random segments that are near to right ones. */
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
+#include <cmocka.h>
+
+#include "base/base.h"
+#include "base/check.h"
+#include "base/rng.h"
+#include "support/build.h"
+#include "support/endpoint.h"
+
+#define LIVES      8
+#define LIFE_STEPS 6
+#define IRS        5000u
+#define IRS_AGAIN  900000u
+
+static struct rte_mbuf *
+segment(struct ep *ep, uint16_t port, uint8_t flags, uint32_t seq, uint32_t ack)
+{
+	struct rte_ether_addr self = ctx_mac_of(TEST_ADDR);
+	struct rte_ether_addr peer = ctx_mac_of(TEST_PEER);
+	struct build b = {.saddr = TEST_PEER, .daddr = TEST_ADDR, .sport = port, .dport = EP_PORT};
+	static const uint8_t text[10];
+
+	memcpy(b.dmac, self.addr_bytes, 6);
+	memcpy(b.smac, peer.addr_bytes, 6);
+	b.seq = seq;
+	b.ack = ack;
+	b.flags = flags;
+	b.wnd = 8192;
+	b.payload = text;
+	b.len = flags & PKT_PSH ? sizeof(text) : 0;
+	return build_tcp(ep->pool, &b);
+}
+
+static void
+burst_create(struct ep *ep, const char *name)
+{
+	const struct ep_opts opts = {
+			.conn = {.no_timestamps = true, .no_sack = true, .no_wscale = true}};
+
+	ep_create(ep, name, &opts);
+	assert_int_equal(ep_listen(ep), 0);
+}
+
+static void
+burst_destroy(struct ep *ep)
+{
+	struct pmtcp_stats stats;
+
+	pmtcp_ctx_check(ep->ctx);
+	pmtcp_stats(ep->ctx, &stats);
+	assert_null(pmtcp_stats_audit(&stats));
+	ep_destroy(ep);
+}
+
+/* Takes the frames that are due; iss[port - EP_PEER_PORT] learns from SYN-ACKs. */
+static uint32_t
+take_frames(struct ep *ep, uint32_t *iss)
+{
+	static struct pkt p;
+	struct rte_mbuf *out[16];
+	uint32_t n_syn_acks = 0;
+	uint16_t n;
+
+	while ((n = pmtcp_output(ep->ctx, ep->now, out, 16)) > 0) {
+		for (uint16_t i = 0; i < n; i++) {
+			assert_int_equal(pkt_decode(&p, out[i]), 0);
+			if (p.kind == PKT_KIND_TCP && p.flags == (PKT_SYN | PKT_ACK)) {
+				iss[p.dport - EP_PEER_PORT] = p.seq;
+				n_syn_acks++;
+			}
+			rte_pktmbuf_free(out[i]);
+		}
+	}
+	return n_syn_acks;
+}
+
+/* What the listener will answer to each life's SYN at the time of the test. */
+static void
+foretell(uint32_t iss[LIVES])
+{
+	static struct ep twin;
+	struct rte_mbuf *burst[LIVES];
+
+	burst_create(&twin, "twin");
+	for (uint16_t i = 0; i < LIVES; i++)
+		burst[i] = segment(&twin, (uint16_t)(EP_PEER_PORT + i), PKT_SYN, IRS, 0);
+	pmtcp_input(twin.ctx, twin.now, burst, LIVES);
+	assert_int_equal(take_frames(&twin, iss), LIVES);
+	burst_destroy(&twin);
+}
+
+static struct rte_mbuf *
+life_step(struct ep *ep, uint16_t life, int step, uint32_t iss)
+{
+	uint16_t port = (uint16_t)(EP_PEER_PORT + life);
+
+	switch (step) {
+	case 0:
+		return segment(ep, port, PKT_SYN, IRS, 0);
+	case 1:
+		return segment(ep, port, PKT_ACK, IRS + 1, iss + 1);
+	case 2:
+		return segment(ep, port, PKT_PSH | PKT_ACK, IRS + 1, iss + 1);
+	case 3:
+		return segment(ep, port, PKT_FIN | PKT_ACK, IRS + 11, iss + 1);
+	case 4:
+		return segment(ep, port, PKT_RST, IRS + 12, 0);
+	default:
+		return segment(ep, port, PKT_SYN, IRS_AGAIN, 0);
+	}
+}
+
+/* All lives' steps, each life's in order, mixed in one burst. */
+static uint16_t
+mix_lives(struct ep *ep, struct rng *rng, const uint32_t *iss, struct rte_mbuf **burst)
+{
+	int step[LIVES] = {0};
+	uint16_t n = 0;
+
+	while (n < LIVES * LIFE_STEPS) {
+		uint16_t life = (uint16_t)rng_below(rng, LIVES);
+
+		if (step[life] == LIFE_STEPS)
+			continue;
+		burst[n++] = life_step(ep, life, step[life]++, iss[life]);
+	}
+	return n;
+}
+
+static void
+pop_ended_lives(struct ep *ep)
+{
+	struct pmtcp_event ev[LIVES + 1];
+	uint16_t n = pmtcp_events(ep->ctx, ev, LIVES + 1);
+
+	assert_int_equal(n, LIVES);
+	for (uint16_t i = 0; i < n; i++) {
+		assert_int_equal(ev[i].flags, PMTCP_EV_ACCEPTED | PMTCP_EV_READABLE |
+							      PMTCP_EV_PEER_FIN | PMTCP_EV_CLOSED);
+		assert_int_equal(ev[i].reason, PMTCP_PEER_RESET);
+		pmtcp_close(ev[i].conn);
+	}
+}
+
+static void
+one_mixed_burst(uint64_t seed, const uint32_t *iss)
+{
+	static struct ep ep;
+	struct rte_mbuf *burst[LIVES * LIFE_STEPS];
+	uint32_t again[LIVES] = {0};
+	struct pmtcp_stats stats;
+	struct rng rng;
+	uint16_t n;
+
+	rng_seed(&rng, seed);
+	burst_create(&ep, "burst");
+	n = mix_lives(&ep, &rng, iss, burst);
+	pmtcp_input(ep.ctx, ep.now, burst, n);
+	pmtcp_ctx_check(ep.ctx);
+	pop_ended_lives(&ep);
+	pmtcp_ctx_check(ep.ctx);
+	/* Only the second life is there to be answered. */
+	assert_int_equal(take_frames(&ep, again), LIVES);
+	pmtcp_stats(ep.ctx, &stats);
+	assert_int_equal(stats.state[PMTCP_SYN_RCVD], LIVES);
+	assert_int_equal(stats.live, 0);
+	assert_int_equal(stats.ended[PMTCP_PEER_RESET], LIVES);
+	assert_int_equal(stats.counter[PMTCP_C_syn_taken], 2 * LIVES);
+	burst_destroy(&ep);
+}
+
+static void
+burst_whole_lives_then_syn_again(void **state)
+{
+	uint32_t iss[LIVES] = {0};
+
+	foretell(iss);
+	for (uint64_t seed = 1; seed <= 200; seed++)
+		one_mixed_burst(seed, iss);
+}
+
+/* A tuple as the peer knows it: what would be right to send next. */
+struct tuple {
+	uint32_t seq;
+	uint32_t ack;
+};
+
+#define SOUP_TUPLES 6
+#define SOUP_ROUNDS 400
+
+static void
+learn(struct tuple *tuples, const struct pkt *p)
+{
+	struct tuple *t = &tuples[p->dport - EP_PEER_PORT];
+
+	if (p->kind != PKT_KIND_TCP || p->dport - EP_PEER_PORT >= SOUP_TUPLES)
+		return;
+	t->ack = p->seq + p->len + !!(p->flags & PKT_SYN) + !!(p->flags & PKT_FIN);
+	if (p->flags & PKT_ACK)
+		t->seq = p->ack;
+}
+
+static struct rte_mbuf *
+soup_segment(struct ep *ep, struct tuple *tuples, struct rng *rng)
+{
+	static const uint8_t kinds[] = {PKT_SYN, PKT_SYN, PKT_ACK, PKT_ACK, PKT_ACK,
+			PKT_PSH | PKT_ACK, PKT_PSH | PKT_ACK, PKT_FIN | PKT_ACK, PKT_FIN | PKT_ACK,
+			PKT_FIN | PKT_PSH | PKT_ACK, PKT_RST, PKT_RST | PKT_ACK, PKT_SYN | PKT_ACK,
+			0, PKT_FIN, PKT_SYN | PKT_FIN};
+	uint32_t i = (uint32_t)rng_below(rng, SOUP_TUPLES);
+	uint8_t flags = kinds[rng_below(rng, PMTCP_ARRAY_SIZE(kinds))];
+	struct tuple *t = &tuples[i];
+	uint32_t seq = t->seq, ack = t->ack;
+	struct rte_mbuf *m;
+
+	if (rng_below(rng, 4) == 0)
+		seq += (uint32_t)rng_below(rng, 24) - 12;
+	if (rng_below(rng, 6) == 0)
+		ack += (uint32_t)rng_below(rng, 6) - 3;
+	if (rng_below(rng, 40) == 0)
+		seq = (uint32_t)rng_next(rng);
+	m = segment(ep, (uint16_t)(EP_PEER_PORT + i), flags, seq, ack);
+	/* Often the next one continues this one. */
+	if (rng_below(rng, 3) != 0)
+		t->seq = seq + (flags & PKT_PSH ? 10 : 0) + !!(flags & (PKT_SYN | PKT_FIN));
+	return m;
+}
+
+/* An application without a plan: any call at any time. */
+static void
+act_at_random(const struct pmtcp_event *ev, struct rng *rng)
+{
+	static uint8_t text[100];
+
+	if (ev->flags & PMTCP_EV_CLOSED) {
+		if (pmtcp_user(ev->conn) == NULL)
+			pmtcp_close(ev->conn);
+		return;
+	}
+	switch (rng_below(rng, 8)) {
+	case 0:
+	case 1:
+		pmtcp_write(ev->conn, text, sizeof(text));
+		break;
+	case 2:
+	case 3:
+		pmtcp_read(ev->conn, text, sizeof(text));
+		break;
+	case 4:
+		pmtcp_shutdown(ev->conn);
+		break;
+	case 5:
+		/* Marked first: only CLOSED may follow, and then the handle is dead. */
+		pmtcp_set_user(ev->conn, text);
+		pmtcp_close(ev->conn);
+		break;
+	case 6:
+		pmtcp_set_user(ev->conn, text);
+		pmtcp_abort(ev->conn);
+		break;
+	default:
+		pmtcp_detach(ev->conn);
+	}
+}
+
+static void
+soup_round(struct ep *ep, struct tuple *tuples, struct rng *rng)
+{
+	static struct pkt p;
+	struct rte_mbuf *pkts[64];
+	struct pmtcp_event ev[64];
+	uint16_t n = (uint16_t)(1 + rng_below(rng, 64));
+
+	for (uint16_t i = 0; i < n; i++)
+		pkts[i] = soup_segment(ep, tuples, rng);
+	ep->now += rng_below(rng, 50) == 0 ? 5000 * EP_MS : rng_below(rng, 3 * EP_MS);
+	pmtcp_input(ep->ctx, ep->now, pkts, n);
+	pmtcp_ctx_check(ep->ctx);
+	pmtcp_tick(ep->ctx, ep->now);
+	n = pmtcp_events(ep->ctx, ev, 64);
+	for (uint16_t i = 0; i < n; i++)
+		act_at_random(&ev[i], rng);
+	while ((n = pmtcp_output(ep->ctx, ep->now, pkts, 64)) > 0) {
+		for (uint16_t i = 0; i < n; i++) {
+			assert_int_equal(pkt_decode(&p, pkts[i]), 0);
+			learn(tuples, &p);
+			rte_pktmbuf_free(pkts[i]);
+		}
+	}
+	pmtcp_ctx_check(ep->ctx);
+}
+
+static void
+few_blocks(struct pmtcp_conf *conf)
+{
+	conf->max_conns = 5;
+	conf->max_half_open = 4;
+	conf->max_time_wait = 3;
+	conf->tw_ms = 1000;
+}
+
+static void
+burst_of_random_segments_keeps_invariants(void **state)
+{
+	const struct ep_opts opts = {.tune = few_blocks, .conn = {.no_timestamps = true}};
+	static struct ep ep;
+
+	for (uint64_t seed = 1; seed <= 25; seed++) {
+		struct tuple tuples[SOUP_TUPLES] = {{0}};
+		struct pmtcp_stats stats;
+		struct rng rng;
+
+		rng_seed(&rng, seed);
+		ep_create(&ep, "soup", &opts);
+		assert_int_equal(ep_listen(&ep), 0);
+		for (int round = 0; round < SOUP_ROUNDS; round++) {
+			soup_round(&ep, tuples, &rng);
+			pmtcp_stats(ep.ctx, &stats);
+			if (pmtcp_stats_audit(&stats) != NULL)
+				fail_msg("seed %u round %d: %s", (unsigned int)seed, round,
+						pmtcp_stats_audit(&stats));
+		}
+		ep_drop(&ep);
+	}
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+			cmocka_unit_test(burst_whole_lives_then_syn_again),
+			cmocka_unit_test(burst_of_random_segments_keeps_invariants),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,183 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ * Copyright (c) 2026 pmtcp authors
+ */
+
+/* See wire.h. The frames under way are a binary heap by arrival and serial, so
+ * that equal times keep the order of sending. */
+
+#include "sim/wire.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/base.h"
+#include "base/check.h"
+
+void
+wire_init(struct wire *w, int from, const struct wire_faults *faults, uint64_t seed)
+{
+	memset(w, 0, sizeof(*w));
+	w->from = from;
+	w->faults = *faults;
+	rng_seed(&w->rng, seed);
+}
+
+void
+wire_fini(struct wire *w)
+{
+	for (uint32_t i = 0; i < w->n; i++)
+		free(w->heap[i]);
+	free(w->heap);
+	w->heap = NULL;
+	w->n = w->room = 0;
+}
+
+static bool
+is_before(const struct wire_frame *a, const struct wire_frame *b)
+{
+	return a->at_ns != b->at_ns ? a->at_ns < b->at_ns : a->serial < b->serial;
+}
+
+static void
+heap_push(struct wire *w, struct wire_frame *f)
+{
+	uint32_t i = w->n++;
+
+	CHECK(w->n <= WIRE_FRAMES_MAX);
+	if (w->n > w->room) {
+		w->room = max_u32(64, 2 * w->room);
+		w->heap = realloc(w->heap, w->room * sizeof(*w->heap));
+		CHECK(w->heap != NULL);
+	}
+	while (i > 0 && is_before(f, w->heap[(i - 1) / 2])) {
+		w->heap[i] = w->heap[(i - 1) / 2];
+		i = (i - 1) / 2;
+	}
+	w->heap[i] = f;
+}
+
+static struct wire_frame *
+heap_pop(struct wire *w)
+{
+	struct wire_frame *first = w->heap[0];
+	struct wire_frame *last = w->heap[--w->n];
+	uint32_t i = 0;
+
+	while (2 * i + 1 < w->n) {
+		uint32_t child = 2 * i + 1;
+
+		if (child + 1 < w->n && is_before(w->heap[child + 1], w->heap[child]))
+			child++;
+		if (is_before(last, w->heap[child]))
+			break;
+		w->heap[i] = w->heap[child];
+		i = child;
+	}
+	if (w->n > 0)
+		w->heap[i] = last;
+	return first;
+}
+
+static bool
+is_hit(struct wire *w, uint16_t probability)
+{
+	return probability > 0 && rng_below(&w->rng, 10000) < probability;
+}
+
+static struct wire_frame *
+frame_of(struct wire *w, const void *bytes, uint32_t len)
+{
+	struct wire_frame *f = malloc(sizeof(*f) + len);
+
+	CHECK(f != NULL);
+	f->len = len;
+	f->serial = w->serial++;
+	memcpy(f->bytes, bytes, len);
+	return f;
+}
+
+static void
+flip_bit(struct wire *w, struct wire_frame *f, uint32_t from)
+{
+	uint32_t bit;
+
+	if (f->len <= from)
+		return;
+	bit = (uint32_t)rng_below(&w->rng, (uint64_t)(f->len - from) * 8);
+	f->bytes[from + bit / 8] ^= (uint8_t)(1u << bit % 8);
+}
+
+/* Puts one copy under way; the faults that change or delay it are rolled here. */
+static void
+launch(struct wire *w, uint64_t now_ns, struct wire_frame *f, uint64_t extra_ns)
+{
+	const struct wire_faults *faults = &w->faults;
+	uint64_t at;
+
+	w->free_ns = max_u64(w->free_ns, now_ns) + f->len * faults->octet_ns;
+	at = w->free_ns + faults->delay_ns;
+	if (faults->jitter_ns > 0)
+		at += rng_below(&w->rng, faults->jitter_ns);
+	if (is_hit(w, faults->corrupt))
+		flip_bit(w, f, 0);
+	if (is_hit(w, faults->truncate))
+		f->len = (uint32_t)rng_below(&w->rng, f->len + 1);
+	if (extra_ns > 0) {
+		at += extra_ns;
+	} else if (is_hit(w, faults->reorder)) {
+		at += 1 + rng_below(&w->rng, faults->reorder_ns + 1);
+	} else {
+		at = max_u64(at, w->last_ns);
+		w->last_ns = at;
+	}
+	f->at_ns = at;
+	heap_push(w, f);
+}
+
+/* Returns false if the frame is lost. */
+static bool
+is_spared_by_mask(struct wire *w, bool is_tcp)
+{
+	uint64_t number = w->n_tcp;
+
+	if (!is_tcp)
+		return true;
+	w->n_tcp++;
+	return number >= 64 || (w->faults.loss_mask >> number & 1) == 0;
+}
+
+void
+wire_put(struct wire *w, uint64_t now_ns, const void *bytes, uint32_t len)
+{
+	static struct pkt p;
+	bool is_tcp = pkt_decode_bytes(&p, bytes, len) == 0 && p.kind == PKT_KIND_TCP;
+	const struct tamper_rule *rule =
+			is_tcp ? tamper_judge(w->rules, w->n_rules, w->from, &p) : NULL;
+	enum tamper_action action = rule == NULL ? TAMPER_PASS : rule->action;
+	struct wire_frame *f;
+
+	if (!is_spared_by_mask(w, is_tcp) || action == TAMPER_DROP || is_hit(w, w->faults.loss)) {
+		w->n_lost++;
+		return;
+	}
+	if (action == TAMPER_DUP)
+		launch(w, now_ns, frame_of(w, bytes, len), rule->delay_ns);
+	if (is_hit(w, w->faults.dup))
+		launch(w, now_ns, frame_of(w, bytes, len), 0);
+	f = frame_of(w, bytes, len);
+	if (action == TAMPER_FLIP)
+		flip_bit(w, f, 34);
+	launch(w, now_ns, f, action == TAMPER_DELAY ? rule->delay_ns : 0);
+}
+
+uint64_t
+wire_next(const struct wire *w)
+{
+	return w->n == 0 ? UINT64_MAX : w->heap[0]->at_ns;
+}
+
+struct wire_frame *
+wire_take(struct wire *w, uint64_t now_ns)
+{
+	return wire_next(w) <= now_ns ? heap_pop(w) : NULL;
+}
