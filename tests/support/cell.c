@@ -460,31 +460,41 @@ cell_run(const struct cell *cell, const struct ep_opts *opts)
 	ep_destroy(&ep);
 }
 
-/* Numbers are exact without options. */
+/* Of the group that runs. */
+static const struct ep_opts *group_opts;
+
 static void
 run_as_test(void **state)
 {
-	static const struct ep_opts opts = {
-			.conn = {.no_timestamps = true, .no_sack = true, .no_wscale = true}};
 	const struct cell *cell = *state;
 
 	if (cell->script == NULL) {
 		print_message("%s: %s\n", cell->name, cell->reach);
 		skip();
 	}
-	cell_run(cell, &opts);
+	cell_run(cell, group_opts);
 }
 
 int
-cell_run_all(const char *group, const struct cell *cells, size_t n)
+cell_run_all_with(const char *group, const struct cell *cells, size_t n, const struct ep_opts *opts)
 {
 	static struct CMUnitTest tests[CELL_TESTS_MAX];
 
 	CHECK(n <= CELL_TESTS_MAX);
+	group_opts = opts;
 	for (size_t i = 0; i < n; i++) {
 		tests[i] = (struct CMUnitTest){.name = cells[i].name,
 				.test_func = run_as_test,
 				.initial_state = (void *)(uintptr_t)&cells[i]};
 	}
 	return _cmocka_run_group_tests(group, tests, n, NULL, NULL);
+}
+
+int
+cell_run_all(const char *group, const struct cell *cells, size_t n)
+{
+	static const struct ep_opts opts = {
+			.conn = {.no_timestamps = true, .no_sack = true, .no_wscale = true}};
+
+	return cell_run_all_with(group, cells, n, &opts);
 }

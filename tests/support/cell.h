@@ -44,8 +44,11 @@ void cell_script(struct ep *ep, const char *script);
 /* Runs one cell on an endpoint of its own. */
 void cell_run(const struct cell *cell, const struct ep_opts *opts);
 
-/* Runs each cell as a cmocka test of its own name; the result is for exit(). */
+/* Runs each cell as a cmocka test of its own name; the result is for exit(). No
+ * options are offered, so that numbers and lengths are exact. */
 int cell_run_all(const char *group, const struct cell *cells, size_t n);
+int cell_run_all_with(
+		const char *group, const struct cell *cells, size_t n, const struct ep_opts *opts);
 
 /* The way into each state, as scripts. The numbers there:
  *   SYS: i+1 sent.                 SYR: RCV.NXT p+1, i+1 sent.

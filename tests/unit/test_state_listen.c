@@ -34,7 +34,7 @@ static const struct cell cells[] = {
 				"> S p len=10; < SA i= p+1; = SYR; # syn_taken"},
 		/* DEC-9 */
 		{"listen_syn_fin_is_dropped", REACH_LIS, "> SF p; .; = LIS; # drop_syn_fin"},
-		{"listen_syn_rst_is_dropped", REACH_LIS, "> SR p; .; = LIS; # drop_listen"},
+		{"listen_syn_rst_is_dropped", REACH_LIS, "> SR p; .; = LIS; # drop_rst"},
 		{"listen_syn_ack_gets_rsta", REACH_LIS,
 				"> SA p 700; < R 700 0; = LIS; # drop_listen rst_reply_sent"},
 		{"listen_ack_with_valid_cookie", "there are no SYN cookies", NULL},
@@ -45,11 +45,11 @@ static const struct cell cells[] = {
 		{"listen_ack_too_high_gets_rsta", REACH_LIS,
 				"> A p 4294967295; < R 4294967295 0; = LIS;"
 				"# drop_listen rst_reply_sent"},
-		{"listen_rst_exact_is_dropped", REACH_LIS, "> R p; .; = LIS; # drop_listen"},
+		{"listen_rst_exact_is_dropped", REACH_LIS, "> R p; .; = LIS; # drop_rst"},
 		{"listen_rst_in_window_is_dropped", REACH_LIS,
-				"> RA p+1 700; .; = LIS; # drop_listen"},
+				"> RA p+1 700; .; = LIS; # drop_rst"},
 		{"listen_rst_outside_window_is_dropped", REACH_LIS,
-				"> R p-100000; .; = LIS; # drop_listen"},
+				"> R p-100000; .; = LIS; # drop_rst"},
 		{"listen_data_in_order_gets_rsta", REACH_LIS,
 				"> PA p+1 700 len=10; < R 700 0; = LIS; # drop_listen"},
 		{"listen_data_above_hole_gets_rsta", REACH_LIS,

@@ -132,7 +132,8 @@ static const struct cell active[] = {
 				"> S p+5; < A i+1 p+1; = SYR; # drop_syn_challenge challenge_sent"},
 		/* OPEN-19 */
 		{"syn_rcvd_active_syn_ack_enters_established", REACH_SYR_ACT,
-				"> SA p i+1; [CONNECTED]; < A i+1 p+1; = EST; # seg_taken connected"},
+				"> SA p i+1; [CONNECTED]; < A i+1 p+1; = EST; # seg_taken "
+				"connected"},
 		{"syn_rcvd_active_syn_ack_other_is_challenged", REACH_SYR_ACT,
 				"> SA p+5 i+1; < A i+1 p+1; []; = SYR;"
 				"# drop_syn_challenge challenge_sent"},
