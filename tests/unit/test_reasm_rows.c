@@ -175,6 +175,34 @@ data_6_no_record_refuses_above_a_hole_only(void **state)
 	world_end(&w);
 }
 
+/* At the limits, what fits into room already paid for, or touches, is still taken. */
+static void
+data_6_at_the_limit_small_neighbours_are_taken(void **state)
+{
+	struct world w;
+
+	(void)state;
+	world_make(&w, 1, 1);
+	values_draw(&w);
+	w.truesize_max = MBUF_TRUESIZE;
+	assert_int_equal(feed(&w, 1000, 100), REASM_QUEUED);
+	assert_int_equal(feed(&w, 1100, 100), REASM_QUEUED);
+	assert_int_equal(feed(&w, 900, 100), REASM_QUEUED);
+	assert_int_equal(w.r.truesize, MBUF_TRUESIZE);
+	assert_int_equal(feed(&w, 1200, 300), REASM_OVER_LIMIT);
+	w.truesize_max = 3 * MBUF_TRUESIZE;
+	assert_int_equal(feed(&w, 600, 300), REASM_QUEUED);
+	assert_int_equal(feed(&w, 1200, 300), REASM_QUEUED);
+	w.truesize_max = UINT32_MAX;
+	/* No record is left: the highest range gives its own to a lower one. */
+	assert_int_equal(feed(&w, 2000, 10), REASM_NO_RECORD);
+	assert_int_equal(w.out.dropped, 1);
+	assert_int_equal(feed(&w, 100, 10), REASM_QUEUED);
+	assert_int_equal(w.out.dropped, 1);
+	assert_int_equal(reasm_highest(&w.r, &w.p), START + 110);
+	world_end(&w);
+}
+
 static void
 res_5_drop_ooo_keeps_the_unread_text(void **state)
 {
@@ -295,7 +323,7 @@ close_27_text_held_past_a_later_fin_is_forgotten(void **state)
 	uint32_t cut;
 
 	(void)state;
-	for (cut = 1; cut <= 3200; cut += 53) {
+	for (cut = 1; cut <= 3200; cut += 33) {
 		uint32_t end = cut <= 100 ? 0 : cut < 3100 ? cut : 3100;
 
 		world_make(&w, 1, RECORDS);
@@ -327,6 +355,7 @@ main(void)
 			cmocka_unit_test(data_6_over_limit_drops_the_highest_range),
 			cmocka_unit_test(data_6_ranges_are_at_most_64),
 			cmocka_unit_test(data_6_no_record_refuses_above_a_hole_only),
+			cmocka_unit_test(data_6_at_the_limit_small_neighbours_are_taken),
 			cmocka_unit_test(res_5_drop_ooo_keeps_the_unread_text),
 			cmocka_unit_test(data_4_only_new_octets_are_used),
 			cmocka_unit_test(data_37_most_recent_block_comes_first),
