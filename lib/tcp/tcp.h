@@ -52,6 +52,7 @@ struct tcp_hop {
 	bool is_wanted;     /* somebody waits: resolve */
 	uint32_t wait_head; /* marked blocks that wait, through mark_next; 0 none */
 	uint32_t confirmed; /* ms of the last forward progress (W-8) */
+	uint32_t refs;      /* blocks that name it: it cannot be recycled */
 };
 
 /* One set of per-connection options, shared by all that have the same. */
@@ -151,8 +152,10 @@ struct tcp {
 	uint32_t state[PMTCP_STATE_MAX];
 	uint32_t live;
 	uint32_t orphans;
+	uint32_t n_half_open; /* blocks of that kind in the table */
 	uint32_t parked;
 	uint32_t tw_peak;
+	bool has_wanted_hop;
 
 	struct slab tcbs;
 	struct slab half_opens;
@@ -291,7 +294,7 @@ tcp_set_now(struct tcp *t, uint64_t now_ns)
 }
 
 /* ---- tcp_conn.c: life and death of blocks ---- */
-struct tcb *tcp_tcb_new(struct tcp *t, const struct flow_key *key, uint16_t cls);
+struct tcb *tcp_tcb_new(struct tcp *t, const struct flow_key *key, uint16_t cls, uint16_t hop);
 /* Takes back a new tcb that never entered the table. */
 void tcp_tcb_undo(struct tcp *t, struct tcb *c);
 void tcp_conn_set_state(struct tcp *t, struct tcb *c, enum tcp_state state);

@@ -20,7 +20,7 @@ note_engine(struct tcp *t, struct tcb *c)
 }
 
 struct tcb *
-tcp_tcb_new(struct tcp *t, const struct flow_key *key, uint16_t cls)
+tcp_tcb_new(struct tcp *t, const struct flow_key *key, uint16_t cls, uint16_t hop)
 {
 	uint32_t fresh = t->tcbs.fresh;
 	uint32_t index = slab_alloc(&t->tcbs);
@@ -34,6 +34,8 @@ tcp_tcb_new(struct tcp *t, const struct flow_key *key, uint16_t cls)
 	memset(c, 0, sizeof(*c));
 	c->head.key = *key;
 	c->head.kind = BLOCK_TCB;
+	c->head.hop = hop;
+	t->hops[hop].refs++;
 	c->cls = cls;
 	t->classes[cls].refs++;
 	t->live++;
@@ -47,6 +49,7 @@ tcp_tcb_undo(struct tcp *t, struct tcb *c)
 	t->state[TCPS_CLOSED]--;
 	t->live--;
 	tcp_class_put(t, c->cls);
+	t->hops[c->head.hop].refs--;
 	c->head.kind = BLOCK_DEAD;
 	slab_free(&t->tcbs, tcp_index(t, c));
 }
@@ -135,6 +138,8 @@ tcp_block_free(struct tcp *t, struct block_head *b)
 {
 	uint32_t index = tcp_index(t, b);
 
+	if (b->kind != BLOCK_DEAD)
+		t->hops[b->hop].refs--;
 	b->kind = BLOCK_DEAD;
 	/* A marked block is given back when the output pass comes to it: nothing
 	 * may be recycled while a list still holds it. */
@@ -204,6 +209,7 @@ tcp_conn_reap(struct tcp *t, struct tcb *c)
 		return;
 	tcp_rx_release(t, c);
 	tcp_class_put(t, c->cls);
+	t->hops[c->head.hop].refs--;
 	c->head.kind = BLOCK_DEAD;
 	slab_free(&t->tcbs, tcp_index(t, c));
 }

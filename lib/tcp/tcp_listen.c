@@ -51,6 +51,7 @@ tcp_syn_rcvd_end(struct tcp *t, struct syn_rcvd *sr, enum pmtcp_counter why)
 	}
 	if (l)
 		l->half_open--;
+	t->n_half_open--;
 	t->state[TCPS_SYN_RCVD]--;
 	tcp_count(t, why);
 	tcp_class_put(t, sr->cls);
@@ -183,7 +184,9 @@ tcp_listen_syn(struct tcp *t, struct pmtcp_listener *l, struct seg *seg, struct 
 		return;
 	}
 	t->classes[l->cls].refs++;
+	t->hops[hop].refs++;
 	l->half_open++;
+	t->n_half_open++;
 	t->state[TCPS_SYN_RCVD]++;
 	tcp_count(t, PMTCP_C_half_open_created);
 	tcp_count(t, PMTCP_C_syn_taken);
@@ -245,7 +248,7 @@ restore_options(struct tcp *t, struct tcb *c, const struct syn_rcvd *sr)
 static struct tcb *
 promote(struct tcp *t, struct syn_rcvd *sr, struct pmtcp_listener *l, const struct seg *seg)
 {
-	struct tcb *c = tcp_tcb_new(t, &sr->head.key, sr->cls);
+	struct tcb *c = tcp_tcb_new(t, &sr->head.key, sr->cls, sr->head.hop);
 	uint64_t hash = (uint64_t)seg->hash_hi << 32 | seg->hash_lo;
 	bool was_there;
 
@@ -257,7 +260,6 @@ promote(struct tcp *t, struct syn_rcvd *sr, struct pmtcp_listener *l, const stru
 	if (sr->parked)
 		tcp_time_wait_drop_parked(t, sr);
 	restore_options(t, c, sr);
-	c->head.hop = sr->head.hop;
 	c->snd.una = sr->iss + 1;
 	c->snd.nxt = sr->iss + 1;
 	c->snd.wl1 = sr->irs;
@@ -274,6 +276,7 @@ promote(struct tcp *t, struct syn_rcvd *sr, struct pmtcp_listener *l, const stru
 		c->flags |= TCB_SYN_LOST;
 	t->state[TCPS_SYN_RCVD]--;
 	l->half_open--;
+	t->n_half_open--;
 	l->conns++;
 	tcp_class_put(t, sr->cls);
 	tcp_count(t, PMTCP_C_half_open_accepted);

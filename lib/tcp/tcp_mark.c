@@ -43,6 +43,7 @@ tcp_mark_wait(struct tcp *t, struct block_head *b)
 	b->mark_next = hop->wait_head ? hop->wait_head : MARK_END;
 	hop->wait_head = tcp_index(t, b);
 	hop->is_wanted = true;
+	t->has_wanted_hop = true;
 }
 
 void

@@ -134,7 +134,7 @@ insert_text(struct tcp *t, struct tcb *c, struct seg *seg, struct tcp_rx *rx)
 		return DONE;
 	default:
 		t->fate = verdict == REASM_NO_RECORD ? PMTCP_C_drop_rec_full
-						       : PMTCP_C_drop_ooo_limit;
+						     : PMTCP_C_drop_ooo_limit;
 		ack_out_of_order(t, c);
 		return DONE;
 	}

@@ -134,6 +134,7 @@ tcp_time_wait_enter(struct tcp *t, struct tcb *c)
 	tw = (struct time_wait *)tcp_block(t, index);
 	fill_entry(t, tw, c);
 	t->classes[tw->cls].refs++;
+	t->hops[tw->head.hop].refs++;
 	was_there = flow_table_replace(&t->table, hash, tcp_index(t, c), index);
 	CHECK(was_there);
 	wheel_cancel(&t->wheel, tcp_index(t, c));

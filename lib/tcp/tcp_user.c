@@ -311,7 +311,7 @@ tcp_user_connect(struct tcp *t, const struct pmtcp_addr *local, const struct pmt
 	err = key.lport ? claim_tuple(t, &key, &h) : pick_tuple(t, &key, &h);
 	if (err)
 		return err;
-	c = tcp_tcb_new(t, &key, cls);
+	c = tcp_tcb_new(t, &key, cls, hop);
 	CHECK(c);
 	if (flow_table_insert(&t->table, tcp_hash(t, &key), tcp_index(t, c)) != 0) {
 		tcp_count(t, PMTCP_C_table_full);
@@ -319,7 +319,6 @@ tcp_user_connect(struct tcp *t, const struct pmtcp_addr *local, const struct pmt
 		tcp_tcb_undo(t, c);
 		return -ENOBUFS;
 	}
-	c->head.hop = hop;
 	c->user = opts ? opts->user : NULL;
 	start_syn(t, c, &h);
 	*out = c;

@@ -1,0 +1,383 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ * Copyright (c) 2026 pmtcp authors
+ */
+
+/* Neighbours by ARP: the table, requests, ageing, answers. */
+
+#include "stack/neigh.h"
+
+#include <string.h>
+
+#include "stack/stack.h"
+
+size_t
+neigh_memsize(uint16_t max)
+{
+	uint32_t n_buckets = 16;
+
+	while (n_buckets < max)
+		n_buckets *= 2;
+	return ((size_t)max + 1) * sizeof(struct neigh) + n_buckets * sizeof(uint16_t);
+}
+
+void
+neigh_init(struct pmtcp_ctx *s, void *mem, uint16_t max)
+{
+	struct neigh_table *n = &s->neighs;
+
+	n->entries = mem;
+	n->buckets = (uint16_t *)(void *)(n->entries + max + 1);
+	n->n_buckets = 16;
+	while (n->n_buckets < max)
+		n->n_buckets *= 2;
+	memset(n->buckets, 0xff, n->n_buckets * sizeof(uint16_t));
+	n->max = max;
+	n->fresh = 1;
+}
+
+/* Keyed, so that nobody outside can line up a bucket (SEC-14). */
+static uint16_t *
+bucket_of(const struct pmtcp_ctx *s, uint32_t ip)
+{
+	uint64_t hash = siphash13_12(&s->t.flow_secret, ip, 0);
+
+	return &s->neighs.buckets[hash & (s->neighs.n_buckets - 1)];
+}
+
+static uint16_t
+find(const struct pmtcp_ctx *s, uint32_t ip)
+{
+	uint16_t number = *bucket_of(s, ip);
+
+	while (number != NEIGH_NONE && s->neighs.entries[number].ip != ip)
+		number = s->neighs.entries[number].next;
+	return number;
+}
+
+static void
+unlink_entry(struct pmtcp_ctx *s, uint16_t number)
+{
+	uint16_t *link = bucket_of(s, s->neighs.entries[number].ip);
+
+	while (*link != number)
+		link = &s->neighs.entries[*link].next;
+	*link = s->neighs.entries[number].next;
+}
+
+/* The hop unused longest that no block refers to. The walk is bounded by the
+ * table and taken only for a new neighbour in a full table. */
+static uint16_t
+recycle(struct pmtcp_ctx *s)
+{
+	uint16_t oldest = NEIGH_NONE;
+
+	for (uint16_t i = 1; i < s->neighs.fresh; i++) {
+		const struct neigh *e = &s->neighs.entries[i];
+
+		if (e->state == NEIGH_STATIC || s->t.hops[i].refs > 0 || s->t.hops[i].wait_head)
+			continue;
+		if (i == s->gateway)
+			continue;
+		if (oldest == NEIGH_NONE || seq_lt(e->used_ms, s->neighs.entries[oldest].used_ms))
+			oldest = i;
+	}
+	if (oldest != NEIGH_NONE)
+		unlink_entry(s, oldest);
+	return oldest;
+}
+
+static uint16_t
+make(struct pmtcp_ctx *s, uint32_t ip)
+{
+	struct neigh_table *n = &s->neighs;
+	uint16_t number = n->fresh <= n->max ? n->fresh++ : recycle(s);
+	uint16_t *bucket = bucket_of(s, ip);
+
+	if (number == NEIGH_NONE)
+		return NEIGH_NONE;
+	memset(&s->t.hops[number], 0, sizeof(s->t.hops[number]));
+	n->entries[number] = (struct neigh){
+			.ip = ip, .state = NEIGH_FAILED, .next = *bucket, .used_ms = s->t.now_ms};
+	n->entries[number].due_ms = s->t.now_ms;
+	*bucket = number;
+	return number;
+}
+
+uint16_t
+neigh_get(struct pmtcp_ctx *s, uint32_t ip)
+{
+	uint16_t number = find(s, ip);
+
+	if (is_unlikely(number == NEIGH_NONE))
+		number = make(s, ip);
+	if (number != NEIGH_NONE)
+		s->neighs.entries[number].used_ms = s->t.now_ms;
+	return number;
+}
+
+static void
+set_due(struct pmtcp_ctx *s, struct neigh *e, uint32_t in_ms)
+{
+	struct neigh_table *n = &s->neighs;
+
+	e->due_ms = s->t.now_ms + in_ms;
+	if (!n->has_due || seq_lt(e->due_ms, n->next_ms)) {
+		n->next_ms = e->due_ms;
+		n->has_due = true;
+	}
+}
+
+static void
+resolved(struct pmtcp_ctx *s, uint16_t number, const struct rte_ether_addr *mac)
+{
+	struct neigh *e = &s->neighs.entries[number];
+	struct tcp_hop *hop = &s->t.hops[number];
+
+	hop->mac = *mac;
+	hop->is_resolved = true;
+	hop->is_wanted = false;
+	hop->confirmed = s->t.now_ms;
+	if (e->state != NEIGH_STATIC) {
+		e->state = NEIGH_REACHABLE;
+		e->tries = 0;
+		set_due(s, e, s->t.conf.neigh_reachable_ms);
+	}
+	tcp_hop_ready(&s->t, number);
+}
+
+bool
+neigh_learn(struct pmtcp_ctx *s, uint32_t ip, const struct rte_ether_addr *mac, bool may_create)
+{
+	uint16_t number = find(s, ip);
+
+	/* W-6: a group address is nobody's. */
+	if (!rte_is_unicast_ether_addr(mac))
+		return false;
+	if (number == NEIGH_NONE && may_create)
+		number = make(s, ip);
+	if (number == NEIGH_NONE)
+		return false;
+	if (s->neighs.entries[number].state != NEIGH_STATIC)
+		resolved(s, number, mac);
+	return true;
+}
+
+void
+neigh_set_static(struct pmtcp_ctx *s, uint32_t ip, const struct rte_ether_addr *mac)
+{
+	uint16_t number = neigh_get(s, ip);
+
+	CHECK(number != NEIGH_NONE);
+	s->neighs.entries[number].state = NEIGH_STATIC;
+	resolved(s, number, mac);
+}
+
+/* A request by broadcast, or by unicast to whom we know (W-8). */
+static void
+ask(struct pmtcp_ctx *s, uint16_t number)
+{
+	struct neigh *e = &s->neighs.entries[number];
+	struct wire_arp arp = {.op = WIRE_ARP_REQUEST,
+			.sender_ip = stack_pick_local(s, e->ip),
+			.target_ip = e->ip,
+			.sender_mac = s->t.conf.mac};
+	struct rte_mbuf *m = tcp_ctl_alloc(&s->t);
+
+	e->tries++;
+	set_due(s, e, NEIGH_ASK_MS);
+	if (!m)
+		return;
+	if (e->state == NEIGH_PROBE)
+		arp.eth_dst = s->t.hops[number].mac;
+	else
+		memset(&arp.eth_dst, 0xff, sizeof(arp.eth_dst));
+	wire_emit_arp(m, &arp);
+	if (tcp_reply_push(&s->t, m))
+		tcp_count(&s->t, PMTCP_C_neigh_requests);
+	else
+		rte_pktmbuf_free(m);
+}
+
+void
+neigh_want(struct pmtcp_ctx *s, uint16_t number)
+{
+	struct neigh *e = &s->neighs.entries[number];
+
+	s->t.hops[number].is_wanted = false;
+	if (e->state != NEIGH_FAILED || seq_gt(e->due_ms, s->t.now_ms))
+		return;
+	e->state = NEIGH_INCOMPLETE;
+	e->tries = 0;
+	ask(s, number);
+}
+
+/* W-7: whoever is opening learns that the next hop is silent; its RTO goes on, and a
+ * late answer still completes the open. */
+static void
+tell_waiting(struct pmtcp_ctx *s, uint16_t number)
+{
+	uint32_t index = s->t.hops[number].wait_head;
+
+	while (index && index != MARK_END) {
+		struct tcb *c = tcp_tcb(&s->t, index);
+
+		index = c->head.mark_next;
+		if (c->head.kind != BLOCK_TCB || c->head.state != TCPS_SYN_SENT)
+			continue;
+		c->reason = PMTCP_UNREACHABLE;
+		tcp_event(&s->t, c, PMTCP_EV_ERROR);
+	}
+}
+
+static void
+failed(struct pmtcp_ctx *s, uint16_t number)
+{
+	struct neigh *e = &s->neighs.entries[number];
+
+	s->t.hops[number].is_resolved = false;
+	e->state = NEIGH_FAILED;
+	e->tries = 0;
+	tcp_count(&s->t, PMTCP_C_neigh_failed);
+	stack_diag(s, PMTCP_DIAG_NEIGH_FAILED, rte_be_to_cpu_32(e->ip));
+	tell_waiting(s, number);
+	set_due(s, e, NEIGH_PAUSE_MS);
+}
+
+/* Reachability ends by time unless TCP made progress over this hop (W-8); who is
+ * not in use is left alone until somebody sends. */
+static void
+age(struct pmtcp_ctx *s, uint16_t number)
+{
+	struct neigh *e = &s->neighs.entries[number];
+	const struct tcp_hop *hop = &s->t.hops[number];
+	uint32_t since = s->t.now_ms - hop->confirmed;
+	uint32_t limit = s->t.conf.neigh_reachable_ms;
+
+	if (since < limit) {
+		set_due(s, e, limit - since);
+	} else if (hop->refs > 0 || number == s->gateway) {
+		e->state = NEIGH_PROBE;
+		e->tries = 0;
+		ask(s, number);
+	} else {
+		set_due(s, e, limit);
+	}
+}
+
+static void
+entry_tick(struct pmtcp_ctx *s, uint16_t number)
+{
+	struct neigh *e = &s->neighs.entries[number];
+
+	switch (e->state) {
+	case NEIGH_INCOMPLETE:
+	case NEIGH_PROBE:
+		if (e->tries >= NEIGH_TRIES)
+			failed(s, number);
+		else
+			ask(s, number);
+		break;
+	case NEIGH_REACHABLE:
+		age(s, number);
+		break;
+	case NEIGH_FAILED:
+		if (s->t.hops[number].wait_head)
+			neigh_want(s, number);
+		break;
+	default:
+		break;
+	}
+}
+
+/* Walks the table when the earliest entry is due: at most once a second while
+ * something is being asked. */
+void
+neigh_tick(struct pmtcp_ctx *s)
+{
+	struct neigh_table *n = &s->neighs;
+	uint32_t earliest = 0;
+	bool has_due = false;
+
+	if (!n->has_due || seq_gt(n->next_ms, s->t.now_ms))
+		return;
+	n->has_due = false;
+	for (uint16_t i = 1; i < n->fresh; i++) {
+		struct neigh *e = &n->entries[i];
+
+		if (e->state == NEIGH_STATIC || e->state == NEIGH_FREE)
+			continue;
+		if (seq_leq(e->due_ms, s->t.now_ms))
+			entry_tick(s, i);
+		if (seq_leq(e->due_ms, s->t.now_ms))
+			continue; /* failed and unwanted: nothing is due */
+		if (!has_due || seq_lt(e->due_ms, earliest))
+			earliest = e->due_ms;
+		has_due = true;
+	}
+	n->has_due = has_due;
+	n->next_ms = earliest;
+}
+
+uint64_t
+neigh_deadline(const struct pmtcp_ctx *s)
+{
+	const struct neigh_table *n = &s->neighs;
+	int32_t in_ms;
+
+	if (!n->has_due)
+		return UINT64_MAX;
+	in_ms = seq_diff(n->next_ms, s->t.now_ms);
+	return (s->t.now_tick + (in_ms > 0 ? (uint32_t)in_ms : 0)) * 1000000;
+}
+
+/* To the asker alone. */
+static void
+answer(struct pmtcp_ctx *s, const struct wire_arp *request)
+{
+	struct wire_arp arp = {.op = WIRE_ARP_REPLY,
+			.sender_ip = request->target_ip,
+			.target_ip = request->sender_ip,
+			.sender_mac = s->t.conf.mac,
+			.target_mac = request->sender_mac,
+			.eth_dst = request->sender_mac};
+	struct rte_mbuf *m = tcp_ctl_alloc(&s->t);
+
+	if (!m)
+		return;
+	wire_emit_arp(m, &arp);
+	if (!tcp_reply_push(&s->t, m))
+		rte_pktmbuf_free(m);
+}
+
+void
+neigh_arp_input(struct pmtcp_ctx *s, const struct rte_mbuf *m)
+{
+	struct wire_arp arp;
+	bool is_for_us;
+	bool is_used;
+
+	if (!wire_parse_arp(m, &arp)) {
+		tcp_drop(&s->t, PMTCP_C_drop_arp_bad);
+		return;
+	}
+	/* RFC 5227 section 2: somebody else claims our address. */
+	if (stack_is_local(s, arp.sender_ip)) {
+		tcp_drop(&s->t, PMTCP_C_drop_arp_unused);
+		tcp_count(&s->t, PMTCP_C_arp_conflict);
+		stack_diag(s, PMTCP_DIAG_ADDR_CONFLICT, rte_be_to_cpu_32(arp.sender_ip));
+		return;
+	}
+	is_for_us = stack_is_local(s, arp.target_ip) && rte_is_unicast_ether_addr(&arp.sender_mac);
+	/* W-6: a probe has no sender address to remember. An entry is made only by who
+	 * asks for us and lives where we could send to it. */
+	is_used = arp.sender_ip != 0 &&
+		  neigh_learn(s, arp.sender_ip, &arp.sender_mac,
+				  is_for_us && arp.op == WIRE_ARP_REQUEST &&
+						  ((arp.sender_ip ^ s->net) & s->mask) == 0);
+	if (is_for_us && arp.op == WIRE_ARP_REQUEST) {
+		tcp_count(&s->t, PMTCP_C_arp_taken);
+		answer(s, &arp);
+		return;
+	}
+	tcp_drop(&s->t, is_used ? PMTCP_C_arp_taken : PMTCP_C_drop_arp_unused);
+}

@@ -1,0 +1,83 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ * Copyright (c) 2026 pmtcp authors
+ */
+
+/* Neighbours: IPv4 next hops and their MAC addresses (RFC 826; RFC 1122 2.3.2;
+ * the states of RFC 4861 7.3). The table is bounded; entries are made by our own
+ * sending or by requests addressed to us, and the one unused longest gives way
+ * (W-5 to W-8). An entry's number is the hop number in every block. */
+
+#ifndef PMTCP_STACK_NEIGH_H
+#define PMTCP_STACK_NEIGH_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include <rte_mbuf.h>
+
+#include "base/base.h"
+#include "tcp/tcp.h"
+#include "wire/wire_arp.h"
+
+enum neigh_state {
+	NEIGH_FREE,
+	NEIGH_INCOMPLETE, /* asked by broadcast, nothing known */
+	NEIGH_REACHABLE,
+	NEIGH_PROBE,  /* known, asked again by unicast (W-8) */
+	NEIGH_FAILED, /* did not answer; asked again after a pause while somebody waits */
+	NEIGH_STATIC, /* configured: never asked, never ages */
+};
+
+enum {
+	NEIGH_TRIES = 3,        /* W-7 */
+	NEIGH_ASK_MS = 1000,    /* SEC-7: at most one request per second and target */
+	NEIGH_PAUSE_MS = 10000, /* after a failure */
+	NEIGH_NONE = UINT16_MAX,
+};
+
+struct neigh {
+	uint32_t ip; /* network order */
+	uint8_t state;
+	uint8_t tries;
+	uint16_t next; /* in its hash bucket, NEIGH_NONE: last */
+	uint32_t used_ms;
+	uint32_t due_ms; /* next request, or end of reachability */
+};
+
+struct pmtcp_ctx;
+
+struct neigh_table {
+	struct neigh *entries; /* index is the hop number; 0 is never used */
+	uint16_t *buckets;
+	uint32_t n_buckets; /* a power of two */
+	uint16_t max;
+	uint16_t fresh;   /* lowest number never used */
+	uint32_t next_ms; /* nothing is due before this */
+	bool has_due;
+};
+
+size_t neigh_memsize(uint16_t max);
+void neigh_init(struct pmtcp_ctx *s, void *mem, uint16_t max);
+
+/* The hop of this address, made if need be; NEIGH_NONE: the table is full of hops
+ * in use. */
+uint16_t neigh_get(struct pmtcp_ctx *s, uint32_t ip);
+
+/* Learned: makes the entry only if `may_create`. True if the entry exists now. */
+bool neigh_learn(struct pmtcp_ctx *s, uint32_t ip, const struct rte_ether_addr *mac,
+		bool may_create);
+void neigh_set_static(struct pmtcp_ctx *s, uint32_t ip, const struct rte_ether_addr *mac);
+
+/* Somebody waits for this hop, or wants it ready. */
+void neigh_want(struct pmtcp_ctx *s, uint16_t number);
+
+/* Requests and ageing; at most once per due time. */
+void neigh_tick(struct pmtcp_ctx *s);
+
+/* When neigh_tick has something to do, ns; UINT64_MAX: never. */
+uint64_t neigh_deadline(const struct pmtcp_ctx *s);
+
+/* A received ARP packet: answer, learn, or drop (W-5, W-6). m stays the caller's. */
+void neigh_arp_input(struct pmtcp_ctx *s, const struct rte_mbuf *m);
+
+#endif /* PMTCP_STACK_NEIGH_H */

@@ -1,0 +1,198 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ * Copyright (c) 2026 pmtcp authors
+ */
+
+/* Making and ending a context, time, output: the drive calls of pmtcp.h that are not
+ * input. */
+
+#include "stack/stack.h"
+
+#include <errno.h>
+#include <string.h>
+
+void
+pmtcp_conf_init(struct pmtcp_conf *conf)
+{
+	memset(conf, 0, sizeof(*conf));
+	conf->mtu = 1500;
+	conf->prefix_len = 24;
+	conf->ttl = 64;
+	conf->max_conns = 65536;
+	conf->max_half_open = 65536;
+	conf->max_time_wait = 1 << 20;
+	conf->max_transfers = 65536;
+	conf->max_records = 1 << 20;
+	conf->max_port_pairs = 4096;
+	conf->max_listeners = 256;
+	conf->max_classes = 256;
+	conf->max_neighbours = 1024;
+	conf->spare_max = TCP_SPARES_MAX;
+	conf->port_first = 1024;
+	conf->port_last = 65535;
+	conf->owners = 1;
+	conf->tw_ms = 60000;
+	conf->tw_reuse = true;
+	conf->fw2_ms = 60000;
+	conf->rto_min_ms = 200;
+	conf->rto_initial_ms = 1000;
+	conf->rto_max_ms = 60000;
+	conf->delack_ms = 40;
+	conf->ack_stretch = 8;
+	conf->syn_retries = 7;
+	conf->synack_retries = 5;
+	conf->retries = 15;
+	conf->orphan_retries = 8;
+	conf->orphan_max = UINT32_MAX;
+	conf->send_buffer = 256 << 10;
+	conf->recv_buffer = 256 << 10;
+	conf->rst_per_s = 1000;
+	conf->icmp_per_s = 100;
+	conf->neigh_reachable_ms = 30000;
+}
+
+static size_t
+align_line(size_t at)
+{
+	return (at + PMTCP_CACHE_LINE - 1) & ~(size_t)(PMTCP_CACHE_LINE - 1);
+}
+
+size_t
+pmtcp_ctx_memsize(const struct pmtcp_conf *conf)
+{
+	return align_line(tcp_memsize(conf)) + align_line(sizeof(struct pmtcp_ctx)) +
+	       align_line(neigh_memsize(conf->max_neighbours));
+}
+
+int
+pmtcp_ctx_init(void *mem, size_t len, const struct pmtcp_conf *conf, struct pmtcp_ctx **ctx)
+{
+	size_t at = align_line(tcp_memsize(conf));
+	struct pmtcp_ctx *s = (struct pmtcp_ctx *)(void *)((uint8_t *)mem + at);
+	int err;
+
+	if (len < pmtcp_ctx_memsize(conf))
+		return -ENOMEM;
+	err = tcp_init(&s->t, mem, len, conf);
+	if (err)
+		return err;
+	s->t.stack = s;
+	s->t.route = stack_route;
+	s->t.is_local = stack_is_local;
+	s->t.is_remote_ok = stack_is_remote_ok;
+	s->t.pick_local = stack_pick_local;
+	s->t.owns = conf->owners > 1 ? stack_owns : NULL;
+	s->rx_conf.trust_ip_cksum = conf->caps.rx_ip_cksum;
+	s->rx_conf.trust_tcp_cksum = conf->caps.rx_tcp_cksum;
+	s->rx_conf.max_frame = (uint16_t)(conf->mtu + WIRE_ETH_LEN);
+	s->icmp_tokens = conf->icmp_per_s;
+	err = flow_owner_init(&s->owner, NULL, 0, conf->owners);
+	if (err)
+		return err;
+	neigh_init(s, (uint8_t *)s + align_line(sizeof(*s)), conf->max_neighbours);
+	err = stack_addr_init(s);
+	if (err)
+		return err;
+	*ctx = s;
+	return 0;
+}
+
+void
+pmtcp_ctx_fini(struct pmtcp_ctx *s)
+{
+	for (uint16_t i = 0; i < s->n_misdirected; i++)
+		rte_pktmbuf_free(s->misdirected[i]);
+	s->n_misdirected = 0;
+	tcp_fini(&s->t);
+}
+
+void
+pmtcp_tick(struct pmtcp_ctx *s, uint64_t now_ns)
+{
+	tcp_tick(&s->t, now_ns);
+	neigh_tick(s);
+}
+
+uint64_t
+pmtcp_deadline(const struct pmtcp_ctx *s)
+{
+	const struct tcp *t = &s->t;
+	uint64_t tick;
+
+	if (t->n_replies || t->ctl.head || t->data.head || t->ready_head)
+		return t->now_ns;
+	tick = wheel_deadline(&t->wheel);
+	return min_u64(tick == UINT64_MAX ? tick : tick * 1000000, neigh_deadline(s));
+}
+
+/* Blocks whose next hop is unresolved moved to its wait list: ask for it. */
+static void
+ask_for_hops(struct pmtcp_ctx *s)
+{
+	for (uint16_t i = 1; i < s->neighs.fresh; i++)
+		if (s->t.hops[i].is_wanted)
+			neigh_want(s, i);
+	s->t.has_wanted_hop = false;
+}
+
+uint16_t
+pmtcp_output(struct pmtcp_ctx *s, uint64_t now_ns, struct rte_mbuf **pkts, uint16_t n)
+{
+	uint16_t k;
+
+	tcp_set_now(&s->t, now_ns);
+	k = tcp_output(&s->t, pkts, n);
+	if (is_likely(!s->t.has_wanted_hop))
+		return k;
+	ask_for_hops(s);
+	return (uint16_t)(k + tcp_output(&s->t, pkts + k, (uint16_t)(n - k)));
+}
+
+void
+pmtcp_set_pressure(struct pmtcp_ctx *s, uint16_t free_permille)
+{
+	s->t.free_permille = (uint16_t)min_u32(free_permille, 1000);
+}
+
+void
+pmtcp_neigh_update(struct pmtcp_ctx *s, uint64_t now_ns, uint32_t ip4,
+		const struct rte_ether_addr *mac)
+{
+	tcp_set_now(&s->t, now_ns);
+	neigh_learn(s, rte_cpu_to_be_32(ip4), mac, true);
+}
+
+int
+pmtcp_neigh_resolve(struct pmtcp_ctx *s, uint64_t now_ns, uint32_t ip4)
+{
+	uint16_t number;
+
+	tcp_set_now(&s->t, now_ns);
+	number = stack_route(s, rte_cpu_to_be_32(ip4));
+	if (number == TCP_NO_HOP)
+		return -ENETUNREACH;
+	if (s->t.hops[number].is_resolved)
+		return 1;
+	if (s->neighs.entries[number].state == NEIGH_FAILED &&
+			seq_gt(s->neighs.entries[number].due_ms, s->t.now_ms))
+		return -EHOSTUNREACH;
+	neigh_want(s, number);
+	return 0;
+}
+
+struct rte_mbuf *
+pmtcp_buf_alloc(struct pmtcp_ctx *s)
+{
+	return rte_pktmbuf_alloc(s->t.conf.pool);
+}
+
+uint64_t
+pmtcp_now(const struct pmtcp_ctx *s)
+{
+	return s->t.now_ns;
+}
+
+void
+pmtcp_ctx_check(const struct pmtcp_ctx *s)
+{
+	tcp_check_all(&s->t);
+}

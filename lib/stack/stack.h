@@ -1,0 +1,59 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ * Copyright (c) 2026 pmtcp authors
+ */
+
+/* The context: one TCP engine plus what it needs around it - addresses, routes,
+ * neighbours, ICMP, diagnoses. Top of the sans-IO core. */
+
+#ifndef PMTCP_STACK_STACK_H
+#define PMTCP_STACK_STACK_H
+
+#include <pmtcp.h>
+
+#include "flow/flow_owner.h"
+#include "stack/neigh.h"
+#include "tcp/tcp.h"
+#include "wire/wire_parse.h"
+
+enum {
+	STACK_BURST = 64,        /* frames parsed, hashed and looked up together */
+	STACK_MISDIRECTED = 512, /* frames of other workers waiting to be taken */
+	STACK_DIAGS = 32,
+};
+
+struct pmtcp_ctx {
+	struct tcp t;
+	struct wire_rx_conf rx_conf;
+	struct flow_owner owner;
+	struct neigh_table neighs;
+	uint32_t net; /* subnet, network order */
+	uint32_t mask;
+	uint32_t broadcast; /* of the subnet */
+	uint16_t gateway;   /* hop, pinned; TCP_NO_HOP: none */
+	uint16_t n_misdirected;
+	uint32_t icmp_tokens; /* SEC-7 */
+	uint32_t icmp_tokens_ms;
+	uint32_t diag_head;   /* counts diagnoses ever made */
+	uint32_t diag_tail;   /* and popped */
+	uint32_t oversize_ms; /* of the last such diagnosis */
+	struct pmtcp_diag diags[STACK_DIAGS];
+	struct rte_mbuf *misdirected[STACK_MISDIRECTED];
+	uint16_t misdirected_owner[STACK_MISDIRECTED];
+};
+
+/* ---- stack_addr.c: addresses and routes ---- */
+int stack_addr_init(struct pmtcp_ctx *s);
+bool stack_is_local(const void *stack, uint32_t addr);
+bool stack_is_remote_ok(const void *stack, uint32_t addr);
+uint16_t stack_route(void *stack, uint32_t raddr);
+uint32_t stack_pick_local(void *stack, uint32_t raddr);
+bool stack_owns(const void *stack, const struct flow_key *key);
+
+/* ---- icmp.c ---- */
+/* Takes the packet or leaves it in seg->m. */
+void icmp_input(struct pmtcp_ctx *s, struct seg *seg);
+
+/* ---- stats.c ---- */
+void stack_diag(struct pmtcp_ctx *s, enum pmtcp_diag_kind kind, uint32_t value);
+
+#endif /* PMTCP_STACK_STACK_H */

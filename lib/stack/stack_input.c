@@ -1,0 +1,205 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ * Copyright (c) 2026 pmtcp authors
+ */
+
+/* Frames in, frames out: one burst is parsed whole, hashed whole and looked up
+ * whole, then its segments run in order (design: the packet path). */
+
+#include "stack/stack.h"
+
+#include <string.h>
+
+/* Parser's reasons to counters, one to one. */
+static const uint16_t drop_counter[WIRE_DROP_MAX] = {
+		[WIRE_DROP_ETH_BAD] = PMTCP_C_drop_eth_bad,
+		[WIRE_DROP_ETH_GROUP_SRC] = PMTCP_C_drop_eth_group_src,
+		[WIRE_DROP_OVERSIZE] = PMTCP_C_drop_oversize,
+		[WIRE_DROP_ARP_BAD] = PMTCP_C_drop_arp_bad,
+		[WIRE_DROP_IP_TRUNC] = PMTCP_C_drop_ip_trunc,
+		[WIRE_DROP_IP_HEADER] = PMTCP_C_drop_ip_header,
+		[WIRE_DROP_IP_CKSUM] = PMTCP_C_drop_ip_cksum,
+		[WIRE_DROP_IP_OPT] = PMTCP_C_drop_ip_opt,
+		[WIRE_DROP_IP_FRAG] = PMTCP_C_drop_ip_frag,
+		[WIRE_DROP_IP_PROTO] = PMTCP_C_drop_ip_proto,
+		[WIRE_DROP_ICMP_BAD] = PMTCP_C_drop_icmp_bad,
+		[WIRE_DROP_TCP_HEADER] = PMTCP_C_drop_tcp_header,
+		[WIRE_DROP_TCP_CKSUM] = PMTCP_C_drop_tcp_cksum,
+		[WIRE_DROP_TCP_PORT0] = PMTCP_C_drop_tcp_port0,
+		[WIRE_DROP_OPT_BAD] = PMTCP_C_drop_opt_bad,
+};
+
+/* Segments of a burst, ready for the lookup. */
+struct batch {
+	uint16_t n;
+	struct seg seg[STACK_BURST];
+	uint64_t hash[STACK_BURST];
+	const struct flow_key *key[STACK_BURST];
+	uint32_t index[STACK_BURST];
+};
+
+static bool
+is_to_us(const struct pmtcp_ctx *s, const struct rte_mbuf *m)
+{
+	struct rte_ether_hdr copy;
+	const struct rte_ether_hdr *eth = rte_pktmbuf_read(m, 0, sizeof(copy), &copy);
+
+	return eth && rte_is_same_ether_addr(&eth->dst_addr, &s->t.conf.mac);
+}
+
+/* Steps before the flow lookup that need to know who we are (W-2, W-13 to W-15).
+ * The frame's fate, or PMTCP_C_seg_taken if it goes on. */
+static enum pmtcp_counter
+judge_addresses(const struct pmtcp_ctx *s, const struct seg *seg)
+{
+	if (is_unlikely(!is_to_us(s, seg->m)))
+		return PMTCP_C_drop_eth_notme;
+	if (is_unlikely(!stack_is_local(s, seg->key.laddr)))
+		return PMTCP_C_drop_ip_notme;
+	if (is_unlikely(!stack_is_remote_ok(s, seg->key.raddr)))
+		return PMTCP_C_drop_martian;
+	if (is_unlikely(stack_is_local(s, seg->key.raddr)))
+		return PMTCP_C_drop_land;
+	return PMTCP_C_seg_taken;
+}
+
+/* Somebody else's: kept for pmtcp_misdirected(). */
+static void
+set_aside(struct pmtcp_ctx *s, struct seg *seg, uint16_t owner)
+{
+	tcp_count(&s->t, PMTCP_C_misdirected);
+	if (s->n_misdirected == STACK_MISDIRECTED)
+		return; /* freed by the caller: a loss like any other */
+	s->misdirected[s->n_misdirected] = seg->m;
+	s->misdirected_owner[s->n_misdirected++] = owner;
+	seg->m = NULL;
+}
+
+static void
+ip_frame(struct pmtcp_ctx *s, struct seg *seg, enum wire_kind kind, struct batch *b)
+{
+	enum pmtcp_counter fate = judge_addresses(s, seg);
+
+	if (is_unlikely(fate != PMTCP_C_seg_taken)) {
+		tcp_drop(&s->t, fate);
+		return;
+	}
+	if (is_unlikely(kind == WIRE_ICMP)) {
+		icmp_input(s, seg);
+		return;
+	}
+	if (is_unlikely(s->t.conf.owners > 1)) {
+		uint16_t owner = flow_owner(&s->owner, &seg->key);
+
+		if (owner != s->t.conf.owner) {
+			set_aside(s, seg, owner);
+			return;
+		}
+	}
+	b->hash[b->n] = tcp_hash(&s->t, &seg->key);
+	b->key[b->n] = &seg->key;
+	flow_table_prefetch(&s->t.table, b->hash[b->n]);
+	b->n++;
+}
+
+/* W-35: the peer's offloads are on. Said once a second at most. */
+static void
+note_oversize(struct pmtcp_ctx *s, const struct rte_mbuf *m)
+{
+	if (s->oversize_ms != 0 && s->t.now_ms - s->oversize_ms < 1000)
+		return;
+	s->oversize_ms = s->t.now_ms | 1;
+	stack_diag(s, PMTCP_DIAG_OVERSIZE, m->pkt_len);
+}
+
+/* One frame: into the batch, or to its end. */
+static void
+frame_input(struct pmtcp_ctx *s, struct rte_mbuf *m, struct batch *b)
+{
+	struct seg *seg = &b->seg[b->n];
+	uint16_t before = b->n;
+	uint16_t reason = 0;
+	enum wire_kind kind = wire_parse(m, &s->rx_conf, seg, &reason);
+
+	switch (kind) {
+	case WIRE_TCP:
+	case WIRE_ICMP:
+		seg->m = m;
+		ip_frame(s, seg, kind, b);
+		if (b->n != before)
+			return;
+		m = seg->m;
+		break;
+	case WIRE_ARP:
+		neigh_arp_input(s, m);
+		break;
+	default:
+		tcp_drop(&s->t, drop_counter[reason]);
+		if (reason == WIRE_DROP_OVERSIZE)
+			note_oversize(s, m);
+		break;
+	}
+	if (m)
+		tcp_spare_put(&s->t, m);
+}
+
+static void
+burst_input(struct pmtcp_ctx *s, struct rte_mbuf **pkts, uint16_t n)
+{
+	struct batch b;
+
+	b.n = 0;
+	for (uint16_t i = 0; i < n && i < 4; i++)
+		__builtin_prefetch(rte_pktmbuf_mtod(pkts[i], void *));
+	for (uint16_t i = 0; i < n; i++) {
+		if (i + 4 < n)
+			__builtin_prefetch(rte_pktmbuf_mtod(pkts[i + 4], void *));
+		frame_input(s, pkts[i], &b);
+	}
+	flow_table_lookup_bulk(&s->t.table, b.hash, b.key, b.index, b.n);
+	for (uint16_t i = 0; i < b.n; i++) {
+		struct seg *seg = &b.seg[i];
+
+		seg->hash_lo = (uint32_t)b.hash[i];
+		seg->hash_hi = (uint32_t)(b.hash[i] >> 32);
+		seg->index = b.index[i];
+		tcp_input(&s->t, seg);
+		if (seg->m)
+			tcp_spare_put(&s->t, seg->m);
+	}
+}
+
+static void
+drop_misdirected(struct pmtcp_ctx *s)
+{
+	for (uint16_t i = 0; i < s->n_misdirected; i++)
+		rte_pktmbuf_free(s->misdirected[i]);
+	s->n_misdirected = 0;
+}
+
+void
+pmtcp_input(struct pmtcp_ctx *s, uint64_t now_ns, struct rte_mbuf **pkts, uint16_t n)
+{
+	tcp_set_now(&s->t, now_ns);
+	s->t.counter[PMTCP_C_rx_frames] += n;
+	if (is_unlikely(s->n_misdirected))
+		drop_misdirected(s);
+	for (uint16_t done = 0; done < n; done = (uint16_t)(done + STACK_BURST))
+		burst_input(s, pkts + done, (uint16_t)min_u32(n - done, STACK_BURST));
+}
+
+uint16_t
+pmtcp_misdirected(struct pmtcp_ctx *s, struct rte_mbuf **pkts, uint16_t *owners, uint16_t n)
+{
+	uint16_t k = (uint16_t)min_u32(n, s->n_misdirected);
+
+	for (uint16_t i = 0; i < k; i++) {
+		pkts[i] = s->misdirected[i];
+		owners[i] = s->misdirected_owner[i];
+	}
+	for (uint16_t i = k; i < s->n_misdirected; i++) {
+		s->misdirected[i - k] = s->misdirected[i];
+		s->misdirected_owner[i - k] = s->misdirected_owner[i];
+	}
+	s->n_misdirected = (uint16_t)(s->n_misdirected - k);
+	return k;
+}
