@@ -244,6 +244,34 @@ data_4_only_new_octets_are_used(void **state)
 	world_end(&w);
 }
 
+/* A buffer somebody else looks at too is read and never written, room and all. */
+static void
+data_7_shared_buffer_is_never_written(void **state)
+{
+	uint8_t before[ROOM];
+	uint8_t data[100];
+	struct rte_mbuf *origin;
+	struct world w;
+	uint32_t i;
+
+	(void)state;
+	world_make(&w, 1, RECORDS);
+	values_draw(&w);
+	for (i = 0; i < sizeof(data); i++)
+		data[i] = w.stream[1000 + i].value;
+	origin = packet_new(&w, data, sizeof(data), false);
+	memcpy(before, origin->buf_addr, ROOM);
+	feed_packet(&w, rte_pktmbuf_clone(origin, w.pool), 1000, sizeof(data));
+	assert_int_equal(feed(&w, 990, 10), REASM_QUEUED);
+	assert_int_equal(feed(&w, 1100, 10), REASM_QUEUED);
+	assert_int_equal(w.r.n_ranges, 1);
+	assert_int_equal(feed(&w, 0, 990), REASM_IN_ORDER);
+	assert_memory_equal(origin->buf_addr, before, ROOM);
+	rte_pktmbuf_free(origin);
+	drain_all(&w);
+	world_end(&w);
+}
+
 /* Ranges 3, 5, 7 of a hundred octets each; RFC 2018 section 4. */
 static void
 data_37_most_recent_block_comes_first(void **state)
@@ -358,6 +386,7 @@ main(void)
 			cmocka_unit_test(data_6_at_the_limit_small_neighbours_are_taken),
 			cmocka_unit_test(res_5_drop_ooo_keeps_the_unread_text),
 			cmocka_unit_test(data_4_only_new_octets_are_used),
+			cmocka_unit_test(data_7_shared_buffer_is_never_written),
 			cmocka_unit_test(data_37_most_recent_block_comes_first),
 			cmocka_unit_test(close_25_fin_above_a_hole_waits),
 			cmocka_unit_test(close_27_text_past_the_fin_is_cut),
