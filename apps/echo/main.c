@@ -11,8 +11,6 @@
 #include <string.h>
 #include <sys/queue.h>
 
-#include <rte_ip.h>
-
 #include "common/args.h"
 #include "common/link.h"
 #include "pmtcp_dpdk.h"
@@ -163,8 +161,7 @@ int
 main(int argc, char **argv)
 {
 	struct link_conf link_conf = {.word = "tap:pm0", .program = "pmtcp-echo"};
-	struct args_subnet ip = {.range = {RTE_IPV4(198, 18, 0, 2), RTE_IPV4(198, 18, 0, 2)},
-			.prefix_len = 24};
+	struct args_subnet ip;
 	struct args_capture pcap = {.packets = 0};
 	struct pmtcp_worker_opts opts = {.idle = PMTCP_IDLE_SLEEP};
 	struct pmtcp_conf conf;
@@ -182,6 +179,7 @@ main(int argc, char **argv)
 	};
 
 	pmtcp_conf_init(&conf);
+	args_value(ARG_SUBNET, "198.18.0.2/24", &ip);
 	args_parse(&(struct args){link_conf.program, "sends back what it receives", table, 7}, argc,
 			argv);
 	conf.ranges[conf.n_ranges++] = ip.range;

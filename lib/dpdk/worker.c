@@ -211,7 +211,8 @@ look_around(struct pmtcp_worker *w, uint64_t now_ns)
 {
 	struct rte_mempool *pool = w->conf.pool;
 	const struct rte_mempool_cache *cache = rte_mempool_default_cache(pool, rte_lcore_id());
-	uint64_t free_bufs = rte_mempool_ops_get_count(pool) + (cache == NULL ? 0 : cache->len);
+	uint64_t free_bufs = rte_mempool_get_ops(pool->ops_index)->get_count(pool) +
+			     (cache == NULL ? 0 : cache->len);
 
 	w->stats.free_permille = (uint16_t)min_u64(free_bufs * 1000 / pool->size, 1000);
 	pmtcp_set_pressure(w->ctx, w->stats.free_permille);
