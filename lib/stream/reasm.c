@@ -12,6 +12,8 @@
  * other nor RCV.NXT. Work per segment is bounded by REASM_RANGES_MAX and by the
  * room of one buffer (SEC-14). */
 
+#include <string.h>
+
 #include <rte_mbuf.h>
 
 #include "stream/reasm.h"

@@ -183,6 +183,21 @@ drain(struct world *w, uint16_t n)
 	assert_true(w->read <= w->nxt);
 }
 
+/* Copies out up to len octets and compares them with the model. */
+static inline void
+drain_copy(struct world *w, uint32_t len)
+{
+	uint8_t buf[3000];
+	uint32_t want = min_u32(len, reasm_unread(&w->r));
+	uint32_t i;
+
+	assert_true(len <= sizeof(buf));
+	assert_int_equal(reasm_read(&w->r, buf, len), want);
+	for (i = 0; i < want; i++)
+		assert_int_equal(buf[i], w->stream[w->read++].value);
+	reasm_check(&w->r, &w->p, START + w->nxt);
+}
+
 static inline void
 drain_all(struct world *w)
 {

@@ -262,6 +262,8 @@ run_overlaps(uint64_t seed, uint32_t records, uint32_t truesize_max)
 		compare(&w);
 		if (draw(&w, 3) == 0)
 			drain(&w, draw(&w, 5));
+		else if (draw(&w, 3) == 0)
+			drain_copy(&w, draw(&w, 3000));
 	}
 	drain_all(&w);
 	world_end(&w);
