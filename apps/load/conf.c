@@ -18,11 +18,11 @@
 #include "common/link.h"
 
 #define NS_PER_MS     1000000ull
-#define SECOND_NS      1000000000ull
+#define SECOND_NS     1000000000ull
 #define ENDS          (LOAD_RUN | LOAD_CLIENT)
 #define ALL           (LOAD_RUN | LOAD_CLIENT | LOAD_SERVER)
 #define REMOTE        (LOAD_CLIENT | LOAD_SERVER)
-#define PAYLOAD_MAX   (1ull << 31)
+#define PAYLOAD_MAX   (1ull << 30)
 #define CONCURRENT    1024u
 #define IN_FLIGHT_MAX 65536u
 
@@ -60,7 +60,7 @@ static const struct word words[] = {
 	{"idle", 0, ARG_TEXT, ALL, AT(idle_word), "auto | spin | yield | sleep, when there is nothing to do (auto)"},
 	{"mtu", 0, ARG_U16, ALL, AT(mtu), "IP packet octets (the device's)"},
 	{"no-offloads", 0, ARG_FLAG, ALL, AT(no_offloads), "no checksum offload, even if the device has it"},
-	{"pcap", 0, ARG_TEXT, ALL, AT(pcap), "capture both directions into this file (the client's end in run)"},
+	{"pcap", 0, ARG_CAPTURE, ALL, AT(pcap), "capture both directions into FILE[,N] (the client's end in run)"},
 	{"json", 'j', ARG_TEXT, ALL, AT(json), "write the report to this file; -: standard output (none)"},
 	{"eal", 0, ARG_TEXT, ALL, AT(eal), "more DPDK EAL arguments in one word (none)"},
 	{"check", 0, ARG_FLAG, ALL, AT(check), "validate, print the plan and end"},
@@ -232,7 +232,7 @@ resolve_numbers(struct load_conf *c, char *err)
 		return say(err, "concurrency", "must be at most 16m connections");
 	if (c->request > PAYLOAD_MAX || c->response > PAYLOAD_MAX)
 		return say(err, c->request > PAYLOAD_MAX ? "request" : "response",
-				"must be at most 2g octets");
+				"must be at most 1g octets");
 	if (c->syn_retries == 0 || c->syn_retries > 10)
 		return say(err, "syn-retries", "must be between 1 and 10");
 	return 0;

@@ -64,7 +64,7 @@ struct load_conf {
 	const char *idle_word;
 	uint16_t mtu;
 	bool no_offloads;
-	const char *pcap;
+	struct args_capture pcap;
 	const char *json;
 	bool verbose;
 	bool check;

@@ -14,8 +14,8 @@
 #define TIME_WAIT_MIN 1024u
 /* TIME-WAIT ends in batches, up to 256 ms and a tick late. */
 #define EXPIRY_SLACK_NS (260 * NS_PER_MS)
-/* Block indices are 32 bits of 64-octet units; half of them is already 128 GiB. */
-#define TIME_WAIT_MAX (1u << 31)
+/* All blocks together are fewer than 2^30 units of 64 octets. */
+#define TIME_WAIT_MAX ((1u << 30) - (1u << 26))
 #define RATE_MAX      1000000000ull
 
 static uint64_t

@@ -1,0 +1,342 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ * Copyright (c) 2026 pmtcp authors
+ */
+
+/* The end that opens: see client.h. */
+
+#include "load/client.h"
+
+#include <errno.h>
+#include <stdlib.h>
+
+/* A next hop that has not answered by then will not. */
+#define RESOLVE_NS 5000000000ull
+
+int
+client_init(struct client *c, const struct load_conf *conf, const struct plan *plan,
+		struct run_clock *clock)
+{
+	uint32_t n = (uint32_t)conf->concurrency;
+	int rc = side_init(&c->side, conf, clock, n);
+
+	if (rc != 0)
+		return rc;
+	if (conf->close == LOAD_CLOSE_CLIENT_RST)
+		c->side.expected = PMTCP_LOCAL_ABORT;
+	c->concurrency = n;
+	c->conns = calloc(n, sizeof(c->conns[0]));
+	c->unused = calloc(n, sizeof(struct client_conn *));
+	if (c->conns == NULL || c->unused == NULL)
+		return -ENOMEM;
+	for (uint32_t i = 0; i < n; i++)
+		c->unused[i] = &c->conns[n - 1 - i];
+	c->n_unused = n;
+	c->sources = plan->sources;
+	c->source = plan->sources.first;
+	c->target_ip = conf->target_ip;
+	c->target_ports = plan->target_ports;
+	c->target_port = plan->target_ports.first;
+	pace_init(&c->pace, plan->pace, conf->rate != 0, conf->count);
+	return 0;
+}
+
+void
+client_fini(struct client *c)
+{
+	side_fini(&c->side);
+	free(c->conns);
+	free(c->unused);
+}
+
+static void
+conn_free(struct client *c, struct client_conn *cc)
+{
+	c->unused[c->n_unused++] = cc;
+}
+
+static void
+conn_close(struct client *c, struct client_conn *cc, struct pmtcp_conn *conn, uint64_t now_ns)
+{
+	cc->close_ns = now_ns;
+	if (cc->is_bad || c->side.conf->close == LOAD_CLOSE_CLIENT_RST)
+		pmtcp_abort(conn);
+	else
+		pmtcp_close(conn);
+}
+
+/* Everything was exchanged: who closes first? */
+static void
+conn_complete(struct client *c, struct client_conn *cc, struct pmtcp_conn *conn, uint64_t now_ns)
+{
+	switch (c->side.conf->close) {
+	case LOAD_CLOSE_CLIENT_FIN:
+		conn_close(c, cc, conn, now_ns);
+		break;
+	case LOAD_CLOSE_SIMULTANEOUS:
+	case LOAD_CLOSE_CLIENT_RST:
+		/* The ACK of this turn has to reach the server before the FIN does, so
+		 * that both FINs cross; and before the RST, so that it is accepted. */
+		cc->is_deferred = true;
+		side_defer(&c->side, conn);
+		break;
+	case LOAD_CLOSE_SERVER_FIN:
+	case LOAD_CLOSE_MAX:
+		break;
+	}
+}
+
+/* Closes what was put off in the turn before. */
+static void
+flush_deferred(struct client *c, uint64_t now_ns)
+{
+	struct side *s = &c->side;
+
+	for (uint32_t i = 0; i < s->n_deferred; i++) {
+		struct pmtcp_conn *conn = s->deferred[i];
+		struct client_conn *cc = pmtcp_user(conn);
+
+		cc->is_deferred = false;
+		conn_close(c, cc, conn, now_ns);
+		if (cc->is_ended)
+			conn_free(c, cc);
+	}
+	s->n_deferred = 0;
+}
+
+static void
+take_payload(struct client *c, struct client_conn *cc, struct pmtcp_conn *conn, uint64_t now_ns)
+{
+	const struct load_conf *conf = c->side.conf;
+	int64_t n = side_read(&c->side, conn, cc->got, conf->response);
+
+	if (n < 0) {
+		cc->is_bad = true;
+		conn_close(c, cc, conn, now_ns);
+		return;
+	}
+	cc->got += (uint32_t)n;
+	if (n > 0 && cc->got == conf->response)
+		conn_complete(c, cc, conn, now_ns);
+}
+
+static void
+connected(struct client *c, struct client_conn *cc, const struct pmtcp_event *e, uint64_t now_ns)
+{
+	const struct load_conf *conf = c->side.conf;
+
+	c->side.n.connected++;
+	if (c->side.is_measuring)
+		hist_record(&c->side.connect, now_ns - cc->launch_ns);
+	if (!c->side.has_sample) {
+		pmtcp_conn_info(e->conn, &c->side.sample);
+		c->side.has_sample = true;
+	}
+	if (conf->request > 0)
+		cc->sent += (uint32_t)side_write(&c->side, e->conn, 0, conf->request);
+	if (conf->response == 0 && cc->sent == conf->request)
+		conn_complete(c, cc, e->conn, now_ns);
+}
+
+static void
+ended(struct client *c, struct client_conn *cc, const struct pmtcp_event *e, uint64_t now_ns)
+{
+	struct side *s = &c->side;
+
+	if (s->is_measuring && e->reason == (int32_t)s->expected) {
+		hist_record(&s->close, cc->close_ns == 0 ? 0 : now_ns - cc->close_ns);
+		hist_record(&s->life, now_ns - cc->launch_ns);
+	}
+	side_ended(s, e->reason, cc->is_bad);
+	if (cc->is_deferred) {
+		cc->is_ended = true;
+		return;
+	}
+	if (cc->close_ns == 0)
+		pmtcp_close(e->conn); /* the handle lives until then */
+	conn_free(c, cc);
+}
+
+static void
+payload_event(struct client *c, struct client_conn *cc, const struct pmtcp_event *e,
+		uint64_t now_ns)
+{
+	const struct load_conf *conf = c->side.conf;
+
+	if ((e->flags & PMTCP_EV_READABLE) && cc->close_ns == 0)
+		take_payload(c, cc, e->conn, now_ns);
+	if ((e->flags & PMTCP_EV_WRITABLE) && cc->close_ns == 0) {
+		uint64_t n = side_write(&c->side, e->conn, cc->sent, conf->request);
+
+		cc->sent += (uint32_t)n;
+		if (n > 0 && cc->sent == conf->request && conf->response == 0)
+			conn_complete(c, cc, e->conn, now_ns);
+	}
+	if ((e->flags & PMTCP_EV_PEER_FIN) && cc->close_ns == 0 && !cc->is_deferred) {
+		cc->is_bad = cc->got != conf->response || cc->sent != conf->request;
+		conn_close(c, cc, e->conn, now_ns);
+	}
+}
+
+static void
+take_events(struct client *c, struct pmtcp_ctx *ctx, uint64_t now_ns)
+{
+	struct pmtcp_event ev[SIDE_EVENTS];
+	uint32_t rounds = 0;
+	uint16_t n;
+
+	do {
+		n = pmtcp_events(ctx, ev, SIDE_EVENTS);
+		for (uint16_t i = 0; i < n; i++) {
+			struct client_conn *cc = ev[i].user;
+
+			if (ev[i].flags & PMTCP_EV_CONNECTED)
+				connected(c, cc, &ev[i], now_ns);
+			if (ev[i].flags &
+					(PMTCP_EV_READABLE | PMTCP_EV_WRITABLE | PMTCP_EV_PEER_FIN))
+				payload_event(c, cc, &ev[i], now_ns);
+			if (ev[i].flags & PMTCP_EV_CLOSED)
+				ended(c, cc, &ev[i], now_ns);
+		}
+		if (n > 0)
+			c->side.last_ns = now_ns;
+	} while (n == SIDE_EVENTS && ++rounds < SIDE_ROUNDS_MAX);
+}
+
+static void
+end_run(struct client *c, uint64_t stop_ns)
+{
+	atomic_store(&c->side.clock->stop_ns, stop_ns);
+	atomic_store(&c->side.clock->phase, RUN_DRAIN);
+}
+
+static void
+open_failed(struct client *c, struct pmtcp_ctx *ctx, int rc, uint64_t now_ns)
+{
+	struct pmtcp_addr local = pmtcp_addr4(c->source, 0);
+	struct pmtcp_addr remote = pmtcp_addr4(c->target_ip, (uint16_t)c->target_port);
+	enum side_open_error e = SIDE_OPEN_OTHER;
+
+	if (rc == -EADDRNOTAVAIL)
+		e = SIDE_OPEN_PORTS;
+	else if (rc == -ENFILE)
+		e = SIDE_OPEN_BLOCKS;
+	else if (rc == -ENOBUFS)
+		e = SIDE_OPEN_TABLE;
+	else if (rc == -ENETUNREACH)
+		e = SIDE_OPEN_ROUTE;
+	c->side.n.open_errors[e]++;
+	/* A short moment without blocks passes; the rest does not, so never try in vain. */
+	if (e == SIDE_OPEN_BLOCKS || e == SIDE_OPEN_TABLE)
+		return;
+	c->open_errno = -rc;
+	if (e == SIDE_OPEN_PORTS)
+		pmtcp_port_report(ctx, &local, &remote, &c->ports);
+	c->ports_source = c->source;
+	c->ports_target = (uint16_t)c->target_port;
+	end_run(c, now_ns);
+}
+
+/* Every source to one target port, then the next port. */
+static void
+next_pair(struct client *c)
+{
+	if (c->source++ != c->sources.last)
+		return;
+	c->source = c->sources.first;
+	if (c->target_port++ == c->target_ports.last)
+		c->target_port = c->target_ports.first;
+}
+
+static void
+open_due(struct client *c, struct pmtcp_ctx *ctx, uint64_t now_ns)
+{
+	uint32_t room = c->n_unused < CLIENT_OPENS_MAX ? c->n_unused : CLIENT_OPENS_MAX;
+
+	for (uint32_t n = pace_due(&c->pace, now_ns, room); n > 0; n--) {
+		struct pmtcp_addr local = pmtcp_addr4(c->source, 0);
+		struct pmtcp_addr remote = pmtcp_addr4(c->target_ip, (uint16_t)c->target_port);
+		struct client_conn *cc = c->unused[c->n_unused - 1];
+		struct pmtcp_conn *conn;
+		int rc = pmtcp_connect(ctx, &local, &remote, NULL, &conn);
+
+		if (rc != 0) {
+			open_failed(c, ctx, rc, now_ns);
+			return;
+		}
+		*cc = (struct client_conn){.launch_ns = pace_intended(&c->pace, now_ns)};
+		pmtcp_set_user(conn, cc);
+		c->n_unused--;
+		c->side.live++;
+		c->side.n.opened++;
+		pace_launched(&c->pace, now_ns);
+		next_pair(c);
+	}
+}
+
+/* All next hops are known before the clock starts. */
+static void
+prepare(struct client *c, struct pmtcp_ctx *ctx, uint64_t now_ns)
+{
+	const struct load_conf *conf = c->side.conf;
+	struct run_clock *clock = c->side.clock;
+	int rc = pmtcp_neigh_resolve(ctx, now_ns, c->target_ip);
+
+	if (c->resolve_until_ns == 0)
+		c->resolve_until_ns = now_ns + RESOLVE_NS;
+	if (rc == 1) {
+		pace_start(&c->pace, now_ns);
+		atomic_store(&clock->start_ns, now_ns);
+		atomic_store(&clock->measure_ns, now_ns + conf->warmup_ns);
+		if (conf->duration_ns != 0)
+			atomic_store(&clock->stop_ns, now_ns + conf->warmup_ns + conf->duration_ns);
+		atomic_store(&clock->phase, RUN_OPEN);
+		return;
+	}
+	if (rc == 0 && now_ns < c->resolve_until_ns && !atomic_load(&clock->is_stop_asked))
+		return;
+	c->is_unreachable = rc != 0 || now_ns >= c->resolve_until_ns;
+	end_run(c, now_ns);
+}
+
+static void
+check_end(struct client *c, uint64_t now_ns)
+{
+	struct run_clock *clock = c->side.clock;
+	uint64_t stop_ns = atomic_load_explicit(&clock->stop_ns, memory_order_relaxed);
+
+	if (now_ns >= stop_ns) {
+		end_run(c, stop_ns);
+	} else if (atomic_load_explicit(&clock->is_stop_asked, memory_order_relaxed)) {
+		end_run(c, now_ns);
+	} else if (c->pace.left == 0) {
+		/* All were opened: the window ends with the last close. */
+		c->is_count_reached = true;
+		if (c->side.live == 0)
+			end_run(c, now_ns);
+	}
+}
+
+void
+client_turn(struct pmtcp_ctx *ctx, void *arg)
+{
+	struct client *c = arg;
+	struct run_clock *clock = c->side.clock;
+	uint64_t now_ns = pmtcp_now(ctx);
+	enum run_phase phase = atomic_load_explicit(&clock->phase, memory_order_relaxed);
+
+	if (phase == RUN_PREPARE) {
+		prepare(c, ctx, now_ns);
+		return;
+	}
+	if (phase == RUN_OPEN)
+		check_end(c, now_ns);
+	side_window(&c->side, now_ns);
+	if (c->side.n_deferred > 0)
+		flush_deferred(c, now_ns);
+	take_events(c, ctx, now_ns);
+	phase = atomic_load_explicit(&clock->phase, memory_order_relaxed);
+	if (phase == RUN_OPEN)
+		open_due(c, ctx, now_ns);
+	else if (phase == RUN_DRAIN && c->side.live == 0 && c->side.n_deferred == 0)
+		atomic_store(&clock->phase, RUN_DRAINED);
+}

@@ -1,0 +1,264 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ * Copyright (c) 2026 pmtcp authors
+ */
+
+/* The report for machines. Its keys are a contract: doc/load.md. */
+
+#include <errno.h>
+#include <string.h>
+
+#include "load/load.h"
+
+static uint64_t
+in_all(const struct load *l, enum pmtcp_counter c)
+{
+	return l->client.side.final.stats.counter[c] + l->server.side.final.stats.counter[c];
+}
+
+static void
+put_failed(struct json *j, const struct side_counts *n)
+{
+	json_object(j, "failed");
+	for (uint32_t i = 0; i < SIDE_FAIL_MAX; i++) {
+		if (n->failed[i] != 0)
+			json_u64(j, side_fail_name(i), n->failed[i]);
+	}
+	json_end_object(j);
+	json_object(j, "open_errors");
+	for (uint32_t i = 0; i < SIDE_OPEN_MAX; i++) {
+		if (n->open_errors[i] != 0)
+			json_u64(j, side_open_error_name(i), n->open_errors[i]);
+	}
+	json_end_object(j);
+}
+
+static void
+put_time_wait(struct json *j, const struct load *l, const struct window *w)
+{
+	const struct pmtcp_stats *c = &l->client.side.final.stats;
+	const struct pmtcp_stats *s = &l->server.side.final.stats;
+
+	json_object(j, "time_wait");
+	json_u64(j, "entered", in_all(l, PMTCP_C_tw_entered));
+	json_u64(j, "expired", in_all(l, PMTCP_C_tw_expired));
+	json_u64(j, "evicted", in_all(l, PMTCP_C_tw_evicted));
+	json_u64(j, "skipped", in_all(l, PMTCP_C_tw_skipped));
+	json_u64(j, "reused", in_all(l, PMTCP_C_tw_reused_in) + in_all(l, PMTCP_C_tw_reused_out));
+	json_u64(j, "current", (uint64_t)c->time_wait + s->time_wait);
+	json_u64(j, "peak", (uint64_t)c->time_wait_peak + s->time_wait_peak);
+	json_double(j, "entered_per_s", w->tw_entered_per_s, 1);
+	json_double(j, "expired_per_s", w->tw_expired_per_s, 1);
+	json_end_object(j);
+}
+
+static void
+put_pace(struct json *j, const struct load *l)
+{
+	const struct pace *p = &l->client.pace;
+	const char *by = !p->is_paced || pace_is_held(p) ? "concurrency" : "rate";
+
+	json_object(j, "pace");
+	json_text(j, "loop", p->is_open_loop ? "open" : "closed");
+	json_text(j, "bound_by", l->has_client ? by : NULL);
+	json_u64(j, "launched", p->launched);
+	json_u64(j, "late", p->late);
+	json_double(j, "late_max_us", (double)p->late_ns_max / 1e3, 3);
+	json_end_object(j);
+}
+
+static void
+put_conservation(struct json *j, const struct load *l)
+{
+	json_object(j, "conservation");
+	json_bool(j, "balanced", l->found.n_books == 0);
+	json_u64(j, "opened", load_main_side(l)->n.opened);
+	json_u64(j, "closed", load_main_side(l)->n.closed);
+	json_u64(j, "failed", side_failed(&load_main_side(l)->n));
+	json_u64(j, "live", load_main_side(l)->live);
+	json_end_object(j);
+	json_array(j, "errors");
+	for (uint32_t i = 0; i < l->found.n; i++)
+		json_text(j, NULL, l->found.text[i]);
+	json_end_array(j);
+}
+
+static void
+put_config(struct json *j, const struct load *l)
+{
+	const struct load_conf *c = &l->conf;
+
+	json_object(j, "config");
+	json_text(j, "command", conf_cmd_name(c->cmd));
+	json_text(j, "link", c->link);
+	json_u64(j, "rate", c->rate);
+	json_u64(j, "concurrency", c->concurrency);
+	json_u64(j, "count", c->count);
+	json_double(j, "duration_s", (double)c->duration_ns / 1e9, 3);
+	json_double(j, "warmup_s", (double)c->warmup_ns / 1e9, 3);
+	json_u64(j, "request", c->request);
+	json_u64(j, "response", c->response);
+	json_text(j, "close", conf_close_name(c->close));
+	json_double(j, "tw_s", (double)c->tw_ns / 1e9, 3);
+	json_u64(j, "syn_retries", c->syn_retries);
+	json_text(j, "idle", c->idle_word);
+	json_text(j, "pcap", c->pcap.file[0] == '\0' ? NULL : c->pcap.file);
+	json_end_object(j);
+	json_object(j, "plan");
+	json_u64(j, "pairs", l->plan.pairs);
+	json_u64(j, "tuples", l->plan.tuples);
+	json_u64(j, "max_time_wait", l->plan.max_time_wait);
+	json_u64(j, "time_wait_octets", l->plan.tw_octets);
+	json_u64(j, "sustained_per_s", l->plan.sustained);
+	json_u64(j, "pace_per_s", l->plan.pace);
+	json_text(j, "bound_by",
+			l->plan.bound == PLAN_BOUND_NONE     ? NULL
+			: l->plan.bound == PLAN_BOUND_TUPLES ? "tuples"
+							     : "memory");
+	json_end_object(j);
+}
+
+static void
+put_box(struct json *j, const struct load *l)
+{
+	const struct pmtcp_caps *caps = pmtcp_port_caps(l->link.ports[0]);
+	const struct pmtcp_conn_info *sample = &load_main_side(l)->sample;
+
+	json_object(j, "box");
+	json_box(j, &l->box);
+	json_text(j, "device", pmtcp_port_driver(l->link.ports[0]));
+	json_u64(j, "mtu", pmtcp_port_mtu(l->link.ports[0]));
+	json_text(j, "tx_checksums", caps->tx_tcp_cksum ? "device" : "software");
+	json_text(j, "rx_checksums", caps->rx_tcp_cksum ? "device" : "software");
+	json_object(j, "options");
+	json_bool(j, "timestamps", sample->timestamps);
+	json_bool(j, "sack", sample->sack);
+	json_bool(j, "wscale", sample->snd_wscale + sample->rcv_wscale > 0);
+	json_u64(j, "mss", sample->mss);
+	json_end_object(j);
+	json_double(j, "two_msl_s", (double)l->conf.tw_ms / 1e3, 3);
+	json_bool(j, "one_thread", l->is_one_thread);
+	json_double(j, "client_busy_percent", summary_busy(&l->client.side), 1);
+	json_double(j, "server_busy_percent", summary_busy(&l->server.side), 1);
+	json_end_object(j);
+}
+
+static void
+put_counters(struct json *j, const char *key, const struct pmtcp_stats *stats)
+{
+	json_object(j, key);
+	for (uint32_t i = 0; i < PMTCP_C_MAX; i++) {
+		if (stats->counter[i] != 0)
+			json_u64(j, pmtcp_counter_name((enum pmtcp_counter)i), stats->counter[i]);
+	}
+	json_end_object(j);
+}
+
+static void
+put_states(struct json *j, const struct pmtcp_stats *stats)
+{
+	json_object(j, "live_by_state");
+	for (uint32_t i = 0; i < PMTCP_STATE_MAX; i++) {
+		if (stats->state[i] != 0 && i != PMTCP_TIME_WAIT && i != PMTCP_LISTEN)
+			json_u64(j, pmtcp_state_name((enum pmtcp_state)i), stats->state[i]);
+	}
+	json_end_object(j);
+}
+
+static void
+put_worker(struct json *j, const struct side *s)
+{
+	const struct pmtcp_worker_stats *w = &s->final.worker;
+
+	json_object(j, "worker");
+	json_double(j, "busy_percent", summary_busy(s), 1);
+	json_u64(j, "rx_packets", w->rx_packets);
+	json_u64(j, "tx_packets", w->tx_packets);
+	json_u64(j, "tx_dropped", w->tx_dropped);
+	json_u64(j, "rx_missed", w->rx_missed);
+	json_u64(j, "loop_stalls", w->loop_stalls);
+	json_u64(j, "fault_lost", w->fault_lost);
+	json_end_object(j);
+}
+
+static void
+put_side(struct json *j, const char *key, const struct side *s, bool is_there)
+{
+	const struct pmtcp_stats *stats = &s->final.stats;
+	double seconds = (double)(s->end.at_ns - s->begin.at_ns) / 1e9;
+
+	if (!is_there) {
+		json_text(j, key, NULL);
+		return;
+	}
+	json_object(j, key);
+	json_u64(j, "opened", s->n.opened);
+	json_u64(j, "connected", s->n.connected);
+	json_u64(j, "closed", s->n.closed);
+	json_u64(j, "live", s->live);
+	put_failed(j, &s->n);
+	put_states(j, stats);
+	json_u64(j, "rx_octets", s->n.rx_octets);
+	json_u64(j, "tx_octets", s->n.tx_octets);
+	json_double(j, "window_s", seconds, 6);
+	json_u64(j, "window_opened", s->end.n.connected - s->begin.n.connected);
+	json_u64(j, "window_closed", s->end.n.closed - s->begin.n.closed);
+	json_u64(j, "time_wait", stats->time_wait);
+	json_hist_us(j, "connect_us", &s->connect);
+	json_hist_us(j, "close_us", &s->close);
+	put_worker(j, s);
+	put_counters(j, "counters", stats);
+	json_end_object(j);
+}
+
+static void
+put_run(struct json *j, const struct load *l)
+{
+	const struct side *s = load_main_side(l);
+	struct window w;
+
+	summary_window(l, &w);
+	json_double(j, "opens_per_s", w.opens_per_s, 1);
+	json_double(j, "closes_per_s", w.closes_per_s, 1);
+	json_double(j, "window_s", w.seconds, 6);
+	json_u64(j, "opened", s->n.opened);
+	json_u64(j, "closed", s->n.closed);
+	json_u64(j, "live", s->live);
+	put_failed(j, &s->n);
+	json_hist_us(j, "connect_us", &s->connect);
+	json_hist_us(j, "close_us", &s->close);
+	json_hist_us(j, "life_us", &s->life);
+	put_time_wait(j, l, &w);
+	json_u64(j, "retransmitted", in_all(l, PMTCP_C_retransmitted));
+	json_u64(j, "challenges", w.challenges);
+	json_double(j, "packets_per_connection", w.packets_per_connection, 3);
+	put_pace(j, l);
+	put_conservation(j, l);
+}
+
+int
+report_write(const struct load *l)
+{
+	bool is_stdout = strcmp(l->conf.json, "-") == 0;
+	FILE *f = is_stdout ? stdout : fopen(l->conf.json, "w");
+	struct json j;
+	int rc;
+
+	if (f == NULL) {
+		fprintf(stderr, "pmtcp-load: cannot write %s: %s.\n", l->conf.json,
+				strerror(errno));
+		return -errno;
+	}
+	json_begin(&j, f);
+	json_u64(&j, "version", 1);
+	put_run(&j, l);
+	put_config(&j, l);
+	put_box(&j, l);
+	put_side(&j, "client", &l->client.side, l->has_client);
+	put_side(&j, "server", &l->server.side, l->has_server);
+	rc = json_finish(&j);
+	if (!is_stdout && fclose(f) != 0 && rc == 0)
+		rc = -errno;
+	if (rc != 0)
+		fprintf(stderr, "pmtcp-load: cannot write %s: %s.\n", l->conf.json, strerror(-rc));
+	return rc;
+}

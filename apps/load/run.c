@@ -1,0 +1,434 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ * Copyright (c) 2026 pmtcp authors
+ */
+
+/* Carries a run out: contexts, link, threads, the control loop and the way down. */
+
+#include <errno.h>
+#include <sched.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "load/load.h"
+
+#define SECOND_NS   1000000000ull
+#define DRAIN_NS    (5 * SECOND_NS)
+#define CONTROL_NS  20000000
+#define SIZE_PROBE  1000000u
+#define SPARE_CONNS 4096u
+#define TW_MIN      1024u
+
+/* ---- contexts -------------------------------------------------------------- */
+
+static void
+common_conf(const struct load *l, struct pmtcp_conf *conf, uint32_t conns, bool holds_time_wait)
+{
+	const struct load_conf *c = &l->conf;
+
+	pmtcp_conf_init(conf);
+	conf->prefix_len = c->prefix_len;
+	conf->mac = c->mac;
+	conf->mtu = c->mtu;
+	conf->tw_ms = c->tw_ms;
+	conf->syn_retries = (uint8_t)c->syn_retries;
+	conf->max_conns = conns;
+	/* Each connection is closed by us before it has ended. */
+	conf->orphan_max = conns;
+	conf->max_time_wait = holds_time_wait ? l->plan.max_time_wait : TW_MIN;
+	if (c->request + c->response > 0) {
+		conf->max_transfers = conns > conf->max_transfers ? conns : conf->max_transfers;
+		conf->max_records = 8 * conns > conf->max_records ? 8 * conns : conf->max_records;
+	}
+}
+
+void
+load_client_conf(const struct load *l, struct pmtcp_conf *conf)
+{
+	const struct load_conf *c = &l->conf;
+	struct pmtcp_range sources = {l->plan.sources.first, l->plan.sources.last};
+
+	common_conf(l, conf, (uint32_t)c->concurrency + SPARE_CONNS,
+			l->plan_in.holder & PLAN_TW_CLIENT);
+	conf->gateway = c->gateway;
+	conf->ranges[conf->n_ranges++] = sources;
+	/* An own address of --ip beside those of --source. */
+	if (c->own.last != 0 && (c->own.last < sources.first || c->own.first > sources.last))
+		conf->ranges[conf->n_ranges++] = c->own;
+	conf->max_port_pairs = (uint32_t)l->plan.pairs;
+	conf->port_first = (uint16_t)l->plan.ports.first;
+	conf->port_last = (uint16_t)l->plan.ports.last;
+}
+
+void
+load_server_conf(const struct load *l, struct pmtcp_conf *conf)
+{
+	const struct load_conf *c = &l->conf;
+	uint32_t conns = 2 * (uint32_t)c->concurrency + SPARE_CONNS;
+	uint32_t listeners = l->plan.target_ports.last - l->plan.target_ports.first + 1;
+
+	common_conf(l, conf, conns, l->plan_in.holder & PLAN_TW_SERVER);
+	conf->gateway = c->cmd == LOAD_RUN ? c->server_gateway : c->gateway;
+	if (c->cmd == LOAD_RUN)
+		conf->ranges[conf->n_ranges++] = (struct pmtcp_range){c->target_ip, c->target_ip};
+	else
+		conf->ranges[conf->n_ranges++] = c->own;
+	conf->max_half_open = conns;
+	if (listeners > conf->max_listeners)
+		conf->max_listeners = (uint16_t)listeners;
+}
+
+/* Octets of one TIME-WAIT entry with its share of the table. */
+static uint32_t
+time_wait_octets(void)
+{
+	struct pmtcp_conf conf;
+	size_t less;
+
+	pmtcp_conf_init(&conf);
+	conf.max_time_wait = SIZE_PROBE;
+	less = pmtcp_ctx_memsize(&conf);
+	conf.max_time_wait = 2 * SIZE_PROBE;
+	return (uint32_t)((pmtcp_ctx_memsize(&conf) - less + SIZE_PROBE - 1) / SIZE_PROBE);
+}
+
+static enum plan_holder
+holder_of(const struct load_conf *c)
+{
+	switch (c->close) {
+	case LOAD_CLOSE_CLIENT_FIN:
+		return PLAN_TW_CLIENT;
+	case LOAD_CLOSE_SERVER_FIN:
+		return PLAN_TW_SERVER;
+	case LOAD_CLOSE_SIMULTANEOUS:
+		return PLAN_TW_BOTH;
+	case LOAD_CLOSE_CLIENT_RST:
+	case LOAD_CLOSE_MAX:
+		break;
+	}
+	return PLAN_TW_NOBODY;
+}
+
+void
+load_plan(struct load *l)
+{
+	const struct load_conf *c = &l->conf;
+	enum plan_holder holder = holder_of(c);
+	struct pmtcp_range sources = c->source.first != 0 ? c->source : c->own;
+
+	l->plan_in = (struct plan_in){
+			.rate = c->rate,
+			.ceiling = c->is_ring ? PLAN_CEILING_RING : PLAN_CEILING_DEVICE,
+			.run_ns = c->duration_ns == 0 ? 0 : c->warmup_ns + c->duration_ns,
+			.count = c->count,
+			.concurrency = (uint32_t)c->concurrency,
+			.tw_ms = c->tw_ms,
+			.holder = holder,
+			.sides_here = (uint8_t)((l->has_client && (holder & PLAN_TW_CLIENT)) +
+						(l->has_server && (holder & PLAN_TW_SERVER))),
+			.sources = {sources.first, sources.last},
+			.ports = c->ports,
+			.target_ports = c->cmd == LOAD_SERVER ? c->listen_ports : c->target_ports,
+			.memory_free = l->box.available,
+			.tw_octets = time_wait_octets(),
+	};
+	plan_make(&l->plan_in, &l->plan);
+}
+
+/* ---- set-up ---------------------------------------------------------------- */
+
+static int
+fail_setup(const struct load *l, const char *what, int rc)
+{
+	fprintf(stderr, "pmtcp-load: cannot %s: %s.\n", what, strerror(-rc));
+	return LOAD_EXIT_SETUP;
+}
+
+/* On a ring the other end is the gateway: see conf.c. */
+static void
+join_ring(const struct load *l, struct pmtcp_conf *conf, uint16_t other)
+{
+	if (!l->conf.is_ring)
+		return;
+	conf->static_neigh[conf->n_static_neigh++] = (struct pmtcp_static_neigh){
+			conf->gateway, *pmtcp_port_mac(l->link.ports[other])};
+}
+
+static int
+make_worker(struct load *l, struct side *s, const struct pmtcp_conf *conf, uint16_t port)
+{
+	const struct load_conf *c = &l->conf;
+	bool has_capture = c->pcap.file[0] != '\0' && port == 0;
+	struct pmtcp_worker_opts opts = {
+			.idle = c->idle,
+			.pcap = has_capture ? c->pcap.file : NULL,
+			.pcap_packets = c->pcap.packets,
+			.faults = l->link.faults,
+	};
+
+	return pmtcp_worker_create(l->link.ports[port], 0, conf, &opts, &s->worker);
+}
+
+static int
+make_server(struct load *l)
+{
+	uint16_t port = l->conf.cmd == LOAD_RUN ? 1 : 0;
+	struct plan_range ports =
+			l->conf.cmd == LOAD_RUN ? l->plan.target_ports : l->conf.listen_ports;
+	struct pmtcp_conf conf;
+	int rc;
+
+	load_server_conf(l, &conf);
+	join_ring(l, &conf, 0);
+	rc = server_init(&l->server, &l->conf, &l->clock, conf.max_conns);
+	if (rc == 0)
+		rc = make_worker(l, &l->server.side, &conf, port);
+	if (rc != 0)
+		return fail_setup(l, "make the server's worker", rc);
+	rc = server_listen(&l->server, ports);
+	return rc == 0 ? 0 : fail_setup(l, "listen", rc);
+}
+
+static int
+make_client(struct load *l)
+{
+	struct pmtcp_conf conf;
+	int rc;
+
+	load_client_conf(l, &conf);
+	join_ring(l, &conf, 1);
+	rc = client_init(&l->client, &l->conf, &l->plan, &l->clock);
+	if (rc == 0)
+		rc = make_worker(l, &l->client.side, &conf, 0);
+	return rc == 0 ? 0 : fail_setup(l, "make the client's worker", rc);
+}
+
+/* Addresses that are the kernel's too would be answered by it. */
+static int
+check_addresses(const struct load *l)
+{
+	struct pmtcp_conf conf;
+
+	if (l->has_client)
+		load_client_conf(l, &conf);
+	else
+		load_server_conf(l, &conf);
+	return link_check(&l->link, conf.ranges, conf.n_ranges) == 0 ? 0 : LOAD_EXIT_SETUP;
+}
+
+static int
+make_ends(struct load *l)
+{
+	int code = check_addresses(l);
+
+	if (code == 0 && l->has_server)
+		code = make_server(l);
+	if (code == 0 && l->has_client)
+		code = make_client(l);
+	return code;
+}
+
+/* ---- threads --------------------------------------------------------------- */
+
+/* The CPU of each end: one each, beside the control thread's if there are enough. -1 for
+ * an end alone: another process may be the other one. */
+static void
+choose_cpus(struct load *l, const cpu_set_t *allowed, int cpu[2])
+{
+	int list[3];
+	int n = 0;
+
+	cpu[0] = -1;
+	cpu[1] = -1;
+	for (int i = 0; i < CPU_SETSIZE && n < 3; i++) {
+		if (CPU_ISSET(i, allowed))
+			list[n++] = i;
+	}
+	l->is_one_thread = l->has_client && l->has_server && n < 2;
+	if (!l->has_client || !l->has_server || n < 1)
+		return;
+	cpu[0] = list[n > 2 ? 1 : 0];
+	cpu[1] = list[n > 2 ? 2 : n - 1];
+}
+
+static int
+start_ends(struct load *l, const int cpu[2])
+{
+	struct pmtcp_job jobs[2] = {
+			{l->server.side.worker, server_turn, &l->server},
+			{l->client.side.worker, client_turn, &l->client},
+	};
+	int rc = 0;
+
+	if (l->is_one_thread)
+		return pmtcp_worker_start(jobs, 2, cpu[0]);
+	if (l->has_server)
+		rc = pmtcp_worker_start(&jobs[0], 1, cpu[1]);
+	if (rc == 0 && l->has_client)
+		rc = pmtcp_worker_start(&jobs[1], 1, cpu[0]);
+	return rc;
+}
+
+static void
+stop_ends(struct load *l)
+{
+	if (l->has_client && !l->is_one_thread)
+		pmtcp_worker_join(l->client.side.worker);
+	if (l->has_server)
+		pmtcp_worker_join(l->server.side.worker);
+}
+
+/* ---- control --------------------------------------------------------------- */
+
+static bool
+is_over(struct load *l, uint64_t now_ns, uint64_t *drain_until_ns)
+{
+	enum run_phase phase = atomic_load(&l->clock.phase);
+
+	if (phase < RUN_DRAIN)
+		return false;
+	if (*drain_until_ns == 0)
+		*drain_until_ns = now_ns + DRAIN_NS;
+	if (phase == RUN_DRAINED && (!l->has_server || atomic_load(&l->clock.is_server_idle)))
+		return true;
+	return now_ns >= *drain_until_ns;
+}
+
+/* Waits for the end of the run; a line a second. SIGINT and SIGTERM end it early, a second
+ * one ends the drain too. */
+static void
+control(struct load *l, const sigset_t *signals)
+{
+	struct timespec wait = {.tv_nsec = CONTROL_NS};
+	uint64_t drain_until_ns = 0;
+	uint64_t now_ns = pmtcp_clock_now();
+	uint64_t next_ns = now_ns + SECOND_NS;
+	struct live live;
+	uint32_t asked = 0;
+
+	live_begin(&live, l, now_ns);
+	while (!is_over(l, now_ns, &drain_until_ns) && asked < 2) {
+		if (sigtimedwait(signals, NULL, &wait) > 0) {
+			asked++;
+			atomic_store(&l->clock.is_stop_asked, true);
+		}
+		now_ns = pmtcp_clock_now();
+		if (now_ns < next_ns)
+			continue;
+		live_line(&live, l, now_ns);
+		next_ns += SECOND_NS;
+	}
+	l->run_ns = now_ns - atomic_load(&l->clock.start_ns);
+	if (atomic_load(&l->clock.start_ns) == UINT64_MAX)
+		l->run_ns = 0;
+}
+
+/* ---- the way down ---------------------------------------------------------- */
+
+static void
+close_window(struct side *s)
+{
+	uint64_t now_ns = pmtcp_clock_now();
+
+	side_snap_take(s, now_ns, &s->final);
+	if (s->is_measuring)
+		s->end = s->final;
+	s->is_measuring = false;
+	/* A server alone does not know when the client stopped: its last event tells. */
+	if (s->conf->cmd == LOAD_SERVER && s->has_window && s->last_ns > s->begin.at_ns &&
+			s->last_ns < s->end.at_ns)
+		s->end.at_ns = s->last_ns;
+}
+
+/* Every packet buffer is back once the contexts are gone (RES-16). Devices other than
+ * rings keep buffers posted for reception. */
+static void
+check_buffers(struct load *l)
+{
+	for (uint16_t i = 0; i < l->link.n_ports && l->conf.is_ring; i++) {
+		for (int ctl = 0; ctl < 2; ctl++) {
+			struct rte_mempool *pool = pmtcp_port_pool(l->link.ports[i], 0, ctl);
+			unsigned int out = pool == NULL ? 0 : rte_mempool_in_use_count(pool);
+
+			if (out == 0)
+				continue;
+			l->found.n_books++;
+			books_note(l, "%u of %u packet buffers of port %u did not come back", out,
+					pool->size, i);
+		}
+	}
+}
+
+static void
+destroy_ends(struct load *l)
+{
+	pmtcp_worker_destroy(l->client.side.worker);
+	pmtcp_worker_destroy(l->server.side.worker);
+	l->client.side.worker = NULL;
+	l->server.side.worker = NULL;
+}
+
+static int
+carry_out(struct load *l, const cpu_set_t *allowed, const sigset_t *signals)
+{
+	int cpu[2];
+	int rc;
+
+	choose_cpus(l, allowed, cpu);
+	rc = start_ends(l, cpu);
+	if (rc != 0) {
+		stop_ends(l);
+		return fail_setup(l, "start a thread", rc);
+	}
+	control(l, signals);
+	stop_ends(l);
+	if (l->has_client)
+		close_window(&l->client.side);
+	if (l->has_server)
+		close_window(&l->server.side);
+	books_check(l);
+	destroy_ends(l);
+	check_buffers(l);
+	summary_print(l);
+	if (l->conf.json != NULL && report_write(l) != 0)
+		return LOAD_EXIT_SETUP;
+	return l->found.n == 0 ? LOAD_EXIT_FINE : LOAD_EXIT_ERRORS;
+}
+
+int
+load_run(struct load *l)
+{
+	struct link_conf link_conf = {
+			.word = l->conf.link,
+			.eal = l->conf.eal,
+			.program = "pmtcp-load",
+			.mtu = l->conf.mtu,
+			.verbose = l->conf.verbose,
+			.no_offloads = l->conf.no_offloads,
+	};
+	cpu_set_t allowed;
+	sigset_t signals;
+	int code = LOAD_EXIT_SETUP;
+
+	/* Threads inherit the mask: signals come to the control loop alone. */
+	sigemptyset(&signals);
+	sigaddset(&signals, SIGINT);
+	sigaddset(&signals, SIGTERM);
+	pthread_sigmask(SIG_BLOCK, &signals, NULL);
+	sched_getaffinity(0, sizeof(allowed), &allowed);
+	pattern_init();
+	run_clock_init(&l->clock);
+	if (link_open(&link_conf, &l->link) != 0)
+		return LOAD_EXIT_SETUP;
+	/* EAL has bound this thread to one CPU; the ends must not inherit that. */
+	sched_setaffinity(0, sizeof(allowed), &allowed);
+	code = make_ends(l);
+	if (code == 0)
+		code = carry_out(l, &allowed, &signals);
+	destroy_ends(l);
+	client_fini(&l->client);
+	server_fini(&l->server);
+	link_close(&l->link);
+	return code;
+}

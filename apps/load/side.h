@@ -1,0 +1,143 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ * Copyright (c) 2026 pmtcp authors
+ */
+
+/* What the client's and the server's end have in common: the clock of the run, the
+ * accounts of connections, the latencies and the measured window. Each end belongs
+ * to its worker's thread; the control thread reads counters while they change and
+ * everything else only after the end has stopped. */
+
+#ifndef PMTCP_APPS_LOAD_SIDE_H
+#define PMTCP_APPS_LOAD_SIDE_H
+
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "pmtcp_dpdk.h"
+
+#include "common/hist.h"
+#include "load/conf.h"
+
+/* The clock of a run, set by the client's end (by the server's if it is alone). */
+enum run_phase {
+	RUN_PREPARE, /* next hops are being resolved */
+	RUN_OPEN,
+	RUN_DRAIN, /* no more opens; what is open comes to its end */
+	RUN_DRAINED,
+};
+
+struct run_clock {
+	_Atomic enum run_phase phase;
+	_Atomic uint64_t start_ns;   /* UINT64_MAX until known, as the next two */
+	_Atomic uint64_t measure_ns; /* the measured window begins ... */
+	_Atomic uint64_t stop_ns;    /* ... and ends */
+	_Atomic bool is_stop_asked;
+	_Atomic bool is_server_idle; /* the server's end has nothing open */
+};
+
+/* How a connection can end beside the core's reasons. */
+enum {
+	SIDE_BAD_PAYLOAD = PMTCP_REASON_MAX, /* octets wrong, too many or too few */
+	SIDE_FAIL_MAX,
+};
+
+/* Opens that pmtcp_connect() refused: no connection came of them. */
+enum side_open_error {
+	SIDE_OPEN_PORTS, /* ephemeral ports exhausted */
+	SIDE_OPEN_BLOCKS,
+	SIDE_OPEN_TABLE,
+	SIDE_OPEN_ROUTE,
+	SIDE_OPEN_OTHER,
+	SIDE_OPEN_MAX,
+};
+
+/* Each connection is in exactly one class (CLOSE-45):
+ * opened = closed + sum of failed + live. */
+struct side_counts {
+	uint64_t opened;    /* successful opens; of a server, accepted ones */
+	uint64_t connected; /* reached ESTABLISHED */
+	uint64_t closed;    /* ended as the closing mode has it, payload complete */
+	uint64_t failed[SIDE_FAIL_MAX];
+	uint64_t open_errors[SIDE_OPEN_MAX];
+	uint64_t rx_octets;
+	uint64_t tx_octets;
+};
+
+struct side_snap {
+	uint64_t at_ns;
+	struct side_counts n;
+	struct pmtcp_stats stats;
+	struct pmtcp_worker_stats worker;
+};
+
+struct side {
+	const struct load_conf *conf;
+	struct run_clock *clock;
+	struct pmtcp_worker *worker;
+	enum pmtcp_reason expected; /* end of a connection that went as intended */
+	bool is_measuring;
+	bool has_window;
+	bool has_sample;
+	uint64_t live;
+	uint64_t last_ns; /* of the last connection event */
+	struct side_counts n;
+	struct hist connect; /* intended launch to ESTABLISHED; empty on a server */
+	struct hist close;   /* CLOSE or ABORT to the end, which may be TIME-WAIT (CLOSE-45) */
+	struct hist life;    /* intended launch to the end; empty on a server */
+	struct side_snap begin;
+	struct side_snap end;
+	struct side_snap final;        /* after the worker has stopped */
+	struct pmtcp_conn_info sample; /* of the first connection: options, MSS */
+	/* Connections whose close waits a turn, so that their ACK leaves on its own. */
+	uint32_t n_deferred;
+	uint32_t deferred_max;
+	struct pmtcp_conn **deferred;
+};
+
+#define SIDE_EVENTS     64u
+#define SIDE_ROUNDS_MAX 16u
+
+void run_clock_init(struct run_clock *clock);
+
+/* 0 or -ENOMEM. */
+int side_init(struct side *s, const struct load_conf *conf, struct run_clock *clock,
+		uint32_t deferred_max);
+void side_fini(struct side *s);
+
+void side_snap_take(const struct side *s, uint64_t now_ns, struct side_snap *snap);
+
+/* Once a turn: opens and closes the measured window. */
+void side_window(struct side *s, uint64_t now_ns);
+
+/* Classifies an end. */
+void side_ended(struct side *s, int32_t reason, bool is_bad);
+
+static inline void
+side_defer(struct side *s, struct pmtcp_conn *conn)
+{
+	s->deferred[s->n_deferred++] = conn;
+}
+
+/* Sum of failed. */
+uint64_t side_failed(const struct side_counts *n);
+uint64_t side_open_errors(const struct side_counts *n);
+
+const char *side_fail_name(uint32_t cause);
+const char *side_open_error_name(enum side_open_error e);
+
+/* Reads what has arrived and compares it with the pattern of this direction.
+ * Returns the octets read, or -EBADMSG if they are wrong or more than `want`. */
+int64_t side_read(struct side *s, struct pmtcp_conn *conn, uint64_t at, uint64_t want);
+
+/* Writes what fits of the octets at..want-1. Returns how many. */
+uint64_t side_write(struct side *s, struct pmtcp_conn *conn, uint64_t at, uint64_t want);
+
+/* Octet values depend on their position, with a period of 65521: misplaced, repeated
+ * and missing segments show. Returns PATTERN_RUN octets as they stand at `at`. */
+#define PATTERN_PERIOD 65521u
+#define PATTERN_RUN    65536u
+void pattern_init(void);
+const uint8_t *pattern_at(uint64_t at);
+
+#endif /* PMTCP_APPS_LOAD_SIDE_H */
