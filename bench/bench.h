@@ -115,6 +115,15 @@ bench_is_quick(int argc, char **argv)
 	return argc > 1 && strcmp(argv[1], "--quick") == 0;
 }
 
+/* A number as argument: only that size. */
+static inline bool
+bench_is_asked(int argc, char **argv, uint64_t size)
+{
+	uint64_t only = argc > 1 ? strtoull(argv[1], NULL, 10) : 0;
+
+	return only == 0 || only == size;
+}
+
 /* 1 .. count in random order. */
 static inline uint32_t *
 bench_permutation(uint32_t count, uint64_t seed)

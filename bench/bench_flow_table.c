@@ -71,7 +71,7 @@ world_create(struct world *w, uint32_t n, bool is_quick)
 	rng_seed(&r, SEED);
 	w->n = n;
 	w->rounds = n >= 100000 || is_quick ? 1 : 100000 / n;
-	w->queries = is_quick ? 64000 : min_u32(max_u32(n, QUERIES_MIN), QUERIES_MAX);
+	w->queries = is_quick ? 320000 : min_u32(max_u32(n, QUERIES_MIN), QUERIES_MAX);
 	w->blocks = bench_alloc(((size_t)n + 1) * FLOW_BLOCK_STRIDE);
 	w->insert_order = bench_permutation(n, SEED + 1);
 	w->delete_order = bench_permutation(n, SEED + 2);
@@ -313,6 +313,7 @@ main(int argc, char **argv)
 
 	bench_start(argv[0], is_quick ? 256 : 2560);
 	for (uint32_t i = 0; i < (is_quick ? 2 : PMTCP_ARRAY_SIZE(sizes)); i++)
-		bench_size(sizes[i], is_quick);
+		if (bench_is_asked(argc, argv, sizes[i]))
+			bench_size(sizes[i], is_quick);
 	return 0;
 }

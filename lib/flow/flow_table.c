@@ -77,18 +77,25 @@ block_key(const struct flow_table *t, uint32_t index)
 						       (uint64_t)index * FLOW_BLOCK_STRIDE);
 }
 
-/* The one of the slots in `mask` whose block has the key, or 0. */
+/* Bit i: slot i carries this block. */
 static inline uint32_t
-match_key(const struct flow_table *t, const struct flow_bucket *b, uint32_t mask,
-		const struct flow_key *key)
+match_index(const struct flow_bucket *b, uint32_t index)
 {
-	for (; mask != 0; mask &= mask - 1) {
-		uint32_t index = b->index[__builtin_ctz(mask)];
+#if defined(__SSE2__)
+	const __m128i *indices = (const __m128i *)(const void *)b->index;
+	__m128i want = _mm_set1_epi32((int)index);
+	__m128i low = _mm_cmpeq_epi32(_mm_loadu_si128(indices), want);
+	__m128i high = _mm_cmpeq_epi32(_mm_loadu_si128(indices + 1), want);
+	__m128i equal = _mm_packs_epi32(low, high);
 
-		if (is_likely(flow_key_equal(block_key(t, index), key)))
-			return index;
-	}
-	return 0;
+	return (uint32_t)_mm_movemask_epi8(_mm_packs_epi16(equal, _mm_setzero_si128()));
+#else
+	uint32_t mask = 0;
+
+	for (uint32_t i = 0; i < FLOW_BUCKET_SLOTS; i++)
+		mask |= (uint32_t)(b->index[i] == index) << i;
+	return mask;
+#endif
 }
 
 size_t
@@ -115,19 +122,26 @@ flow_table_init(struct flow_table *t, void *mem, size_t len, const void *blocks,
 	return 0;
 }
 
+/* Both buckets are matched before the first decision: their misses overlap, and
+ * there is no branch on where an entry lies, which nobody could predict and which
+ * would be decided only when the miss is over. */
 uint32_t
 flow_table_lookup(const struct flow_table *t, uint64_t hash, const struct flow_key *key)
 {
 	uint16_t tag = hash_tag(hash);
 	uint32_t bucket = flow_table_bucket(t, hash);
-	uint32_t other = other_bucket(t, bucket, tag);
-	uint32_t index;
+	const struct flow_bucket *b[2] = {
+			&t->buckets[bucket], &t->buckets[other_bucket(t, bucket, tag)]};
+	uint32_t mask = match_tags(b[0], tag) | match_tags(b[1], tag) << FLOW_BUCKET_SLOTS;
 
-	__builtin_prefetch(&t->buckets[other]);
-	index = match_key(t, &t->buckets[bucket], match_tags(&t->buckets[bucket], tag), key);
-	if (index != 0)
-		return index;
-	return match_key(t, &t->buckets[other], match_tags(&t->buckets[other], tag), key);
+	for (; mask != 0; mask &= mask - 1) {
+		uint32_t slot = (uint32_t)__builtin_ctz(mask);
+		uint32_t index = b[slot / FLOW_BUCKET_SLOTS]->index[slot % FLOW_BUCKET_SLOTS];
+
+		if (is_likely(flow_key_equal(block_key(t, index), key)))
+			return index;
+	}
+	return 0;
 }
 
 /* Up to FLOW_BULK_MAX keys in four sweeps, each of which starts the misses of the
@@ -284,25 +298,22 @@ flow_table_insert(struct flow_table *t, uint64_t hash, uint32_t index)
 	return 0;
 }
 
-/* The slot that holds this block under this hash, or NULL in *bucket. */
+/* The bucket and slot that hold this block under this hash; *bucket NULL: none.
+ * By the index alone, which is in the table once. */
 static uint32_t
 find_index(const struct flow_table *t, uint64_t hash, uint32_t index, struct flow_bucket **bucket)
 {
 	uint16_t tag = hash_tag(hash);
-	uint32_t at = flow_table_bucket(t, hash);
+	uint32_t first = flow_table_bucket(t, hash);
+	struct flow_bucket *b[2] = {&t->buckets[first], &t->buckets[other_bucket(t, first, tag)]};
+	uint32_t mask = match_index(b[0], index) | match_index(b[1], index) << FLOW_BUCKET_SLOTS;
+	uint32_t slot = (uint32_t)__builtin_ctz(mask | 1u << 31);
 
-	for (uint32_t side = 0; side < 2; side++) {
-		struct flow_bucket *b = &t->buckets[at];
-		uint32_t mask = match_tags(b, tag);
-
-		*bucket = b;
-		for (; mask != 0; mask &= mask - 1)
-			if (b->index[__builtin_ctz(mask)] == index)
-				return (uint32_t)__builtin_ctz(mask);
-		at = other_bucket(t, at, tag);
-	}
 	*bucket = NULL;
-	return 0;
+	if (is_unlikely(mask == 0 || index == 0))
+		return 0;
+	*bucket = b[slot / FLOW_BUCKET_SLOTS];
+	return slot % FLOW_BUCKET_SLOTS;
 }
 
 bool

@@ -34,7 +34,7 @@ enum {
 	WHEEL_LEVELS = 4,      /* of 256^level ticks per slot */
 	WHEEL_SLOTS = 512,     /* per level: two of the next level's slots */
 	WHEEL_PAGES = 512,     /* slots of the coarse ring, 256 ticks each: 131 s */
-	WHEEL_CHAINS = 4,      /* lists per coarse slot, walked side by side */
+	WHEEL_CHAINS = 16,     /* lists per coarse slot, walked side by side */
 	WHEEL_SLACK_MIN = 255, /* least slack that files into the coarse ring */
 	WHEEL_COARSE = WHEEL_LEVELS * WHEEL_SLOTS,
 	WHEEL_LISTS = WHEEL_COARSE + WHEEL_PAGES * WHEEL_CHAINS,
