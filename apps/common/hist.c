@@ -4,7 +4,7 @@
 
 /* Merging and reading of the histogram; recording is in hist.h. */
 
-#include "hist.h"
+#include "common/hist.h"
 
 #include <string.h>
 

@@ -34,12 +34,13 @@
 /* Frames in flight one way between the two ports of a ring. */
 #define RING_FRAMES 1024
 
-/* Without huge pages EAL takes all its memory at the start: the packet buffers with
- * their headers, and this for everything else. */
+/* Without huge pages EAL sets its memory aside at the start: packet buffers with their
+ * headers, half as much again since pools want long pieces, and this for the rest. What
+ * is never touched is never taken from the system. */
 #define BUF_OCTETS  2496u
 #define BUFS        16384u
 #define CTL_BUFS    2048u
-#define EAL_REST_MB 48u
+#define EAL_REST_MB 64u
 
 #define LOG_MAX 65536
 
@@ -90,8 +91,10 @@ quieten_log(bool verbose)
 	cookie_io_functions_t functions = {.write = log_write};
 	FILE *stream = verbose ? stderr : fopencookie(NULL, "w", functions);
 
-	if (stream != NULL)
-		(void)rte_openlog_stream(stream);
+	if (stream == NULL)
+		return;
+	(void)setvbuf(stream, NULL, _IONBF, 0);
+	(void)rte_openlog_stream(stream);
 }
 
 /* The last line EAL said, without its newline. */
@@ -106,7 +109,7 @@ last_words(void)
 	for (start = end; start > 0 && eal_log.text[start - 1] != '\n'; start--)
 		continue;
 	if (end == start)
-		return "no reason given";
+		return "it gave no reason";
 	snprintf(line, sizeof(line), "%.*s", (int)(end - start), eal_log.text + start);
 	return line;
 }
@@ -179,13 +182,12 @@ add_lcores(struct eal_args *args)
 static uint32_t
 needed_mb(const struct link_conf *conf, const struct link_word *word)
 {
-	uint64_t bufs = (conf->bufs == 0 ? BUFS : conf->bufs) + CTL_BUFS;
-	uint64_t octets = conf->mtu > RTE_ETHER_MTU ? BUF_OCTETS + conf->mtu : BUF_OCTETS;
+	/* Pools round up to a power of two. */
+	uint64_t bufs = (conf->bufs == 0 ? BUFS : 2ull * conf->bufs) + CTL_BUFS;
+	uint64_t octets = BUF_OCTETS + (conf->mtu > RTE_ETHER_MTU ? conf->mtu : 0u);
 	uint64_t queues = word->queues * (word->kind == LINK_RING ? 2u : 1u);
 
-	/* Pools round up to a power of two. */
-	return (uint32_t)(2 * bufs * octets * queues >> 20) / (conf->bufs == 0 ? 2 : 1) +
-	       EAL_REST_MB;
+	return (uint32_t)(bufs * octets * queues * 3 / 2 >> 20) + EAL_REST_MB;
 }
 
 /* Returns 0, or -ENOMEM after a sentence. */
@@ -195,8 +197,12 @@ add_memory(struct eal_args *args, const struct link_conf *conf, const struct lin
 	uint32_t mb = needed_mb(conf, word);
 	uint64_t free_mb = link_check_memory_mb();
 
-	if (link_check_huge_pages())
+	/* Nothing to share with other processes, and no files left behind; EAL has two
+	 * words for it and takes the first with huge pages only. */
+	if (link_check_huge_pages()) {
+		add_arg(args, "--in-memory");
 		return 0;
+	}
 	if (free_mb != 0 && free_mb < mb) {
 		complain(conf->program,
 				"not enough memory for packet buffers: %u MiB needed, %llu MiB "
@@ -204,6 +210,7 @@ add_memory(struct eal_args *args, const struct link_conf *conf, const struct lin
 				mb, (unsigned long long)free_mb);
 		return -ENOMEM;
 	}
+	add_arg(args, "--no-shconf");
 	add_arg(args, "--no-huge");
 	add_arg(args, "-m");
 	add_arg(args, "%u", mb);
@@ -219,7 +226,6 @@ make_args(struct eal_args *args, const struct link_conf *conf, const struct link
 	int ret;
 
 	add_arg(args, "%s", conf->program);
-	add_arg(args, "--in-memory");
 	add_arg(args, "--file-prefix=pmtcp");
 	add_lcores(args);
 	if (word->kind != LINK_PCI) {

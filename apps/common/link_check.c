@@ -158,7 +158,12 @@ check_memif(const struct link_word *word, char *problem)
 				"cannot create a memif socket in '%s'; choose a "
 				"directory that exists and that you may write to",
 				dir);
-	if (!word->is_server && access(word->name, F_OK) == 0 && access(word->name, W_OK) != 0)
+	if (!word->is_server && access(word->name, F_OK) != 0)
+		return say(problem, ENOENT,
+				"there is no memif socket '%s'; start the end with "
+				"memif:server:%s first",
+				word->name, word->name);
+	if (!word->is_server && access(word->name, W_OK) != 0)
 		return say(problem, errno,
 				"cannot open memif socket '%s': no permission; run "
 				"both ends as the same user",

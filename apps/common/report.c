@@ -5,7 +5,7 @@
 /* See report.h. The JSON follows RFC 8259; octets above 127 are passed on as they
  * are, those below 32 are escaped. */
 
-#include "report.h"
+#include "common/report.h"
 
 #include <errno.h>
 #include <inttypes.h>

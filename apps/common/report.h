@@ -12,7 +12,7 @@
 #include <stdint.h>
 #include <stdio.h>
 
-#include "hist.h"
+#include "common/hist.h"
 
 #define JSON_DEPTH_MAX 8
 

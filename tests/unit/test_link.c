@@ -193,6 +193,9 @@ link_check_device_says_what_to_type(void **state)
 	assert_int_equal(link_word_parse("memif:server:/no/such/dir/x", &word, problem), 0);
 	assert_int_equal(link_check_device(&word, problem), -ENOENT);
 	assert_non_null(strstr(problem, "/no/such/dir"));
+	assert_int_equal(link_word_parse("memif:client:/no/such/socket", &word, problem), 0);
+	assert_int_equal(link_check_device(&word, problem), -ENOENT);
+	assert_non_null(strstr(problem, "memif:server:/no/such/socket first"));
 	assert_int_equal(link_word_parse("ring", &word, problem), 0);
 	assert_int_equal(link_check_device(&word, problem), 0);
 }
