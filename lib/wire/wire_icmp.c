@@ -1,0 +1,135 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ * Copyright (c) 2026 pmtcp authors
+ */
+
+/* ICMP for IPv4: messages to values, and the echo reply in place. */
+
+#include "wire/wire_icmp.h"
+
+#include <string.h>
+
+#include <rte_byteorder.h>
+#include <rte_ether.h>
+#include <rte_ip.h>
+
+#include "base/base.h"
+#include "wire/wire_cksum.h"
+#include "wire/wire_emit.h"
+
+enum {
+	ICMP_LEN = 8,
+	ICMP_NEED_FRAG = 4, /* code of unreachable: RFC 1191 */
+	INNER_TCP_MIN = 8,  /* ports and sequence number */
+	INNER_MAX = 60 + INNER_TCP_MIN,
+};
+
+static bool
+is_error_type(uint8_t type)
+{
+	return type == WIRE_ICMP_UNREACHABLE || type == WIRE_ICMP_SOURCE_QUENCH ||
+	       type == WIRE_ICMP_REDIRECT || type == WIRE_ICMP_TIME_EXCEEDED ||
+	       type == WIRE_ICMP_PARAMETER;
+}
+
+/* W-22: the packet we sent, as the error quotes it. */
+static bool
+parse_inner(const struct seg *seg, struct wire_icmp *icmp)
+{
+	uint8_t copy[INNER_MAX];
+	uint32_t have = min_u32((uint32_t)seg->len - ICMP_LEN, INNER_MAX);
+	const uint8_t *ip = rte_pktmbuf_read(seg->m, seg->payload_off + ICMP_LEN, have, copy);
+	const uint8_t *tcp;
+	uint32_t ihl;
+
+	if (!ip || have < WIRE_IP4_LEN)
+		return false;
+	ihl = (uint32_t)(ip[0] & 0x0f) * 4;
+	if (ip[0] >> 4 != 4 || ihl < WIRE_IP4_LEN || ihl + INNER_TCP_MIN > have)
+		return false;
+	if (ip[9] != IPPROTO_TCP || (rte_be_to_cpu_16(wire_load16(ip + 6)) & 0x1fff) != 0)
+		return false;
+	tcp = ip + ihl;
+	icmp->inner.laddr = wire_load32(ip + 12);
+	icmp->inner.raddr = wire_load32(ip + 16);
+	icmp->inner.lport = wire_load16(tcp);
+	icmp->inner.rport = wire_load16(tcp + 2);
+	icmp->inner_seq = rte_be_to_cpu_32(wire_load32(tcp + 4));
+	return true;
+}
+
+bool
+wire_parse_icmp(const struct seg *seg, struct wire_icmp *icmp)
+{
+	uint8_t copy[ICMP_LEN];
+	const uint8_t *h;
+
+	memset(icmp, 0, sizeof(*icmp));
+	if (seg->len < ICMP_LEN)
+		return false;
+	h = rte_pktmbuf_read(seg->m, seg->payload_off, ICMP_LEN, copy);
+	if (!h || wire_cksum_fold(wire_cksum_mbuf(seg->m, seg->payload_off, seg->len)) != 0xffff)
+		return false;
+	icmp->src = seg->key.raddr;
+	icmp->dst = seg->key.laddr;
+	icmp->type = h[0];
+	icmp->code = h[1];
+	if (!is_error_type(icmp->type))
+		return true;
+	icmp->is_error = true;
+	if (icmp->type == WIRE_ICMP_UNREACHABLE && icmp->code == ICMP_NEED_FRAG)
+		icmp->mtu = rte_be_to_cpu_16(wire_load16(h + 6));
+	return parse_inner(seg, icmp);
+}
+
+/* RFC 1624: a checksum after one 16-bit word changed. */
+static uint16_t
+cksum_update(uint16_t cksum, uint16_t before, uint16_t after)
+{
+	uint64_t sum = (uint64_t)(uint16_t)~cksum + (uint16_t)~before + after;
+
+	return (uint16_t)~wire_cksum_fold(sum);
+}
+
+static void
+turn_ip(uint8_t *ip, uint8_t ttl)
+{
+	uint32_t src = wire_load32(ip + 12);
+	uint32_t dst = wire_load32(ip + 16);
+	uint16_t before = wire_load16(ip + 8);
+	uint16_t cksum = wire_load16(ip + 10);
+
+	/* Swapped addresses leave the sum as it is; the TTL does not. */
+	memcpy(ip + 12, &dst, 4);
+	memcpy(ip + 16, &src, 4);
+	ip[8] = ttl;
+	cksum = cksum_update(cksum, before, wire_load16(ip + 8));
+	memcpy(ip + 10, &cksum, 2);
+}
+
+bool
+wire_icmp_echo_reply(const struct seg *seg, uint8_t ttl)
+{
+	struct rte_mbuf *m = seg->m;
+	uint32_t end = (uint32_t)seg->payload_off + seg->len;
+	struct rte_ether_addr us;
+	struct rte_ether_hdr *eth;
+	uint8_t *icmp;
+	uint16_t before, cksum;
+
+	if (m->data_len < seg->payload_off + (uint32_t)ICMP_LEN)
+		return false;
+	if (m->pkt_len > end && rte_pktmbuf_trim(m, (uint16_t)(m->pkt_len - end)) != 0)
+		return false;
+	eth = rte_pktmbuf_mtod(m, struct rte_ether_hdr *);
+	us = eth->dst_addr;
+	eth->dst_addr = eth->src_addr;
+	eth->src_addr = us;
+	turn_ip((uint8_t *)(eth + 1), ttl);
+	icmp = rte_pktmbuf_mtod_offset(m, uint8_t *, seg->payload_off);
+	before = wire_load16(icmp);
+	icmp[0] = WIRE_ICMP_ECHO_REPLY;
+	cksum = cksum_update(wire_load16(icmp + 2), before, wire_load16(icmp));
+	memcpy(icmp + 2, &cksum, 2);
+	m->ol_flags = 0;
+	return true;
+}
