@@ -227,6 +227,14 @@ tcb_rcv_shift(const struct tcb *c)
 	return c->wscales & 0x0f;
 }
 
+/* A window from a SYN, whose field is never scaled, in units of the scale; rounded up,
+ * so that without scaling it stays as it is. */
+static inline uint16_t
+tcb_scaled_up(uint16_t wnd, uint8_t shift)
+{
+	return (uint16_t)((wnd + (1u << shift) - 1) >> shift);
+}
+
 /* The window the peer may use: what was offered and not yet filled. */
 static inline uint32_t
 tcb_rcv_wnd(const struct tcb *c)

@@ -263,7 +263,7 @@ promote(struct tcp *t, struct syn_rcvd *sr, struct pmtcp_listener *l, const stru
 	c->snd.una = sr->iss + 1;
 	c->snd.nxt = sr->iss + 1;
 	c->snd.wl1 = sr->irs;
-	c->max_wnd = (uint16_t)((sr->wnd >> tcb_snd_shift(c)) + 1);
+	c->max_wnd = tcb_scaled_up(sr->wnd, tcb_snd_shift(c));
 	c->rcv.nxt = sr->irs + 1;
 	c->ack_sent = c->rcv.nxt;
 	c->rcv.adv = c->rcv.nxt + min_u32(tcp_class(t, c)->recv_buffer, UINT16_MAX);

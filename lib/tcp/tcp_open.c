@@ -71,7 +71,7 @@ tcp_established(struct tcp *t, struct tcb *c, const struct seg *seg, uint32_t ev
 	/* RFC 7323 2.2: the window field of a SYN is never scaled. */
 	tcp_set_window(c, seg, seg->flags & TCP_SYN ? 0 : tcb_snd_shift(c));
 	if (seg->flags & TCP_SYN)
-		c->max_wnd = (uint16_t)((c->max_wnd >> tcb_snd_shift(c)) + 1);
+		c->max_wnd = tcb_scaled_up(seg->wnd, tcb_snd_shift(c));
 	t->hops[c->head.hop].confirmed = t->now_ms;
 	if (event == PMTCP_EV_CONNECTED)
 		tcp_count(t, PMTCP_C_connected);
@@ -124,7 +124,7 @@ simultaneous_open(struct tcp *t, struct tcb *c, const struct seg *seg)
 {
 	take_syn(t, c, seg);
 	tcp_set_window(c, seg, 0);
-	c->max_wnd = (uint16_t)((c->max_wnd >> tcb_snd_shift(c)) + 1);
+	c->max_wnd = tcb_scaled_up(seg->wnd, tcb_snd_shift(c));
 	tcp_conn_set_state(t, c, TCPS_SYN_RCVD);
 	c->retries = 0;
 	c->flags |= TCB_SYN_DUE;
