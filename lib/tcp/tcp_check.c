@@ -46,8 +46,9 @@ tcp_check_paws(struct tcp *t, struct tcb *c, struct seg *seg)
 static bool
 is_at_old_edge(const struct tcb *c, const struct seg *seg, uint32_t len)
 {
-	return len > 0 && seg->seq + len == c->rcv.nxt && (seg->flags & TCP_ACK) &&
-	       seq_leq(seg->ack, c->snd.nxt) && seq_gt(seg->ack, c->snd.una);
+	return tcb_is_synchronized(c) && len > 0 && seg->seq + len == c->rcv.nxt &&
+	       (seg->flags & TCP_ACK) && seq_leq(seg->ack, c->snd.nxt) &&
+	       seq_gt(seg->ack, c->snd.una);
 }
 
 /* RFC 2883 section 4: what came twice is the first block of the ACK it causes. */
@@ -152,6 +153,8 @@ syn_rcvd_syn(struct tcp *t, struct tcb *c, struct seg *seg)
 	 * by repeating its SYN is one ACK. */
 	seg->flags &= (uint8_t)~TCP_SYN;
 	seg->seq++;
+	/* RFC 7323 2.2: a SYN's window is not scaled, and without the flag it would be. */
+	seg->wnd >>= tcb_snd_shift(c);
 	tcp_owe_ack(t, c);
 	return NEXT;
 }
