@@ -196,6 +196,7 @@ resend(struct tcp *t, struct tcb *c, struct tcp_burst *b, struct sendq_rec *rec)
 	tx->sent_ms = t->now_ms;
 	tx->rexmt_from = rec->seq + rec->len;
 	tcp_count(t, PMTCP_C_retransmitted);
+	t->counter[PMTCP_C_fin_retransmitted] += (out.flags & TCP_FIN) != 0;
 	return true;
 }
 
