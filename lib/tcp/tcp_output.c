@@ -17,16 +17,34 @@ enum {
 	VISIT_SEGMENTS = 64, /* of one connection, then the others have their turn */
 };
 
+static bool
+has_sack_to_tell(const struct tcp *t, const struct tcb *c)
+{
+	const struct tcp_rx *rx = tcb_has(c, TCB_SACK) ? tcp_rx(t, c) : NULL;
+
+	return rx && (reasm_has_ooo(&rx->r) || rx->dsack_left != rx->dsack_right);
+}
+
+/* Blocks that fit beside so many octets of text (W-34). */
+static uint8_t
+sack_blocks_max(const struct tcb *c, const struct wire_tcp *w, uint32_t len)
+{
+	uint32_t room = c->smss > len ? c->smss - len : 0;
+	uint32_t fit = room < 12 ? 0 : (room - 4) / 8;
+
+	return (uint8_t)min_u32(fit, w->opts & SEG_OPT_TS ? 3 : 4);
+}
+
 /* SACK blocks of this ACK: a duplicate first, then what was received last
  * (RFC 2018 section 4, 2883; DATA-37). */
 static void
-add_sack(struct tcp *t, struct tcb *c, struct wire_tcp *w)
+add_sack(struct tcp *t, struct tcb *c, struct wire_tcp *w, uint32_t len)
 {
 	struct tcp_rx *rx = tcp_rx(t, c);
-	uint8_t max = w->opts & SEG_OPT_TS ? 3 : 4;
+	uint8_t max = sack_blocks_max(c, w, len);
 	uint8_t n = 0;
 
-	if (!rx || (!reasm_has_ooo(&rx->r) && rx->dsack_left == rx->dsack_right))
+	if (max == 0)
 		return;
 	if (rx->dsack_left != rx->dsack_right) {
 		w->sack[0] = rx->dsack_left;
@@ -75,7 +93,7 @@ fill_syn(struct tcp *t, struct tcb *c, struct wire_tcp *w)
 }
 
 static void
-fill(struct tcp *t, struct tcb *c, struct wire_tcp *w, const struct tcp_out *out)
+fill(struct tcp *t, struct tcb *c, struct wire_tcp *w, const struct tcp_out *out, uint32_t len)
 {
 	const struct tcp_class *k = tcp_class(t, c);
 
@@ -101,8 +119,8 @@ fill(struct tcp *t, struct tcb *c, struct wire_tcp *w, const struct tcp_out *out
 		return;
 	}
 	w->wnd = advertise(t, c);
-	if (tcb_has(c, TCB_SACK))
-		add_sack(t, c, w);
+	if (is_unlikely(has_sack_to_tell(t, c)))
+		add_sack(t, c, w, len);
 }
 
 /* The payload of one record in a packet of its own: cloned where the device and the
@@ -148,10 +166,12 @@ tcp_emit(struct tcp *t, struct tcb *c, struct tcp_burst *b, const struct sendq_r
 	ASSERT(b->n < b->max);
 	if (is_unlikely(!m))
 		return false;
-	fill(t, c, &w, &out);
+	fill(t, c, &w, &out, rec ? rec->len : 0);
 	wire_emit_tcp(m, &w, &t->tx_conf, &t->hops[c->head.hop].mac, &t->conf.mac);
 	b->pkts[b->n++] = m;
-	if ((out.flags & (TCP_ACK | TCP_RST)) == TCP_ACK)
+	/* A full segment has no room for SACK blocks: a bare ACK follows with them. */
+	if ((out.flags & (TCP_ACK | TCP_RST)) == TCP_ACK &&
+			((w.opts & SEG_OPT_SACK) || !has_sack_to_tell(t, c)))
 		ack_left(c, out.ack);
 	return true;
 }
@@ -289,6 +309,9 @@ output_data(struct tcp *t, struct tcb *c, struct tcp_burst *b)
 	struct tcp_tx *tx = tcp_tx(t, c);
 
 	if (!tx || sendq_unsent(&tx->q) == 0)
+		return true;
+	/* CLOSE-22, SEC-13: closed while the open is not proven yet. */
+	if (tcb_has(c, TCB_SYN_UNACKED))
 		return true;
 	restart_after_idle(t, c, tx);
 	for (int i = 0; sendq_unsent(&tx->q) > 0; i++) {
