@@ -33,6 +33,7 @@ one_port(struct pmtcp_conf *conf, int side)
 	conf->port_first = ONE_PORT;
 	conf->port_last = ONE_PORT;
 	conf->tw_ms = 10000;
+	conf->tw_reuse = false;
 }
 
 static void

@@ -129,6 +129,8 @@ take_option(struct ep_seg *seg, const char *word)
 		seg->wnd = (int32_t)a;
 	} else if (sscanf(word, "mss=%u", &a) == 1) {
 		seg->mss = (int32_t)a;
+	} else if (sscanf(word, "ws=%u", &a) == 1) {
+		seg->wscale = (int32_t)a;
 	} else if (sscanf(word, "ts=%u:%u", &a, &b) >= 1) {
 		seg->has_ts = true;
 		seg->tsval = a;
@@ -141,7 +143,7 @@ take_option(struct ep_seg *seg, const char *word)
 static struct ep_seg
 segment_of(const struct ep *ep, const struct words *w)
 {
-	struct ep_seg seg = {.wnd = -1, .mss = -1};
+	struct ep_seg seg = {.wnd = -1, .mss = -1, .wscale = -1};
 	int at = 3;
 
 	require(w->n >= 3, "flags and SEQ are missing", w->at[0]);

@@ -192,6 +192,8 @@ ep_inject(struct ep *ep, const struct ep_seg *seg)
 	b.wnd = (uint16_t)(seg->wnd < 0 ? EP_PEER_WND : seg->wnd);
 	b.opts |= seg->mss < 0 ? 0 : PKT_OPT_MSS;
 	b.mss = (uint16_t)seg->mss;
+	b.opts |= seg->wscale < 0 ? 0 : PKT_OPT_WSCALE;
+	b.wscale = (uint8_t)seg->wscale;
 	b.opts |= seg->has_ts ? PKT_OPT_TS : 0;
 	b.tsval = seg->tsval;
 	b.tsecr = seg->tsecr;

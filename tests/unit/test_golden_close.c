@@ -58,7 +58,7 @@ peer_sends(struct ep *ep, const char *flags, uint32_t seq, uint32_t ack)
 {
 	struct ep_seg seg = {.flags = flags, .seq = seq, .ack = our(ep, ack)};
 
-	seg.wnd = seg.mss = -1;
+	seg.wnd = seg.mss = seg.wscale = -1;
 	ep_inject(ep, &seg);
 }
 
@@ -75,7 +75,7 @@ close_1_active_release_has_the_example_numbers(void **state)
 	ep_expect_nothing(&ep);
 	ep_expect_state(&ep, PMTCP_FIN_WAIT_2);
 	peer_sends(&ep, "FA", 69836, 16753);
-	expect_line(&ep, "<SEQ=16753,ACK=69837,A len=0 wnd=32768>");
+	expect_line(&ep, "<SEQ=16753,ACK=69837,A len=0 wnd=32767>");
 	ep_expect_event(&ep, PMTCP_EV_PEER_FIN | PMTCP_EV_CLOSED, PMTCP_GRACEFUL);
 	ep_expect_state(&ep, PMTCP_TIME_WAIT);
 	ep_close(&ep);
@@ -91,11 +91,11 @@ close_1_passive_release_has_the_example_numbers(void **state)
 
 	open_example(&ep, "close_1_passive");
 	peer_sends(&ep, "FA", 69836, 16752);
-	expect_line(&ep, "<SEQ=16752,ACK=69837,A len=0 wnd=32768>");
+	expect_line(&ep, "<SEQ=16752,ACK=69837,A len=0 wnd=32767>");
 	ep_expect_event(&ep, PMTCP_EV_PEER_FIN, PMTCP_REASON_NONE);
 	ep_expect_state(&ep, PMTCP_CLOSE_WAIT);
 	assert_int_equal(pmtcp_shutdown(ep.conn), 0);
-	expect_line(&ep, "<SEQ=16752,ACK=69837,FA len=0 wnd=32768>");
+	expect_line(&ep, "<SEQ=16752,ACK=69837,FA len=0 wnd=32767>");
 	ep_expect_state(&ep, PMTCP_LAST_ACK);
 	peer_sends(&ep, "A", 69837, 16753);
 	ep_expect_event(&ep, PMTCP_EV_CLOSED, PMTCP_GRACEFUL);
@@ -114,7 +114,7 @@ close_13_passive_three_segments_has_the_example_numbers(void **state)
 	peer_sends(&ep, "FA", 69836, 16752);
 	ep_expect_event(&ep, PMTCP_EV_PEER_FIN, PMTCP_REASON_NONE);
 	ep_close(&ep);
-	expect_line(&ep, "<SEQ=16752,ACK=69837,FA len=0 wnd=32768>");
+	expect_line(&ep, "<SEQ=16752,ACK=69837,FA len=0 wnd=32767>");
 	ep_expect_nothing(&ep);
 	ep_expect_state(&ep, PMTCP_LAST_ACK);
 	peer_sends(&ep, "A", 69837, 16753);
@@ -131,7 +131,7 @@ close_14_active_three_segments_has_the_example_numbers(void **state)
 	ep_close(&ep);
 	expect_line(&ep, "<SEQ=16752,ACK=69836,FA len=0 wnd=32768>");
 	peer_sends(&ep, "FA", 69836, 16753);
-	expect_line(&ep, "<SEQ=16753,ACK=69837,A len=0 wnd=32768>");
+	expect_line(&ep, "<SEQ=16753,ACK=69837,A len=0 wnd=32767>");
 	ep_expect_event(&ep, PMTCP_EV_CLOSED, PMTCP_GRACEFUL);
 	ep_expect_state(&ep, PMTCP_TIME_WAIT);
 	ep_destroy(&ep);
@@ -146,7 +146,7 @@ close_15_simultaneous_release_has_the_example_numbers(void **state)
 	assert_int_equal(pmtcp_shutdown(ep.conn), 0);
 	expect_line(&ep, "<SEQ=16752,ACK=69836,FA len=0 wnd=32768>");
 	peer_sends(&ep, "FA", 69836, 16752);
-	expect_line(&ep, "<SEQ=16753,ACK=69837,A len=0 wnd=32768>");
+	expect_line(&ep, "<SEQ=16753,ACK=69837,A len=0 wnd=32767>");
 	ep_expect_state(&ep, PMTCP_CLOSING);
 	peer_sends(&ep, "A", 69837, 16753);
 	ep_expect_event(&ep, PMTCP_EV_PEER_FIN | PMTCP_EV_CLOSED, PMTCP_GRACEFUL);
@@ -164,13 +164,13 @@ close_10_octets_after_peer_fin_move_ours(void **state)
 
 	open_example(&ep, "close_10");
 	peer_sends(&ep, "FA", 69836, 16752);
-	expect_line(&ep, "<SEQ=16752,ACK=69837,A len=0 wnd=32768>");
+	expect_line(&ep, "<SEQ=16752,ACK=69837,A len=0 wnd=32767>");
 	assert_int_equal(ep_write(&ep, 500), 500);
-	expect_line(&ep, "<SEQ=16752,ACK=69837,PA len=500 wnd=32768>");
+	expect_line(&ep, "<SEQ=16752,ACK=69837,PA len=500 wnd=32767>");
 	peer_sends(&ep, "A", 69837, 17252);
 	ep_expect_event(&ep, PMTCP_EV_PEER_FIN, PMTCP_REASON_NONE);
 	assert_int_equal(pmtcp_shutdown(ep.conn), 0);
-	expect_line(&ep, "<SEQ=17252,ACK=69837,FA len=0 wnd=32768>");
+	expect_line(&ep, "<SEQ=17252,ACK=69837,FA len=0 wnd=32767>");
 	peer_sends(&ep, "A", 69837, 17253);
 	ep_expect_event(&ep, PMTCP_EV_CLOSED, PMTCP_GRACEFUL);
 	ep_close(&ep);

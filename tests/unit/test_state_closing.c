@@ -103,8 +103,7 @@ static const struct cell cells[] = {
 				"# drop_past_fin challenge_sent"},
 		{"closing_null_segment_is_dropped", REACH_CLG,
 				"> - p+2; > P p+2 len=10; .; []; = CLG; # drop_no_ack+2"},
-		{"closing_bare_fin_is_dropped", REACH_CLG,
-				"> F p+1; > F p+2; .; []; = CLG; # drop_no_ack+2"},
+		{"closing_bare_fin_is_dropped", REACH_CLG, "> F p+2; .; []; = CLG; # drop_no_ack"},
 		{"closing_icmp_hard", "ICMP errors are not acted on", NULL},
 
 		/* CLOSE-20 */
@@ -118,7 +117,7 @@ static const struct cell cells[] = {
 				"= CLG; +50; < RA i+2 p+2; [CLOSED TIMEOUT_RTX]; = CLD;"
 				"# rst_sent lastack_timeout"},
 		{"closing_rto_orphan_limit_times_out", REACH_CLG_ORP,
-				"+50s; ~; []; = CLG; +60s; < RA i+2 p+2; [CLOSED TIMEOUT_RTX];"
+				"+52s; ~; []; = CLG; +60s; < RA i+2 p+2; [CLOSED TIMEOUT_RTX];"
 				"= CLD; # fin_retransmitted+8 lastack_timeout"},
 		/* CLOSE-16 */
 		{"closing_persist_probes_if_unsent", REACH_CLG_ZERO,
@@ -126,11 +125,13 @@ static const struct cell cells[] = {
 				"< A i+1 p+2 len=1; > A p+2 i+2 wnd=100; < PFA i+2 p+2 len=9; [];"
 				"= CLG; # seg_taken+2 probe_sent+2"},
 		{"closing_delayed_ack_is_not_armed", REACH_CLG, "+190; .; = CLG; # ack_delayed+0"},
-		{"closing_2msl_is_not_armed", REACH_CLG, "+62s; ~; []; = CLG; # tw_expired+0"},
+		{"closing_2msl_is_not_armed", REACH_CLG,
+				"+62s; ~; [ERROR TIMEOUT_RTX]; = CLG; # tw_expired+0"},
 		{"closing_keepalive_is_not_armed", "there is no keepalive", NULL},
 		{"closing_user_timeout", "there is no user timeout", NULL},
 		{"closing_fw2_is_not_armed", REACH_CLG,
-				"{fw2_ms 1000}; +10s; ~; []; = CLG; # fw2_timeout+0"},
+				"{fw2_ms 1000}; +10s; ~; [ERROR TIMEOUT_RTX]; = CLG; # "
+				"fw2_timeout+0"},
 		{"closing_linger", "there is no linger time", NULL},
 };
 

@@ -110,7 +110,7 @@ static const struct cell cells[] = {
 				"= FW1; +50; < RA i+2 p+1; [CLOSED TIMEOUT_RTX]; = CLD; # "
 				"rst_sent"},
 		{"fin_wait_1_rto_orphan_limit_times_out", REACH_FW1_ORP,
-				"+50s; ~; []; = FW1; +60s; < RA i+2 p+1; [CLOSED TIMEOUT_RTX]; = "
+				"+52s; ~; []; = FW1; +60s; < RA i+2 p+1; [CLOSED TIMEOUT_RTX]; = "
 				"CLD;"
 				"# fin_retransmitted+8 rst_sent"},
 		{"fin_wait_1_persist_probes", REACH_FW1_ZERO,
@@ -124,10 +124,12 @@ static const struct cell cells[] = {
 		{"fin_wait_1_delayed_ack_comes", REACH_FW1,
 				"> PA p+1 i+1 len=10; [READABLE]; +42; < A i+2 p+11; .; = FW1;"
 				"# seg_taken"},
-		{"fin_wait_1_2msl_is_not_armed", REACH_FW1, "+62s; ~; = FW1; # tw_expired+0"},
+		{"fin_wait_1_2msl_is_not_armed", REACH_FW1,
+				"+62s; ~; [ERROR TIMEOUT_RTX]; = FW1; # tw_expired+0"},
 		{"fin_wait_1_keepalive_is_not_armed", "there is no keepalive", NULL},
 		{"fin_wait_1_user_timeout", "there is no user timeout", NULL},
-		{"fin_wait_1_fw2_is_not_armed", REACH_FW1, "{fw2_ms 1000}; +10s; ~; []; = FW1"},
+		{"fin_wait_1_fw2_is_not_armed", REACH_FW1,
+				"{fw2_ms 1000}; +10s; ~; [ERROR TIMEOUT_RTX]; = FW1"},
 		{"fin_wait_1_linger", "there is no linger time", NULL},
 };
 

@@ -102,8 +102,7 @@ static const struct cell cells[] = {
 				"# drop_past_fin challenge_sent"},
 		{"last_ack_null_segment_is_dropped", REACH_LAK,
 				"> - p+2; > P p+2 len=10; .; []; = LAK; # drop_no_ack+2"},
-		{"last_ack_bare_fin_is_dropped", REACH_LAK,
-				"> F p+1; > F p+2; .; []; = LAK; # drop_no_ack+2"},
+		{"last_ack_bare_fin_is_dropped", REACH_LAK, "> F p+2; .; []; = LAK; # drop_no_ack"},
 		{"last_ack_icmp_hard", "ICMP errors are not acted on", NULL},
 
 		/* CLOSE-20 */
@@ -117,18 +116,20 @@ static const struct cell cells[] = {
 				"= LAK; +50; < RA i+2 p+2; [CLOSED TIMEOUT_RTX]; = CLD;"
 				"# rst_sent lastack_timeout"},
 		{"last_ack_rto_orphan_limit_times_out", REACH_LAK_ORP,
-				"+50s; ~; []; = LAK; +60s; < RA i+2 p+2; [CLOSED TIMEOUT_RTX];"
+				"+52s; ~; []; = LAK; +60s; < RA i+2 p+2; [CLOSED TIMEOUT_RTX];"
 				"= CLD; # fin_retransmitted+8 lastack_timeout"},
 		{"last_ack_persist_probes_if_unsent", REACH_LAK_ZERO,
 				"+193; .; +12; < A i+1 p+2 len=1; > A p+2 i+1 wnd=0; +385; .; +20;"
 				"< A i+1 p+2 len=1; > A p+2 i+2 wnd=100; < PFA i+2 p+2 len=9; [];"
 				"= LAK; # seg_taken+2 probe_sent+2"},
 		{"last_ack_delayed_ack_is_not_armed", REACH_LAK, "+190; .; = LAK; # ack_delayed+0"},
-		{"last_ack_2msl_is_not_armed", REACH_LAK, "+62s; ~; []; = LAK; # tw_expired+0"},
+		{"last_ack_2msl_is_not_armed", REACH_LAK,
+				"+62s; ~; [ERROR TIMEOUT_RTX]; = LAK; # tw_expired+0"},
 		{"last_ack_keepalive_is_not_armed", "there is no keepalive", NULL},
 		{"last_ack_user_timeout", "there is no user timeout", NULL},
 		{"last_ack_fw2_is_not_armed", REACH_LAK,
-				"{fw2_ms 1000}; +10s; ~; []; = LAK; # fw2_timeout+0"},
+				"{fw2_ms 1000}; +10s; ~; [ERROR TIMEOUT_RTX]; = LAK; # "
+				"fw2_timeout+0"},
 		{"last_ack_linger", "there is no linger time", NULL},
 };
 

@@ -193,10 +193,26 @@ static const struct cell active[] = {
 		{"syn_rcvd_active_linger_is_not_armed", "there is no linger time", NULL},
 };
 
+/* RFC 7323 2.2: the window field of any SYN is literal, also of the SYN-ACK that
+ * completes a simultaneous open; only later ones are scaled (OPEN-8, DATA-17). */
+static const struct cell scaled[] = {
+		{"syn_rcvd_active_syn_ack_window_is_not_scaled", "{open}; < S i= 0",
+				"> S p ws=7 wnd=5000; < SA i p+1; > SA p i+1 ws=7 wnd=5000;"
+				"[CONNECTED]; < A i+1 p+1; ? snd_wnd 4992; > A p+1 i+1 wnd=10;"
+				"? snd_wnd 1280; # seg_taken+3"},
+		{"syn_rcvd_third_ack_window_is_scaled", "{listen}",
+				"> S p ws=7 wnd=5000; < SA i= p+1; > A p+1 i+1 wnd=10; [ACCEPTED]; "
+				".;"
+				"? snd_wnd 1280; # syn_taken seg_taken"},
+};
+
 int
 main(void)
 {
+	static const struct ep_opts wscale = {.conn = {.no_timestamps = true, .no_sack = true}};
 	int failed = cell_run_all("syn_rcvd passive", passive, PMTCP_ARRAY_SIZE(passive));
 
-	return failed + cell_run_all("syn_rcvd active", active, PMTCP_ARRAY_SIZE(active));
+	failed += cell_run_all("syn_rcvd active", active, PMTCP_ARRAY_SIZE(active));
+	return failed +
+	       cell_run_all_with("syn_rcvd scaled", scaled, PMTCP_ARRAY_SIZE(scaled), &wscale);
 }

@@ -40,7 +40,7 @@
 			{prefix "ack_old_in_range_is_taken", reach,                                \
 					"> A p+2 i+1; .; = TW; # seg_taken"},                      \
 			{prefix "ack_below_range_is_challenged", reach,                            \
-					"> A p+2 i-8191; < A i+2 p+2; = TW; # drop_ack "           \
+					"> A p+2 i-65534; < A i+2 p+2; = TW; # drop_ack "           \
 					"challenge_sent"},                                         \
 			{prefix "ack_too_high_is_challenged", reach,                               \
 					"> A p+2 i+3; < A i+2 p+2; = TW; # drop_ack "              \
@@ -65,7 +65,8 @@
 					"= TW; +2s; .;"                                            \
 					"= CLD; # drop_seq challenge_sent"},                       \
 			{prefix "data_beyond_window_is_challenged", reach,                         \
-					"> PA p+60000 i+2 len=10; < A i+2 p+2; = TW; # drop_seq "  \
+					"> PA p+60000 i+2 len=10; < A i+2 p+2; = TW; # "           \
+					"drop_past_fin "                                           \
 					"challenge_sent"},                                         \
 			{prefix "fin_in_order_is_challenged", reach,                               \
 					"+50s; > FA p+2 i+2; < A i+2 p+2; = TW; +9s; .; = TW; "    \
