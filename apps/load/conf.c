@@ -13,15 +13,16 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include <rte_ip.h>
-
 #include "common/link.h"
 
-#define NS_PER_MS     1000000ull
-#define SECOND_NS     1000000000ull
-#define ENDS          (LOAD_RUN | LOAD_CLIENT)
-#define ALL           (LOAD_RUN | LOAD_CLIENT | LOAD_SERVER)
-#define REMOTE        (LOAD_CLIENT | LOAD_SERVER)
+#define NS_PER_MS 1000000ull
+#define SECOND_NS 1000000000ull
+#define ENDS      (LOAD_RUN | LOAD_CLIENT)
+#define ALL       (LOAD_RUN | LOAD_CLIENT | LOAD_SERVER)
+#define REMOTE    (LOAD_CLIENT | LOAD_SERVER)
+/* 198.18.0.1 and 198.19.0.1, of the range for benchmarks (RFC 2544) */
+#define IP_CLIENT     0xc6120001u
+#define IP_SERVER     0xc6130001u
 #define PAYLOAD_MAX   (1ull << 30)
 #define CONCURRENT    1024u
 #define IN_FLIGHT_MAX 65536u
@@ -205,6 +206,10 @@ resolve_words(struct load_conf *c, char *err)
 		return say(err, "listen", "must be a port such as 5001, or LO-HI");
 	if (c->target_word != NULL && parse_target(c) != 0)
 		return say(err, "target", "must be A.B.C.D:PORT or A.B.C.D:LO-HI");
+	if (c->listen_ports.last - c->listen_ports.first >= PLAN_LISTEN_MAX)
+		return say(err, "listen", "must be at most 1024 ports");
+	if (c->target_ports.last - c->target_ports.first >= PLAN_LISTEN_MAX)
+		return say(err, "target", "must be at most 1024 ports");
 	if (c->mac_word != NULL && rte_ether_unformat_addr(c->mac_word, &c->mac) != 0)
 		return say(err, "mac", "must be like 02:00:00:00:00:01");
 	if (c->mac_word != NULL && !rte_is_valid_assigned_ether_addr(&c->mac))
@@ -264,22 +269,17 @@ static int
 resolve_ring(struct load_conf *c, char *err)
 {
 	if (c->own.first == 0) {
-		c->own = (struct pmtcp_range){RTE_IPV4(198, 18, 0, 1), 0};
+		c->own = (struct pmtcp_range){IP_CLIENT, 0};
 		c->prefix_len = 16;
 	}
 	if (c->target_ip == 0)
-		c->target_ip = RTE_IPV4(198, 19, 0, 1);
+		c->target_ip = IP_SERVER;
 	if (is_within(c, c->target_ip))
 		return say(err, "target", "must be in another subnet than --ip on a ring");
 	if (c->target_ports.last == 0)
 		c->target_ports = c->listen_ports;
 	if (c->target_ports.first == 0)
 		c->target_ports.first = 5001;
-	if (c->listen_ports.last == 0)
-		c->listen_ports = c->target_ports;
-	if (c->target_ports.first < c->listen_ports.first ||
-			c->target_ports.last > c->listen_ports.last)
-		return say(err, "target", "has ports that the server does not --listen on");
 	c->gateway = gateway_of(c->own.first, c->prefix_len);
 	c->server_gateway = gateway_of(c->target_ip, c->prefix_len);
 	if (c->own.last >= c->gateway || c->target_ip == c->server_gateway)
@@ -302,8 +302,6 @@ resolve_remote(struct load_conf *c, char *err)
 		return say(err, "target", "is in another subnet: give a --gateway");
 	if (c->listen_ports.last == 0)
 		c->listen_ports = (struct plan_range){5001, 5001};
-	if (c->listen_ports.last - c->listen_ports.first >= PLAN_LISTEN_MAX)
-		return say(err, "listen", "must be at most 1024 ports");
 	return 0;
 }
 

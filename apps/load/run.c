@@ -61,12 +61,20 @@ load_client_conf(const struct load *l, struct pmtcp_conf *conf)
 	conf->port_last = (uint16_t)l->plan.ports.last;
 }
 
+/* What the server listens on: what --listen says, else whatever the client opens to. */
+static struct plan_range
+server_ports(const struct load *l)
+{
+	return l->conf.listen_ports.last != 0 ? l->conf.listen_ports : l->plan.target_ports;
+}
+
 void
 load_server_conf(const struct load *l, struct pmtcp_conf *conf)
 {
 	const struct load_conf *c = &l->conf;
 	uint32_t conns = 2 * (uint32_t)c->concurrency + SPARE_CONNS;
-	uint32_t listeners = l->plan.target_ports.last - l->plan.target_ports.first + 1;
+	struct plan_range ports = server_ports(l);
+	uint32_t listeners = ports.last - ports.first + 1;
 
 	common_conf(l, conf, conns, l->plan_in.holder & PLAN_TW_SERVER);
 	conf->gateway = c->cmd == LOAD_RUN ? c->server_gateway : c->gateway;

@@ -83,7 +83,7 @@ yaml_errors_name_file_line_and_key(void **state)
 	assert_refused("rate: [1, 2]\n", 1, "rate", "one plain value");
 	assert_refused("close:\n", 1, "close", "one plain value");
 	assert_refused("- rate\n- count\n", 1, "", "KEY: VALUE");
-	assert_refused("count: 1\nrate: 'open\n", 3, "", "quoted scalar");
+	assert_refused("count: 1\nrate: 'open\n", 3, "", "end of stream");
 	assert_refused("config: other.yaml\n", 1, "config", "cannot name");
 	assert_refused("ip: 300.0.0.1/24\n", 1, "ip", "300.0.0.1/24");
 }

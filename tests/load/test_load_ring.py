@@ -1,0 +1,250 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: BSD-3-Clause
+# Copyright (c) 2026 pmtcp authors
+
+"""Goal: pmtcp-load does what its manual says: every closing mode, payload, loss,
+pace, exhaustion, refusal, timeout, Ctrl-C and outputs, with its exit codes.
+Method: the program runs over a ring (and once over memif, as two processes) and
+its JSON is looked at. Usage: test_load_ring.py PROGRAM [unittest arguments]"""
+
+import json
+import os
+import signal
+import struct
+import subprocess
+import sys
+import tempfile
+import time
+import unittest
+
+PROGRAM = ""
+CLOSES = ("client-fin", "server-fin", "simultaneous", "client-rst")
+
+
+def start(*args):
+    return subprocess.Popen([PROGRAM, *args], stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+                            text=True)
+
+
+def load(*args, timeout=60):
+    """Runs to the end: exit code, JSON report or None, the words for people."""
+    with start(*args) as p:
+        out, err = p.communicate(timeout=timeout)
+    return p.returncode, json.loads(out) if out.startswith("{") else None, err
+
+
+class Ring(unittest.TestCase):
+    def run_fine(self, *args):
+        code, report, text = load("run", "--json", "-", *args)
+        self.assertEqual(code, 0, text)
+        self.check_books(report, text)
+        self.assertEqual(report["failed"], {}, text)
+        self.assertEqual(report["errors"], [])
+        self.assertEqual(report["live"], 0)
+        self.assertEqual(report["opened"], report["closed"])
+        return report
+
+    def run_failing(self, *args):
+        code, report, text = load("run", "--json", "-", *args)
+        self.assertEqual(code, 3, text)
+        self.check_books(report, text)
+        self.assertTrue(report["errors"], text)
+        return report, text
+
+    def check_books(self, report, text):
+        self.assertTrue(report["conservation"]["balanced"], text)
+        self.assertEqual(report["opened"],
+                         report["closed"] + sum(report["failed"].values()) + report["live"])
+        self.assertEqual(report["time_wait"]["evicted"], 0)
+
+    def test_full_speed_measures_a_window(self):
+        report = self.run_fine("--duration", "1s", "--warmup", "200ms")
+        self.assertGreater(report["opens_per_s"], 1000)
+        self.assertAlmostEqual(report["window_s"], 1.0, delta=0.2)
+        self.assertAlmostEqual(report["opens_per_s"] / report["closes_per_s"], 1, delta=0.05)
+        self.assertEqual(report["time_wait"]["entered"], report["closed"])
+        self.assertEqual(report["time_wait"]["current"], report["closed"])
+        self.assertEqual(report["client"]["connected"], report["server"]["opened"])
+        ladder = report["connect_us"]
+        self.assertGreater(ladder["p50"], 0)
+        self.assertLessEqual(ladder["p50"], ladder["p90"])
+        self.assertLessEqual(ladder["p999"], ladder["max"])
+
+    def test_every_close_without_payload(self):
+        for close in CLOSES:
+            with self.subTest(close=close):
+                report = self.run_fine("--count", "20000", "--close", close)
+                self.assertEqual(report["closed"], 20000)
+                entered = {side: report[side]["counters"].get("tw_entered", 0)
+                           for side in ("client", "server")}
+                if close == "client-fin":
+                    self.assertEqual(entered, {"client": 20000, "server": 0})
+                elif close == "server-fin":
+                    self.assertEqual(entered, {"client": 0, "server": 20000})
+                elif close == "client-rst":
+                    self.assertEqual(entered, {"client": 0, "server": 0})
+                else:
+                    # Who is first stays in TIME-WAIT; both do where the FINs cross.
+                    self.assertGreaterEqual(sum(entered.values()), 20000)
+
+    def test_every_close_with_payload(self):
+        for close in CLOSES:
+            for request, response in ((1, 1), (0, 500), (500, 0), (3000, 100000)):
+                with self.subTest(close=close, request=request, response=response):
+                    report = self.run_fine("--count", "500", "--close", close,
+                                           "--concurrency", "32", "--request", str(request),
+                                           "--response", str(response))
+                    self.assertEqual(report["closed"], 500)
+                    self.assertEqual(report["server"]["rx_octets"], 500 * request)
+                    self.assertEqual(report["client"]["rx_octets"], 500 * response)
+
+    def test_time_wait_steady_state_expires_as_fast_as_it_opens(self):
+        report = self.run_fine("--tw", "1s", "--rate", "20k", "--warmup", "2s", "--duration", "4s")
+        opens = report["opens_per_s"]
+        self.assertAlmostEqual(opens, 20000, delta=400)
+        self.assertAlmostEqual(report["time_wait"]["expired_per_s"], opens, delta=opens * 0.05)
+
+    def test_tw_zero_leaves_none(self):
+        report = self.run_fine("--tw", "0", "--count", "1000")
+        self.assertEqual(report["time_wait"]["skipped"], 1000)
+        self.assertEqual(report["time_wait"]["current"], 0)
+
+    def test_loss_is_repaired_and_counted(self):
+        report = self.run_fine("--link", "ring,loss=2%,dup=1%,reorder=1%,seed=5",
+                               "--count", "1000", "--concurrency", "500",
+                               "--request", "100", "--response", "5000")
+        self.assertGreater(report["retransmitted"], 0)
+        self.assertEqual(report["closed"], 1000)
+
+    def test_rate_sets_the_speed(self):
+        report = self.run_fine("--rate", "5k", "--warmup", "200ms", "--duration", "1s")
+        self.assertAlmostEqual(report["opens_per_s"], 5000, delta=100)
+        self.assertEqual(report["pace"]["bound_by"], "rate")
+        self.assertEqual(report["pace"]["loop"], "open")
+
+    def test_concurrency_holds_the_rate_and_is_named(self):
+        report = self.run_fine("--link", "ring,delay=2ms", "--rate", "50k", "--concurrency", "4",
+                               "--warmup", "0", "--duration", "1s")
+        self.assertLess(report["opens_per_s"], 5000)
+        self.assertEqual(report["pace"]["bound_by"], "concurrency")
+        self.assertGreater(report["pace"]["late"], 0)
+        # From the intended launch, not from the SYN: far more than the 4 ms of the wire.
+        self.assertGreater(report["connect_us"]["p90"], 100000)
+
+    def test_refused_is_the_cause(self):
+        report, text = self.run_failing("--listen", "5001", "--target", "198.19.0.1:6000",
+                                        "--count", "20")
+        self.assertEqual(report["failed"], {"refused": 20})
+        self.assertIn("refused", text)
+
+    def test_silence_is_a_timeout(self):
+        report, text = self.run_failing("--link", "ring,loss=100%", "--count", "5",
+                                        "--syn-retries", "1")
+        self.assertEqual(report["failed"], {"timeout_syn": 5})
+        self.assertIn("timeout_syn", text)
+
+    def test_silence_beyond_the_drain_is_told_by_state(self):
+        report, text = self.run_failing("--link", "ring,loss=100%", "--count", "5")
+        self.assertEqual(report["live"], 5)
+        self.assertEqual(list(report["client"]["live_by_state"].values()), [5])
+        self.assertIn("SYN-SENT without an answer: 5", text)
+
+    def test_ports_exhausted_gives_the_numbers(self):
+        report, text = self.run_failing("--ip", "198.18.0.1/16", "--source", "198.18.0.1",
+                                        "--ports", "2000-2099", "--listen", "5001",
+                                        "--rate", "1k", "--duration", "5s")
+        self.assertEqual(report["open_errors"], {"ports_exhausted": 1})
+        self.assertEqual(report["opened"], 100)
+        self.assertIn("of 100 ports", text)
+        self.assertIn("100 in TIME-WAIT", text)
+        self.assertIn("sustain", text)
+
+    def test_unpaced_small_plan_keeps_to_it(self):
+        report = self.run_fine("--ip", "198.18.0.1/16", "--source", "198.18.0.1",
+                               "--ports", "2000-11999", "--listen", "5001", "--concurrency", "64",
+                               "--warmup", "0", "--duration", "2s")
+        self.assertEqual(report["plan"]["bound_by"], "tuples")
+        self.assertAlmostEqual(report["opens_per_s"], report["plan"]["sustained_per_s"],
+                               delta=report["opens_per_s"] * 0.05)
+
+    def test_ctrl_c_ends_with_all_outputs(self):
+        with tempfile.TemporaryDirectory() as folder:
+            path = os.path.join(folder, "out.json")
+            with start("run", "--duration", "0", "--tw", "1s", "--rate", "1k",
+                       "--json", path) as p:
+                time.sleep(2)
+                p.send_signal(signal.SIGINT)
+                out, err = p.communicate(timeout=30)
+            self.assertEqual(p.returncode, 0, out + err)
+            self.assertIn("window", out)
+            with open(path, encoding="utf-8") as f:
+                report = json.load(f)
+        self.check_books(report, out)
+        self.assertEqual(report["live"], 0)
+
+    def test_capture_is_a_pcap(self):
+        with tempfile.TemporaryDirectory() as folder:
+            path = os.path.join(folder, "x.pcap")
+            self.run_fine("--count", "10", "--pcap", path)
+            with open(path, "rb") as f:
+                magic, = struct.unpack("<I", f.read(4))
+            self.assertIn(magic, (0xa1b2c3d4, 0xa1b23c4d))
+            self.assertGreater(os.path.getsize(path), 10 * 5 * 54)
+
+    def test_check_prints_the_plan_and_opens_nothing(self):
+        with start("run", "--check", "--rate", "1m") as p:
+            out, _ = p.communicate(timeout=10)
+        self.assertEqual(p.returncode, 0)
+        self.assertIn("tuples", out)
+        self.assertNotIn("window", out)
+
+    def test_sample_configuration_runs(self):
+        self.run_fine("-c", "config/load.yaml", "--rate", "2k", "--warmup", "0",
+                      "--duration", "500ms")
+
+    def test_exit_codes_of_usage_and_set_up(self):
+        self.assertEqual(load("run", "--nonsense")[0], 1)
+        self.assertEqual(load("client", "--link", "tap:x")[0], 1)
+        self.assertEqual(load("client", "--link", "pci:0000:ff:1f.7", "--ip", "10.0.0.2/24",
+                              "--target", "10.0.0.1:80")[0], 2)
+        self.assertEqual(load("run", "--count", "1", "--json", "/nowhere/x.json")[0], 2)
+
+
+class Memif(unittest.TestCase):
+    def test_two_processes_agree(self):
+        with tempfile.TemporaryDirectory() as folder:
+            sock = os.path.join(folder, "m")
+            server = start("server", "--link", "memif:server:" + sock, "--ip", "10.7.0.1/24",
+                           "--listen", "5001-5002", "--json", "-", "--idle", "sleep")
+            time.sleep(2)
+            code, report, text = load("client", "--link", "memif:client:" + sock,
+                                      "--ip", "10.7.0.2/24", "--source", "10.7.0.2-10.7.0.5",
+                                      "--target", "10.7.0.1:5001-5002", "--count", "1000",
+                                      "--concurrency", "32", "--json", "-")
+            server.send_signal(signal.SIGINT)
+            out, err = server.communicate(timeout=30)
+        self.assertEqual(code, 0, text)
+        self.assertEqual(server.returncode, 0, err)
+        other = json.loads(out)
+        self.assertEqual(report["closed"], 1000)
+        self.assertEqual(other["closed"], 1000)
+        self.assertTrue(other["conservation"]["balanced"])
+
+    def test_dead_next_hop_is_said_before_the_clock_starts(self):
+        with tempfile.TemporaryDirectory() as folder:
+            sock = os.path.join(folder, "m")
+            server = start("server", "--link", "memif:server:" + sock, "--ip", "10.7.0.1/24")
+            time.sleep(2)
+            code, report, text = load("client", "--link", "memif:client:" + sock,
+                                      "--ip", "10.7.0.2/24", "--target", "10.7.0.9:5001",
+                                      "--count", "10", "--json", "-")
+            server.send_signal(signal.SIGINT)
+            server.communicate(timeout=30)
+        self.assertEqual(code, 3, text)
+        self.assertEqual(report["opened"], 0)
+        self.assertIn("does not answer ARP", text)
+
+
+if __name__ == "__main__":
+    PROGRAM = sys.argv.pop(1)
+    unittest.main(verbosity=2)
