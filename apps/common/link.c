@@ -114,13 +114,17 @@ last_words(void)
 	return line;
 }
 
-/* Parts of EAL print past its log. Both outputs go to a memory file meanwhile; returns
- * what give_back_output() needs. */
+/* Parts of EAL and of drivers print past its log. Both outputs go to a memory file for a
+ * while; saved is what give_back_output() needs. */
 static void
-take_output(int saved[2])
+take_output(int saved[2], bool verbose)
 {
-	int sink = memfd_create("eal-output", MFD_CLOEXEC);
+	int sink;
 
+	saved[0] = saved[1] = -1;
+	if (verbose)
+		return;
+	sink = memfd_create("eal-output", MFD_CLOEXEC);
 	fflush(NULL);
 	for (int fd = 1; fd <= 2; fd++) {
 		saved[fd - 1] = dup(fd);
@@ -251,17 +255,15 @@ static int
 start_eal(const struct link_conf *conf, const struct link_word *word)
 {
 	static struct eal_args args;
-	int saved[2] = {-1, -1};
+	int saved[2];
 	int ret = make_args(&args, conf, word);
 
 	if (ret != 0)
 		return ret;
 	quieten_log(conf->verbose);
-	if (!conf->verbose)
-		take_output(saved);
+	take_output(saved, conf->verbose);
 	ret = rte_eal_init(args.argc, args.argv);
-	if (!conf->verbose)
-		give_back_output(saved);
+	give_back_output(saved);
 	if (ret >= 0)
 		return 0;
 	complain(conf->program, "cannot start DPDK for --link %s: %s; -v shows all it says",
@@ -338,6 +340,12 @@ open_ports(const struct link_conf *conf, const struct link_word *word, struct li
 		if (ret == 0)
 			link->n_ports++;
 	}
+	return ret;
+}
+
+static void
+complain_ports(const struct link_conf *conf, const struct link_word *word, int ret)
+{
 	if (ret == -ENOMEM)
 		complain(conf->program,
 				"no memory for the packet buffers of --link %s; ask for "
@@ -348,10 +356,9 @@ open_ports(const struct link_conf *conf, const struct link_word *word, struct li
 				"PCI device '%s' has no DPDK driver; type: "
 				"dpdk-devbind.py -b vfio-pci %s",
 				word->name, word->name);
-	else if (ret != 0)
+	else
 		complain(conf->program, "cannot open --link %s: %s (%s)", conf->word,
 				strerror(-ret), last_words());
-	return ret;
 }
 
 int
@@ -360,6 +367,7 @@ link_open(const struct link_conf *given, struct link *link)
 	struct link_conf conf = *given;
 	char problem[LINK_TEXT_MAX];
 	struct link_word word;
+	int saved[2];
 	int ret;
 
 	memset(link, 0, sizeof(*link));
@@ -385,9 +393,13 @@ link_open(const struct link_conf *given, struct link *link)
 	link->kernel_forwards = word.kind == LINK_AF_PACKET || word.kind == LINK_AF_XDP;
 	if (word.kind == LINK_TAP || link->kernel_forwards)
 		snprintf(link->kernel_if, sizeof(link->kernel_if), "%.15s", word.name);
+	take_output(saved, conf.verbose);
 	ret = open_ports(&conf, &word, link);
-	if (ret != 0)
+	give_back_output(saved);
+	if (ret != 0) {
+		complain_ports(&conf, &word, ret);
 		link_close(link);
+	}
 	return ret;
 }
 
