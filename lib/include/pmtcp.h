@@ -390,7 +390,8 @@ int pmtcp_read(struct pmtcp_conn *conn, void *buf, uint32_t len);
  */
 int pmtcp_send(struct pmtcp_conn *conn, struct rte_mbuf **pkts, uint16_t n);
 
-/** SEND by copy. @return octets taken (0 for len 0), or as pmtcp_send() */
+/** SEND by copy. @return octets taken (0 for len 0), or as pmtcp_send(); -ENOBUFS also if
+ * no packet buffer is free: no event follows, try again later */
 int pmtcp_write(struct pmtcp_conn *conn, const void *buf, uint32_t len);
 
 /** Octets pmtcp_write() would take now. */

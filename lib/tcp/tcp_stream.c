@@ -84,6 +84,7 @@ int
 tcp_user_write(struct tcp *t, struct tcb *c, const void *buf, uint32_t len)
 {
 	uint32_t want = min_u32(len, tcp_send_space(t, c));
+	bool is_new = c->tx == 0;
 	struct tcp_tx *tx;
 	uint32_t taken;
 	int err = send_check(c);
@@ -93,11 +94,19 @@ tcp_user_write(struct tcp *t, struct tcb *c, const void *buf, uint32_t len)
 	tx = tcp_tx_get(t, c);
 	if (!tx)
 		return -ENOBUFS;
-	taken = want && has_room(t, c, tx, 0) ? sendq_write(&tx->q, t->conf.pool, buf, want) : 0;
-	if (taken < len)
-		c->flags |= TCB_SHORT_SEND;
+	if (!has_room(t, c, tx, 0))
+		want = 0;
+	taken = want ? sendq_write(&tx->q, t->conf.pool, buf, want) : 0;
 	if (taken < want)
 		tcp_count(t, PMTCP_C_tx_nomem);
+	if (taken == 0 && want > 0) {
+		/* No ACK may ever come to say WRITABLE: the application tries again. */
+		if (is_new)
+			tcp_tx_release(t, c);
+		return -ENOBUFS;
+	}
+	if (taken < len)
+		c->flags |= TCB_SHORT_SEND;
 	if (taken > 0)
 		start_sending(t, c, tx);
 	return taken > 0 ? (int)taken : -EAGAIN;
