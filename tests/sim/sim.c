@@ -112,18 +112,14 @@ send_frame(struct sim *s, int side, struct rte_mbuf *m)
 	rte_pktmbuf_free(m);
 }
 
-/* A frame that finds no packet buffer is lost, as on a port. */
 static struct rte_mbuf *
 receive_frame(struct sim *s, int side)
 {
 	struct wire_frame *f = wire_take(&s->wire[1 - side], s->now);
 	struct rte_mbuf *m;
 
-	if (f == NULL)
-		return NULL;
-	m = rte_pktmbuf_alloc(s->end[side].pool);
-	if (m != NULL)
-		memcpy(rte_pktmbuf_append(m, (uint16_t)f->len), f->bytes, f->len);
+	m = rte_pktmbuf_alloc(s->end[side].rx_pool);
+	memcpy(rte_pktmbuf_append(m, (uint16_t)f->len), f->bytes, f->len);
 	free(f);
 	return m;
 }
@@ -151,8 +147,7 @@ turn_input(struct sim *s, int side)
 
 	while (wire_next(&s->wire[1 - side]) <= s->now) {
 		for (n = 0; n < SIM_BURST && wire_next(&s->wire[1 - side]) <= s->now;) {
-			burst[n] = receive_frame(s, side);
-			n += burst[n] != NULL;
+			burst[n++] = receive_frame(s, side);
 		}
 		pmtcp_input(end->ctx, s->now, burst, n);
 		has_moved = true;
@@ -245,8 +240,10 @@ sim_run_flows(struct sim *s, uint64_t limit_ns)
 	uint64_t until = s->now + limit_ns;
 
 	while (!sim_app_is_over(s)) {
-		if (s->now >= until)
+		if (s->now >= until) {
+			sim_app_tell(s);
 			sim_fail(s, "connections still open after the limit");
+		}
 		sim_step(s, until);
 	}
 }
@@ -275,6 +272,7 @@ end_point_create(struct sim *s, int side)
 	struct pmtcp_addr local = pmtcp_addr4(addr_of[side], SIM_PORT);
 
 	end->pool = test_pool_create(SIM_ROOM);
+	end->rx_pool = test_pool_create(SIM_ROOM);
 	ctx_conf_small(&end->conf, addr_of[side], addr_of[1 - side], s->seed * 2 + (uint64_t)side);
 	end->conf.pool = end->pool;
 	if (s->opts.tune != NULL)
@@ -293,6 +291,7 @@ static void
 expect_empty(const struct sim *s, int side)
 {
 	struct pmtcp_stats stats = sim_stats(s, side);
+	uint32_t n_held;
 
 	check_books(s, side);
 	for (int state = PMTCP_SYN_SENT; state < PMTCP_STATE_MAX; state++) {
@@ -305,9 +304,9 @@ expect_empty(const struct sim *s, int side)
 	if (stats.transfers_used + stats.records_used != 0)
 		sim_fail(s, "side %d: %u side records, %u segment records left", side,
 				stats.transfers_used, stats.records_used);
-	if (test_pool_live(s->end[side].pool) > s->end[side].conf.spare_max)
-		sim_fail(s, "side %d holds %u packet buffers with no connection", side,
-				test_pool_live(s->end[side].pool));
+	n_held = test_pool_live(s->end[side].pool) + test_pool_live(s->end[side].rx_pool);
+	if (n_held > s->end[side].conf.spare_max)
+		sim_fail(s, "side %d holds %u packet buffers with no connection", side, n_held);
 }
 
 static void
@@ -316,9 +315,11 @@ end_point_destroy(struct sim *s, int side)
 	struct sim_end_point *end = &s->end[side];
 
 	pmtcp_ctx_fini(end->ctx);
-	if (test_pool_live(end->pool) != 0)
-		sim_fail(s, "side %d lost %u packet buffers", side, test_pool_live(end->pool));
+	if (test_pool_live(end->pool) + test_pool_live(end->rx_pool) != 0)
+		sim_fail(s, "side %d lost %u packet buffers", side,
+				test_pool_live(end->pool) + test_pool_live(end->rx_pool));
 	test_pool_destroy(end->pool);
+	test_pool_destroy(end->rx_pool);
 	ctx_mem_unmap(end->mem, end->mem_len);
 }
 

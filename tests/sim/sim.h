@@ -102,7 +102,8 @@ struct sim_opts {
 
 struct sim_end_point {
 	struct pmtcp_conf conf;
-	struct rte_mempool *pool;
+	struct rte_mempool *pool;    /* of the context */
+	struct rte_mempool *rx_pool; /* of the frames that arrive; never fails */
 	void *mem;
 	size_t mem_len;
 	struct pmtcp_ctx *ctx;
@@ -186,5 +187,7 @@ void sim_app_turn(struct sim *s, int side);
 /* When an application wants to act without an event. */
 uint64_t sim_app_next(const struct sim *s);
 bool sim_app_is_over(struct sim *s);
+/* Says on stderr what is not over: for a failing case. */
+void sim_app_tell(const struct sim *s);
 
 #endif /* PMTCP_TESTS_SIM_SIM_H */

@@ -8,6 +8,7 @@
 #include "sim/sim.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -430,6 +431,32 @@ sim_app_next(const struct sim *s)
 		}
 	}
 	return next;
+}
+
+static void
+tell_half(const struct sim_half *h)
+{
+	struct pmtcp_conn_info info = {0};
+
+	if (h->conn == NULL)
+		return;
+	pmtcp_conn_info(h->conn, &info);
+	fprintf(stderr, "flow %u side %d: %s sent %lu/%lu received %lu%s%s%s%s%s%s unread %u\n",
+			h->flow->id, h->side, pmtcp_state_name(info.state),
+			(unsigned long)h->out.at, (unsigned long)h->plan.octets,
+			(unsigned long)h->in.at, h->is_eof ? " eof" : "", h->is_shut ? " shut" : "",
+			h->is_given_up ? " given-up" : "", h->is_closed ? " closed" : "",
+			h->may_read ? " may-read" : "", h->may_write ? " may-write" : "",
+			info.unread);
+}
+
+void
+sim_app_tell(const struct sim *s)
+{
+	for (uint32_t i = 0; i < s->n_flows; i++) {
+		tell_half(&s->flow[i]->half[SIM_A]);
+		tell_half(&s->flow[i]->half[SIM_B]);
+	}
 }
 
 bool

@@ -54,6 +54,7 @@ open_many(struct sim *s, struct sim_plan (*plan_of)(struct rng *rng))
 		for (int side = 0; side < SIM_SIDES; side++)
 			s->flow[i]->half[side].plan.end = SIM_END_CLOSE;
 	}
+	sim_step(s, s->now);
 	sim_run_flows(s, 3600 * SIM_SEC);
 }
 

@@ -259,6 +259,7 @@ vanish(struct sim *s)
 	sim_run_for(s, SIM_SEC);
 	for (int side = 0; side < SIM_SIDES; side++)
 		f->half[side].plan.end = SIM_END_CLOSE;
+	sim_step(s, s->now);
 	sim_run_flows(s, 3600 * SIM_SEC);
 }
 
