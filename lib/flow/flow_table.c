@@ -122,26 +122,32 @@ flow_table_init(struct flow_table *t, void *mem, size_t len, const void *blocks,
 	return 0;
 }
 
-/* Both buckets are matched before the first decision: their misses overlap, and
- * there is no branch on where an entry lies, which nobody could predict and which
- * would be decided only when the miss is over. */
-uint32_t
-flow_table_lookup(const struct flow_table *t, uint64_t hash, const struct flow_key *key)
+/* The one of the slots in `mask` whose block has the key, or 0. */
+static inline uint32_t
+match_key(const struct flow_table *t, const struct flow_bucket *b, uint32_t mask,
+		const struct flow_key *key)
 {
-	uint16_t tag = hash_tag(hash);
-	uint32_t bucket = flow_table_bucket(t, hash);
-	const struct flow_bucket *b[2] = {
-			&t->buckets[bucket], &t->buckets[other_bucket(t, bucket, tag)]};
-	uint32_t mask = match_tags(b[0], tag) | match_tags(b[1], tag) << FLOW_BUCKET_SLOTS;
-
 	for (; mask != 0; mask &= mask - 1) {
-		uint32_t slot = (uint32_t)__builtin_ctz(mask);
-		uint32_t index = b[slot / FLOW_BUCKET_SLOTS]->index[slot % FLOW_BUCKET_SLOTS];
+		uint32_t index = b->index[__builtin_ctz(mask)];
 
 		if (is_likely(flow_key_equal(block_key(t, index), key)))
 			return index;
 	}
 	return 0;
+}
+
+uint32_t
+flow_table_lookup(const struct flow_table *t, uint64_t hash, const struct flow_key *key)
+{
+	uint16_t tag = hash_tag(hash);
+	uint32_t bucket = flow_table_bucket(t, hash);
+	const struct flow_bucket *b = &t->buckets[bucket];
+	uint32_t index = match_key(t, b, match_tags(b, tag), key);
+
+	if (is_likely(index != 0))
+		return index;
+	b = &t->buckets[other_bucket(t, bucket, tag)];
+	return match_key(t, b, match_tags(b, tag), key);
 }
 
 /* Up to FLOW_BULK_MAX keys in four sweeps, each of which starts the misses of the
@@ -303,17 +309,16 @@ flow_table_insert(struct flow_table *t, uint64_t hash, uint32_t index)
 static uint32_t
 find_index(const struct flow_table *t, uint64_t hash, uint32_t index, struct flow_bucket **bucket)
 {
-	uint16_t tag = hash_tag(hash);
 	uint32_t first = flow_table_bucket(t, hash);
-	struct flow_bucket *b[2] = {&t->buckets[first], &t->buckets[other_bucket(t, first, tag)]};
-	uint32_t mask = match_index(b[0], index) | match_index(b[1], index) << FLOW_BUCKET_SLOTS;
-	uint32_t slot = (uint32_t)__builtin_ctz(mask | 1u << 31);
+	struct flow_bucket *b = &t->buckets[first];
+	uint32_t mask = match_index(b, index);
 
-	*bucket = NULL;
-	if (is_unlikely(mask == 0 || index == 0))
-		return 0;
-	*bucket = b[slot / FLOW_BUCKET_SLOTS];
-	return slot % FLOW_BUCKET_SLOTS;
+	if (is_unlikely(mask == 0)) {
+		b = &t->buckets[other_bucket(t, first, hash_tag(hash))];
+		mask = match_index(b, index);
+	}
+	*bucket = mask != 0 && index != 0 ? b : NULL;
+	return mask != 0 ? (uint32_t)__builtin_ctz(mask) : 0;
 }
 
 bool
