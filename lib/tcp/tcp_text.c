@@ -197,8 +197,11 @@ take_fin(struct tcp *t, struct tcb *c)
 	if (seq_lt(c->rcv.adv, c->rcv.nxt))
 		c->rcv.adv = c->rcv.nxt; /* DEC-12: a FIN at a shut window */
 	c->flags |= TCB_FIN_RCVD;
-	if (rx)
+	if (rx) {
+		/* CLOSE-27: text above a hole that turns out to lie behind the end. */
 		rx->r.has_fin = 0;
+		reasm_drop_ooo(&rx->r, &t->recs);
+	}
 	tcp_owe_ack(t, c);
 	tcp_event(t, c, PMTCP_EV_PEER_FIN);
 	switch (c->head.state) {

@@ -105,6 +105,10 @@ static const struct cell cells[] = {
 		{"established_fin_above_hole_is_held", REACH_EST,
 				"> FA p+101 i+1; []; < A i+1 p+1; = EST; > PA p+1 i+1 len=100;"
 				"[READABLE PEER_FIN]; < A i+1 p+102; = CLW; # seg_taken+2"},
+		/* CLOSE-27: what was queued above turns out to lie behind the peer's end. */
+		{"established_fin_below_queued_text_drops_it", REACH_EST,
+				"> PA p+2 i+1 len=10; []; < A i+1 p+1; > FA p+1 i+1; [PEER_FIN];"
+				"< A i+1 p+2; {recv 20}=0; ? rcv_nxt p+2; = CLW; # seg_taken+2"},
 		/* DATA-9 */
 		{"established_null_segment_is_dropped", REACH_EST,
 				"> - p+1; > P p+1 len=10; .; []; = EST; # drop_no_ack+2"},
