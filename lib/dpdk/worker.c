@@ -88,16 +88,20 @@ backlog_put(struct pmtcp_worker *w, struct rte_mbuf **pkts, uint16_t n)
 	}
 }
 
-/* Offers the backlog to the device again. */
+/* Offers the backlog to the device again, a burst at a time: with a full device, which is
+ * when this runs again and again, the price is that of one burst. */
 static PMTCP_COLD void
 backlog_flush(struct pmtcp_worker *w, uint64_t now_ns)
 {
-	uint16_t sent = device_send(
-			w, w->backlog + w->backlog_head, w->backlog_tail - w->backlog_head);
+	uint16_t n, sent;
 
-	w->backlog_head += sent;
-	if (sent > 0)
-		w->tx_moved_ns = now_ns;
+	do {
+		n = (uint16_t)min_u32(w->backlog_tail - w->backlog_head, WORKER_BURST);
+		sent = device_send(w, w->backlog + w->backlog_head, n);
+		w->backlog_head += sent;
+		if (sent > 0)
+			w->tx_moved_ns = now_ns;
+	} while (sent == n && w->backlog_head != w->backlog_tail);
 	if (w->backlog_head == w->backlog_tail)
 		w->backlog_head = w->backlog_tail = 0;
 }
