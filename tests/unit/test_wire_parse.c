@@ -1,0 +1,371 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ * Copyright (c) 2026 pmtcp authors
+ */
+
+/* Goal: the parser reads what is there, rejects what is not with one reason, and
+ * never reads past the packet. Method: frames of the independent builder, cut and
+ * broken in every way; mbufs of their own malloc, so that a sanitizer sees a read
+ * too far. */
+
+#include <stdarg.h>
+#include <stddef.h>
+#include <setjmp.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include <rte_byteorder.h>
+#include <rte_ip.h>
+#include <rte_mbuf.h>
+
+#include "base/rng.h"
+#include "wire_bed.h"
+
+#ifdef __SANITIZE_ADDRESS__
+enum { RANDOM_FRAMES = 100000 };
+#else
+enum { RANDOM_FRAMES = 1000000 };
+#endif
+
+static int
+pool_setup(void **state)
+{
+	*state = test_pool_create(4096);
+	return 0;
+}
+
+static int
+pool_teardown(void **state)
+{
+	test_pool_destroy(*state);
+	return 0;
+}
+
+/* Parses a copy whose buffer ends exactly where the bytes do. */
+static enum wire_kind
+parse_exact(const uint8_t *bytes, uint32_t len, struct seg *seg, uint16_t *reason)
+{
+	struct rte_mempool *pool = test_pool_create((uint32_t)(RTE_PKTMBUF_HEADROOM + len));
+	struct rte_mbuf *m = build_mbuf(pool, bytes, len, 0);
+	enum wire_kind kind = wire_parse(m, &bed_conf, seg, reason);
+
+	rte_pktmbuf_free(m);
+	test_pool_destroy(pool);
+	return kind;
+}
+
+static void
+assert_is_bed_segment(const struct seg *seg)
+{
+	assert_int_equal(rte_be_to_cpu_32(seg->key.raddr), BED_SADDR);
+	assert_int_equal(rte_be_to_cpu_32(seg->key.laddr), BED_DADDR);
+	assert_int_equal(rte_be_to_cpu_16(seg->key.rport), BED_SPORT);
+	assert_int_equal(rte_be_to_cpu_16(seg->key.lport), BED_DPORT);
+	assert_int_equal(seg->seq, 0xfffffff0);
+	assert_int_equal(seg->ack, 0x12345678);
+	assert_int_equal(seg->flags, TCP_ACK | TCP_PSH);
+	assert_int_equal(seg->wnd, 4321);
+	assert_int_equal(seg->opts, SEG_OPT_TS);
+	assert_int_equal(seg->tsval, 77);
+	assert_int_equal(seg->tsecr, 88);
+	assert_int_equal(seg->len, 11);
+	assert_int_equal(seg->payload_off, 14 + 20 + 32);
+}
+
+static void
+parse_segment_gives_every_field(void **state)
+{
+	struct build b = bed_segment();
+	struct seg seg;
+	uint16_t reason;
+
+	assert_int_equal(bed_parse(*state, &b, &seg, &reason), WIRE_TCP);
+	assert_is_bed_segment(&seg);
+}
+
+/* W-4, NEG-1: link padding is never data. */
+static void
+w_4_padded_frame_has_no_more_data(void **state)
+{
+	struct build b = bed_segment();
+	struct seg seg;
+	uint16_t reason;
+
+	b.len = 0;
+	b.opts = 0;
+	b.pad_to = 60;
+	assert_int_equal(bed_parse(*state, &b, &seg, &reason), WIRE_TCP);
+	assert_int_equal(seg.len, 0);
+}
+
+/* W-1: headers in pieces of every size. */
+static void
+w_1_chain_of_any_pieces_parses_alike(void **state)
+{
+	for (uint16_t size = 1; size <= 90; size++) {
+		struct build b = bed_segment();
+		struct seg seg;
+		uint16_t reason;
+
+		b.seg_size = size;
+		assert_int_equal(bed_parse(*state, &b, &seg, &reason), WIRE_TCP);
+		assert_is_bed_segment(&seg);
+	}
+}
+
+/* W-1: a valid frame cut at every length is one drop each, and no read too far. */
+static void
+w_1_frame_cut_anywhere_is_dropped(void **state)
+{
+	struct build b = bed_segment();
+	uint8_t bytes[256];
+	uint32_t len = (uint32_t)build_tcp_bytes(&b, bytes, sizeof(bytes));
+
+	(void)state;
+	for (uint32_t cut = 1; cut < len; cut++) {
+		struct seg seg;
+		uint16_t reason = WIRE_DROP_MAX;
+
+		assert_int_equal(parse_exact(bytes, cut, &seg, &reason), WIRE_DROP);
+		assert_true(reason < WIRE_DROP_MAX);
+		assert_int_equal(reason, cut < 14 ? WIRE_DROP_ETH_BAD : WIRE_DROP_IP_TRUNC);
+	}
+}
+
+/* W-25: no single wrong bit of IP header or segment passes as good. */
+static void
+w_25_any_flipped_bit_is_dropped(void **state)
+{
+	struct build b = bed_segment();
+	uint8_t bytes[256];
+	uint32_t len = (uint32_t)build_tcp_bytes(&b, bytes, sizeof(bytes));
+
+	for (uint32_t bit = 14 * 8; bit < len * 8; bit++) {
+		struct rte_mbuf *m;
+		struct seg seg;
+		uint16_t reason = WIRE_DROP_MAX;
+
+		bytes[bit / 8] ^= (uint8_t)(1 << bit % 8);
+		m = build_mbuf(*state, bytes, len, 0);
+		assert_int_equal(wire_parse(m, &bed_conf, &seg, &reason), WIRE_DROP);
+		assert_true(reason < WIRE_DROP_MAX);
+		rte_pktmbuf_free(m);
+		bytes[bit / 8] ^= (uint8_t)(1 << bit % 8);
+	}
+}
+
+struct bad {
+	const char *what;
+	struct build b;
+	enum wire_drop reason;
+};
+
+static void
+expect_drop(struct rte_mempool *pool, const struct bad *bad)
+{
+	struct seg seg;
+	uint16_t reason = WIRE_DROP_MAX;
+
+	if (bed_parse(pool, &bad->b, &seg, &reason) != WIRE_DROP || reason != bad->reason)
+		fail_msg("%s: reason %u instead of %u", bad->what, reason, bad->reason);
+}
+
+/* W-9, W-12, W-24, W-27. */
+static void
+parse_malformed_headers_name_their_reason(void **state)
+{
+	struct bad list[] = {
+			{.what = "TCP checksum", .reason = WIRE_DROP_TCP_CKSUM},
+			{.what = "IP checksum", .reason = WIRE_DROP_IP_CKSUM},
+			{.what = "doff 4", .reason = WIRE_DROP_TCP_HEADER},
+			{.what = "doff beyond", .reason = WIRE_DROP_TCP_HEADER},
+			{.what = "source port 0", .reason = WIRE_DROP_TCP_PORT0},
+			{.what = "destination port 0", .reason = WIRE_DROP_TCP_PORT0},
+			{.what = "more fragments", .reason = WIRE_DROP_IP_FRAG},
+			{.what = "last fragment", .reason = WIRE_DROP_IP_FRAG},
+			{.what = "length beyond frame", .reason = WIRE_DROP_IP_TRUNC},
+			{.what = "length below header", .reason = WIRE_DROP_IP_HEADER},
+			{.what = "UDP", .reason = WIRE_DROP_IP_PROTO},
+			{.what = "IPv6", .reason = WIRE_DROP_ETH_BAD},
+			{.what = "VLAN", .reason = WIRE_DROP_ETH_BAD},
+			{.what = "group source", .reason = WIRE_DROP_ETH_GROUP_SRC},
+	};
+
+	for (size_t i = 0; i < sizeof(list) / sizeof(list[0]); i++)
+		list[i].b = bed_segment();
+	list[0].b.l4_cksum_xor = 1;
+	list[1].b.ip_cksum_xor = 1;
+	list[2].b.doff = 4;
+	list[3].b.doff = 15;
+	list[4].b.sport = 0;
+	list[5].b.dport = 0;
+	list[6].b.frag = 0x2000;
+	list[7].b.frag = 5;
+	list[8].b.ip_len = 400;
+	list[9].b.ip_len = 19;
+	list[10].b.proto = 17;
+	list[11].b.version = 6;
+	list[12].b.vlan = 5;
+	list[13].b.smac[0] |= 1;
+	for (size_t i = 0; i < sizeof(list) / sizeof(list[0]); i++)
+		expect_drop(*state, &list[i]);
+}
+
+/* W-9: version and IHL, with the checksum made right again. */
+static void
+w_9_version_and_ihl_are_judged(void **state)
+{
+	static const uint8_t first[] = {0x35, 0x44, 0x40, 0x65, 0x4f};
+
+	for (size_t i = 0; i < sizeof(first); i++) {
+		struct build b = bed_segment();
+		uint8_t bytes[256];
+		uint32_t len;
+		uint16_t sum, reason = WIRE_DROP_MAX;
+		struct rte_mbuf *m;
+		struct seg seg;
+
+		b.len = 0;
+		b.opts = 0;
+		len = (uint32_t)build_tcp_bytes(&b, bytes, sizeof(bytes));
+		bytes[14] = first[i];
+		memset(bytes + 24, 0, 2);
+		sum = build_cksum(build_sum(0, bytes + 14, 20));
+		bytes[24] = (uint8_t)(sum >> 8);
+		bytes[25] = (uint8_t)sum;
+		m = build_mbuf(*state, bytes, len, 0);
+		assert_int_equal(wire_parse(m, &bed_conf, &seg, &reason), WIRE_DROP);
+		assert_int_equal(reason, WIRE_DROP_IP_HEADER);
+		rte_pktmbuf_free(m);
+	}
+}
+
+/* W-10, DEC-9: unknown options pass, torn ones and source routes do not. */
+static void
+w_10_ip_options_are_walked_in_bounds(void **state)
+{
+	static const struct {
+		uint8_t opt[4];
+		bool is_ok;
+	} rows[] = {{{7, 3, 4, 0}, true}, {{1, 1, 1, 0}, true}, {{0, 9, 9, 9}, true},
+			{{7, 0, 0, 0}, false}, {{7, 1, 0, 0}, false}, {{7, 5, 0, 0}, false},
+			{{1, 1, 1, 7}, false}, {{131, 3, 4, 0}, false}, {{137, 3, 4, 0}, false}};
+
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		struct build b = bed_segment();
+		struct seg seg;
+		uint16_t reason = WIRE_DROP_MAX;
+		enum wire_kind kind;
+
+		b.ip_opts = rows[i].opt;
+		b.ip_opts_len = 4;
+		kind = bed_parse(*state, &b, &seg, &reason);
+		assert_int_equal(kind, rows[i].is_ok ? WIRE_TCP : WIRE_DROP);
+		if (!rows[i].is_ok)
+			assert_int_equal(reason, WIRE_DROP_IP_OPT);
+	}
+}
+
+/* W-35: longer than the link carries. */
+static void
+w_35_oversize_frame_is_dropped(void **state)
+{
+	static const uint8_t payload[1500];
+	struct build b = bed_segment();
+	struct seg seg;
+	uint16_t reason;
+
+	b.payload = payload;
+	b.len = 1448;
+	assert_int_equal(bed_parse(*state, &b, &seg, &reason), WIRE_TCP);
+	assert_int_equal(seg.len, 1448);
+	b.len = 1449;
+	assert_int_equal(bed_parse(*state, &b, &seg, &reason), WIRE_DROP);
+	assert_int_equal(reason, WIRE_DROP_OVERSIZE);
+}
+
+/* W-25: the device is believed only if the port says so. */
+static void
+w_25_device_verdict_counts_only_if_trusted(void **state)
+{
+	struct wire_rx_conf trusting = {
+			.trust_ip_cksum = true, .trust_tcp_cksum = true, .max_frame = 1514};
+	struct build b = bed_segment();
+	struct rte_mbuf *m;
+	struct seg seg;
+	uint16_t reason;
+
+	b.l4_cksum_xor = 0x40;
+	m = build_tcp(*state, &b);
+	m->ol_flags = RTE_MBUF_F_RX_IP_CKSUM_GOOD | RTE_MBUF_F_RX_L4_CKSUM_GOOD;
+	assert_int_equal(wire_parse(m, &bed_conf, &seg, &reason), WIRE_DROP);
+	assert_int_equal(wire_parse(m, &trusting, &seg, &reason), WIRE_TCP);
+	m->ol_flags = RTE_MBUF_F_RX_IP_CKSUM_GOOD; /* unknown: recomputed */
+	assert_int_equal(wire_parse(m, &trusting, &seg, &reason), WIRE_DROP);
+	assert_int_equal(reason, WIRE_DROP_TCP_CKSUM);
+	rte_pktmbuf_free(m);
+	b.l4_cksum_xor = 0;
+	m = build_tcp(*state, &b);
+	m->ol_flags = RTE_MBUF_F_RX_L4_CKSUM_BAD;
+	assert_int_equal(wire_parse(m, &trusting, &seg, &reason), WIRE_DROP);
+	assert_int_equal(wire_parse(m, &bed_conf, &seg, &reason), WIRE_TCP);
+	rte_pktmbuf_free(m);
+}
+
+/* Random bytes, and random changes of a valid frame with its checksums made right:
+ * always a verdict, and TCP only within the packet. */
+static void
+parse_random_frames_stay_in_bounds(void **state)
+{
+	struct rng rng;
+	uint64_t seed = 1;
+
+	print_message("seed %llu\n", (unsigned long long)seed);
+	rng_seed(&rng, seed);
+	for (int i = 0; i < RANDOM_FRAMES; i++) {
+		uint8_t bytes[128];
+		uint32_t len = 1 + (uint32_t)rng_below(&rng, sizeof(bytes));
+		struct rte_mbuf *m;
+		struct seg seg;
+		uint16_t reason = WIRE_DROP_MAX;
+		enum wire_kind kind;
+
+		for (uint32_t k = 0; k < len; k++)
+			bytes[k] = (uint8_t)rng_next(&rng);
+		if (len > 34 && rng_below(&rng, 2)) {
+			bytes[6] &= 0xfe;
+			memcpy(bytes + 12, "\x08\x00\x45", 3);
+			bytes[23] = 6;
+		}
+		m = build_mbuf(*state, bytes, len, (uint16_t)rng_below(&rng, 40));
+		kind = wire_parse(m, &bed_conf, &seg, &reason);
+		if (kind == WIRE_DROP)
+			assert_true(reason < WIRE_DROP_MAX);
+		else if (kind == WIRE_TCP)
+			assert_true((uint32_t)seg.payload_off + seg.len <= len);
+		rte_pktmbuf_free(m);
+	}
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+			cmocka_unit_test(parse_segment_gives_every_field),
+			cmocka_unit_test(w_4_padded_frame_has_no_more_data),
+			cmocka_unit_test(w_1_chain_of_any_pieces_parses_alike),
+			cmocka_unit_test(w_1_frame_cut_anywhere_is_dropped),
+			cmocka_unit_test(w_25_any_flipped_bit_is_dropped),
+			cmocka_unit_test(parse_malformed_headers_name_their_reason),
+			cmocka_unit_test(w_9_version_and_ihl_are_judged),
+			cmocka_unit_test(w_10_ip_options_are_walked_in_bounds),
+			cmocka_unit_test(w_35_oversize_frame_is_dropped),
+			cmocka_unit_test(w_25_device_verdict_counts_only_if_trusted),
+			cmocka_unit_test(parse_random_frames_stay_in_bounds),
+	};
+
+	return cmocka_run_group_tests(tests, pool_setup, pool_teardown);
+}
