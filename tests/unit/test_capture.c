@@ -100,17 +100,21 @@ make_frame(struct rte_mempool *pool, uint32_t frame, uint32_t len, uint16_t seg_
 	return build_mbuf(pool, octets, len, seg_size);
 }
 
+struct record {
+	uint64_t wall_ns;
+	uint32_t frame, kept, len;
+};
+
 static void
-check_record(const struct file *f, size_t at, uint64_t wall_ns, uint32_t frame, uint32_t kept,
-		uint32_t len)
+check_record(const struct file *f, size_t at, const struct record *r)
 {
-	assert_int_equal(word_at(f, at), wall_ns / 1000000000u);
-	assert_int_equal(word_at(f, at + 4), wall_ns % 1000000000u);
-	assert_int_equal(word_at(f, at + 8), kept);
-	assert_int_equal(word_at(f, at + 12), len);
-	assert_true(at + 16 + kept <= f->len);
-	for (uint32_t i = 0; i < kept; i++)
-		assert_int_equal(f->octets[at + 16 + i], octet_of(frame, i));
+	assert_int_equal(word_at(f, at), r->wall_ns / 1000000000u);
+	assert_int_equal(word_at(f, at + 4), r->wall_ns % 1000000000u);
+	assert_int_equal(word_at(f, at + 8), r->kept);
+	assert_int_equal(word_at(f, at + 12), r->len);
+	assert_true(at + 16 + r->kept <= f->len);
+	for (uint32_t i = 0; i < r->kept; i++)
+		assert_int_equal(f->octets[at + 16 + i], octet_of(r->frame, i));
 }
 
 /* More than one buffer's worth, single and chained mbufs, lengths from 1 on. */
@@ -145,7 +149,8 @@ capture_random_frames_are_read_back(void **state)
 	file_read(&f);
 	check_file_header(&f, 65535);
 	for (uint32_t i = 0; i < FRAMES; i++) {
-		check_record(&f, at, EPOCH_NS + i * 1000003ull, i, lens[i], lens[i]);
+		check_record(&f, at,
+				&(struct record){EPOCH_NS + i * 1000003ull, i, lens[i], lens[i]});
 		at += 16 + lens[i];
 	}
 	assert_int_equal(at, f.len);
@@ -171,7 +176,7 @@ capture_limit_keeps_the_first_frames_and_is_on_disk_at_once(void **state)
 	file_read(&f); /* not closed yet */
 	check_file_header(&f, 60);
 	for (uint32_t i = 0; i < 3; i++)
-		check_record(&f, 24 + i * 76, 5, i, 60, 100);
+		check_record(&f, 24 + i * 76, &(struct record){5, i, 60, 100});
 	assert_int_equal(f.len, 24 + 3 * 76);
 	rte_pktmbuf_free_bulk(burst, 5);
 	capture_close(capture);
@@ -194,13 +199,13 @@ capture_flush_shows_what_was_stored(void **state)
 	capture_frames(capture, 7, &m, 1);
 	capture_flush(capture);
 	file_read(&f);
-	check_record(&f, 24, 7, 9, 64, 64);
+	check_record(&f, 24, &(struct record){7, 9, 64, 64});
 	free(f.octets);
 	capture_frames(capture, 8, &m, 1);
 	capture_close(capture);
 	file_read(&f);
 	assert_int_equal(f.len, 24 + 2 * 80);
-	check_record(&f, 24 + 80, 8, 9, 64, 64);
+	check_record(&f, 24 + 80, &(struct record){8, 9, 64, 64});
 	rte_pktmbuf_free(m);
 	file_end(&f);
 	test_pool_destroy(pool);
