@@ -281,6 +281,8 @@ end_point_create(struct sim *s, int side)
 	end->mem = ctx_mem_map(end->mem_len);
 	if (pmtcp_ctx_init(end->mem, end->mem_len, &end->conf, &end->ctx) != 0)
 		sim_fail(s, "side %d does not start", side);
+	/* A new context stands at time 0. */
+	pmtcp_tick(end->ctx, s->now);
 	opts.conn = s->opts.conn;
 	if (pmtcp_listen(end->ctx, &local, &opts, &end->listener) != 0)
 		sim_fail(s, "side %d does not listen", side);
@@ -372,7 +374,9 @@ sim_run_case(const struct sim_case *c)
 {
 	const char *only = getenv("PMTCP_SIM_SEED");
 	uint64_t first = only == NULL ? 1 : strtoull(only, NULL, 0);
-	uint64_t n = only == NULL ? c->n_seeds : 1;
+	const char *more = getenv("PMTCP_SIM_MORE");
+	uint64_t times = more == NULL ? 1 : strtoull(more, NULL, 0);
+	uint64_t n = only == NULL ? c->n_seeds * times : 1;
 
 	is_tracing = only != NULL;
 	running = c;

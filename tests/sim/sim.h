@@ -141,7 +141,7 @@ struct sim_case {
 };
 
 /* Runs a case for each seed twice; PMTCP_SIM_SEED=n runs only that seed, once,
- * and prints each frame. */
+ * and prints each frame; PMTCP_SIM_MORE=k takes k times as many seeds. */
 void sim_run_case(const struct sim_case *c);
 
 /* cmocka test functions do not know why they died; this teardown says which seed. */
@@ -170,6 +170,9 @@ void sim_settle(struct sim *s);
 
 /* Both sides ended gracefully and every octet arrived. */
 void sim_expect_graceful(struct sim *s, const struct sim_flow *f);
+/* Every octet arrived and at least one side knows that all went well. On a bad wire
+ * the other may wait for its last ACK longer than the first stays in TIME-WAIT. */
+void sim_expect_delivered(struct sim *s, const struct sim_flow *f);
 struct pmtcp_stats sim_stats(const struct sim *s, int side);
 
 /* ---- sim_plan.c ---- */

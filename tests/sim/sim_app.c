@@ -471,22 +471,47 @@ sim_app_is_over(struct sim *s)
 	return true;
 }
 
+static void
+expect_octets(const struct sim *s, const struct sim_half *h)
+{
+	const struct sim_half *peer = &h->flow->half[1 - h->side];
+
+	if (h->life != SIM_DEAD)
+		sim_fail(s, "flow %u side %d never ended", h->flow->id, h->side);
+	if (h->plan.end != SIM_END_CLOSE && h->plan.end != SIM_END_DETACH &&
+			h->in.at != peer->plan.octets)
+		sim_fail(s, "flow %u side %d received %lu of %lu octets", h->flow->id, h->side,
+				(unsigned long)h->in.at, (unsigned long)peer->plan.octets);
+}
+
 void
 sim_expect_graceful(struct sim *s, const struct sim_flow *f)
 {
 	for (int side = 0; side < SIM_SIDES; side++) {
 		const struct sim_half *h = &f->half[side];
-		const struct sim_half *peer = &f->half[1 - side];
 
-		if (h->life != SIM_DEAD)
-			sim_fail(s, "flow %u side %d never ended", f->id, side);
-		if (h->plan.end == SIM_END_DETACH)
-			continue;
-		if (h->reason != PMTCP_GRACEFUL)
+		expect_octets(s, h);
+		if (h->plan.end != SIM_END_DETACH && h->reason != PMTCP_GRACEFUL)
 			sim_fail(s, "flow %u side %d ended by %s", f->id, side,
 					pmtcp_reason_name((enum pmtcp_reason)h->reason));
-		if (h->plan.end != SIM_END_CLOSE && h->in.at != peer->plan.octets)
-			sim_fail(s, "flow %u side %d received %lu of %lu octets", f->id, side,
-					(unsigned long)h->in.at, (unsigned long)peer->plan.octets);
 	}
+}
+
+void
+sim_expect_delivered(struct sim *s, const struct sim_flow *f)
+{
+	uint32_t n_graceful = 0;
+
+	for (int side = 0; side < SIM_SIDES; side++) {
+		const struct sim_half *h = &f->half[side];
+
+		expect_octets(s, h);
+		n_graceful += h->reason == PMTCP_GRACEFUL;
+		if (h->reason != PMTCP_GRACEFUL && h->reason != PMTCP_PEER_RESET &&
+				h->reason != PMTCP_TIMEOUT_RTX)
+			sim_fail(s, "flow %u side %d ended by %s", f->id, side,
+					pmtcp_reason_name((enum pmtcp_reason)h->reason));
+	}
+	if (n_graceful == 0)
+		sim_fail(s, "flow %u: neither side ended gracefully", f->id);
 }

@@ -27,7 +27,7 @@ transfer(struct sim *s, uint64_t octets_max)
 		plan[SIM_A].end = SIM_END_SHUTDOWN;
 	f = sim_open(s, SIM_A, plan, NULL);
 	sim_run_flows(s, 7200 * SIM_SEC);
-	sim_expect_graceful(s, f);
+	sim_expect_delivered(s, f);
 }
 
 static void
