@@ -12,7 +12,7 @@
 #include "load/side.h"
 
 /* Opens per turn at most: a burst stays in the caches, and answers are not kept waiting. */
-#define CLIENT_OPENS_MAX 64u
+#define CLIENT_OPENS_MAX 32u
 
 struct client_conn {
 	uint64_t launch_ns;

@@ -21,11 +21,13 @@
 #define ALL       (LOAD_RUN | LOAD_CLIENT | LOAD_SERVER)
 #define REMOTE    (LOAD_CLIENT | LOAD_SERVER)
 /* 198.18.0.1 and 198.19.0.1, of the range for benchmarks (RFC 2544) */
-#define IP_CLIENT     0xc6120001u
-#define IP_SERVER     0xc6130001u
-#define PAYLOAD_MAX   (1ull << 30)
-#define CONCURRENT    1024u
-#define IN_FLIGHT_MAX 65536u
+#define IP_CLIENT   0xc6120001u
+#define IP_SERVER   0xc6130001u
+#define PAYLOAD_MAX (1ull << 30)
+#define CONCURRENT  1024u
+/* Enough to keep both ends of a ring busy; more only waits in it. */
+#define CONCURRENT_RING 256u
+#define IN_FLIGHT_MAX   65536u
 
 struct word {
 	const char *name;
@@ -49,7 +51,7 @@ static const struct word words[] = {
 	{"source", 0, ARG_RANGE, ENDS, AT(source), "client's addresses A-B, used in turn (those of --ip)"},
 	{"ports", 0, ARG_TEXT, ENDS, AT(ports_word), "client's port range LO-HI (1024-65535)"},
 	{"rate", 'r', ARG_COUNT, ALL, AT(rate), "opens per second, open loop; a server sizes itself for it (as fast as it goes)"},
-	{"concurrency", 'n', ARG_COUNT, ALL, AT(concurrency), "at most so many connections open at once (1024; with --rate 65536)"},
+	{"concurrency", 'n', ARG_COUNT, ALL, AT(concurrency), "at most so many connections open at once (ring 256, else 1024; with --rate 65536)"},
 	{"count", 0, ARG_COUNT, ENDS, AT(count), "stop after so many connections (no limit)"},
 	{"duration", 'd', ARG_DURATION, ALL, AT(duration_ns), "measured time; 0: until Ctrl-C (10s; with --count and as a server 0)"},
 	{"warmup", 0, ARG_DURATION, ENDS, AT(warmup_ns), "time before the measured window (1s; with --count 0)"},
@@ -226,8 +228,10 @@ resolve_numbers(struct load_conf *c, char *err)
 		c->duration_ns = c->count != 0 || is_server ? 0 : 10 * SECOND_NS;
 	if (c->warmup_ns == LOAD_UNSET)
 		c->warmup_ns = c->count != 0 || is_server ? 0 : SECOND_NS;
+	if (c->concurrency == 0 && (c->rate != 0 || is_server))
+		c->concurrency = IN_FLIGHT_MAX;
 	if (c->concurrency == 0)
-		c->concurrency = c->rate != 0 || is_server ? IN_FLIGHT_MAX : CONCURRENT;
+		c->concurrency = c->is_ring ? CONCURRENT_RING : CONCURRENT;
 	if (c->tw_ns != 0 && (c->tw_ns < SECOND_NS || c->tw_ns > 240 * SECOND_NS))
 		return say(err, "tw", "2MSL must be 0, or between 1s and 240s");
 	c->tw_ms = (uint32_t)(c->tw_ns / NS_PER_MS);

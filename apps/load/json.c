@@ -203,6 +203,7 @@ put_side(struct json *j, const char *key, const struct side *s, bool is_there)
 	json_u64(j, "window_opened", s->end.n.connected - s->begin.n.connected);
 	json_u64(j, "window_closed", s->end.n.closed - s->begin.n.closed);
 	json_u64(j, "time_wait", stats->time_wait);
+	json_u64(j, "blocks_used", stats->blocks_used);
 	json_hist_us(j, "connect_us", &s->connect);
 	json_hist_us(j, "close_us", &s->close);
 	put_worker(j, s);

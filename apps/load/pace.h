@@ -21,8 +21,9 @@
 /* A launch this far behind its time is counted late. */
 #define PACE_LATE_NS 1000000u
 
-/* How much of lost time a closed loop with a ceiling may make up for. */
-#define PACE_CATCH_UP_NS 1000000u
+/* How much of lost time a closed loop with a ceiling may make up for: more than the
+ * scheduler takes away at once, too little for a burst that matters. */
+#define PACE_CATCH_UP_NS 100000000u
 
 struct pace {
 	bool is_open_loop;

@@ -64,6 +64,16 @@ rate_of(uint64_t entries, uint64_t hold)
 	return mul_div(entries - entries / 11, NS_PER_S, hold);
 }
 
+/* Tuples that connections hold before TIME-WAIT: all there is room for at full speed, a
+ * tenth of a second's worth in an open loop, whose limit is for emergencies. */
+static uint64_t
+in_flight(const struct plan_in *in)
+{
+	uint64_t n = in->rate / 10 + 1;
+
+	return in->rate == 0 || n > in->concurrency ? in->concurrency : n;
+}
+
 static void
 choose_addresses(const struct plan_in *in, struct plan *p)
 {
@@ -113,7 +123,8 @@ static void
 find_bound(const struct plan_in *in, struct plan *p, uint64_t rate)
 {
 	uint64_t hold = hold_ns(in);
-	uint64_t free_tuples = p->tuples > in->concurrency ? p->tuples - in->concurrency : 0;
+	uint64_t busy = in_flight(in);
+	uint64_t free_tuples = p->tuples > busy ? p->tuples - busy : 0;
 	uint64_t by_tuples = rate_of(free_tuples, hold);
 	uint64_t by_memory = in->sides_here > 0 ? rate_of(p->max_time_wait, hold) : RATE_MAX;
 	bool is_counted = in->count != 0 && in->count <= free_tuples;
@@ -140,7 +151,7 @@ plan_make(const struct plan_in *in, struct plan *out)
 	uint64_t rate = in->rate != 0 ? in->rate : in->ceiling;
 
 	*out = (struct plan){.pace = in->rate};
-	out->alive = entries_at(in, rate) + in->concurrency;
+	out->alive = entries_at(in, rate) + in_flight(in);
 	choose_addresses(in, out);
 	size_time_wait(in, out, rate);
 	find_bound(in, out, rate);

@@ -56,7 +56,8 @@ load_client_conf(const struct load *l, struct pmtcp_conf *conf)
 	/* An own address of --ip beside those of --source. */
 	if (c->own.last != 0 && (c->own.last < sources.first || c->own.first > sources.last))
 		conf->ranges[conf->n_ranges++] = c->own;
-	conf->max_port_pairs = (uint32_t)l->plan.pairs;
+	/* A sparse pair table: a search looks at a few places only. */
+	conf->max_port_pairs = 4 * (uint32_t)l->plan.pairs;
 	conf->port_first = (uint16_t)l->plan.ports.first;
 	conf->port_last = (uint16_t)l->plan.ports.last;
 }
@@ -182,8 +183,7 @@ static int
 make_server(struct load *l)
 {
 	uint16_t port = l->conf.cmd == LOAD_RUN ? 1 : 0;
-	struct plan_range ports =
-			l->conf.cmd == LOAD_RUN ? l->plan.target_ports : l->conf.listen_ports;
+	struct plan_range ports = server_ports(l);
 	struct pmtcp_conf conf;
 	int rc;
 

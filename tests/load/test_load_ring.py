@@ -9,6 +9,7 @@ its JSON is looked at. Usage: test_load_ring.py PROGRAM [unittest arguments]"""
 
 import json
 import os
+import re
 import signal
 import struct
 import subprocess
@@ -70,6 +71,16 @@ class Ring(unittest.TestCase):
         self.assertLessEqual(ladder["p50"], ladder["p90"])
         self.assertLessEqual(ladder["p999"], ladder["max"])
 
+    def test_one_cpu_runs_both_ends_on_one_thread(self):
+        mask = os.sched_getaffinity(0)
+        try:
+            os.sched_setaffinity(0, {min(mask)})
+            report = self.run_fine("--duration", "500ms", "--warmup", "0")
+        finally:
+            os.sched_setaffinity(0, mask)
+        self.assertTrue(report["box"]["one_thread"])
+        self.assertGreater(report["opened"], 1000)
+
     def test_every_close_without_payload(self):
         for close in CLOSES:
             with self.subTest(close=close):
@@ -101,7 +112,7 @@ class Ring(unittest.TestCase):
     def test_time_wait_steady_state_expires_as_fast_as_it_opens(self):
         report = self.run_fine("--tw", "1s", "--rate", "20k", "--warmup", "2s", "--duration", "4s")
         opens = report["opens_per_s"]
-        self.assertAlmostEqual(opens, 20000, delta=400)
+        self.assertAlmostEqual(opens, 20000, delta=1000)
         self.assertAlmostEqual(report["time_wait"]["expired_per_s"], opens, delta=opens * 0.05)
 
     def test_tw_zero_leaves_none(self):
@@ -118,7 +129,8 @@ class Ring(unittest.TestCase):
 
     def test_rate_sets_the_speed(self):
         report = self.run_fine("--rate", "5k", "--warmup", "200ms", "--duration", "1s")
-        self.assertAlmostEqual(report["opens_per_s"], 5000, delta=100)
+        self.assertAlmostEqual(report["opens_per_s"], 5000, delta=500)
+        self.assertAlmostEqual(report["pace"]["launched"], 6000, delta=300)
         self.assertEqual(report["pace"]["bound_by"], "rate")
         self.assertEqual(report["pace"]["loop"], "open")
 
@@ -144,7 +156,8 @@ class Ring(unittest.TestCase):
         self.assertIn("timeout_syn", text)
 
     def test_silence_beyond_the_drain_is_told_by_state(self):
-        report, text = self.run_failing("--link", "ring,loss=100%", "--count", "5")
+        report, text = self.run_failing("--link", "ring,loss=100%", "--rate", "5",
+                                        "--warmup", "0", "--duration", "900ms")
         self.assertEqual(report["live"], 5)
         self.assertEqual(list(report["client"]["live_by_state"].values()), [5])
         self.assertIn("SYN-SENT without an answer: 5", text)
@@ -156,7 +169,8 @@ class Ring(unittest.TestCase):
         self.assertEqual(report["open_errors"], {"ports_exhausted": 1})
         self.assertEqual(report["opened"], 100)
         self.assertIn("of 100 ports", text)
-        self.assertIn("100 in TIME-WAIT", text)
+        numbers = re.search(r"ports (\d+) are in use and (\d+) in TIME-WAIT", text)
+        self.assertEqual(sum(int(n) for n in numbers.groups()), 100)
         self.assertIn("sustain", text)
 
     def test_unpaced_small_plan_keeps_to_it(self):
@@ -165,7 +179,7 @@ class Ring(unittest.TestCase):
                                "--warmup", "0", "--duration", "2s")
         self.assertEqual(report["plan"]["bound_by"], "tuples")
         self.assertAlmostEqual(report["opens_per_s"], report["plan"]["sustained_per_s"],
-                               delta=report["opens_per_s"] * 0.05)
+                               delta=report["opens_per_s"] * 0.1)
 
     def test_ctrl_c_ends_with_all_outputs(self):
         with tempfile.TemporaryDirectory() as folder:

@@ -164,7 +164,7 @@ resolve_defaults_are_a_ring_of_two_subnets(void **state)
 	assert_int_equal(conf.duration_ns, 10 * S);
 	assert_int_equal(conf.warmup_ns, S);
 	assert_int_equal(conf.tw_ms, 60000);
-	assert_int_equal(conf.concurrency, 1024);
+	assert_int_equal(conf.concurrency, 256);
 	conf_defaults(&conf);
 	conf.count = 5;
 	assert_int_equal(conf_resolve(&conf, err), 0);
