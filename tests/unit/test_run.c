@@ -26,6 +26,7 @@
 struct visitor {
 	struct bed *bed;
 	atomic_int ran_on; /* thread id */
+	bool has_cache;    /* of packet buffers: the thread is known to EAL */
 	int stop_after;
 };
 
@@ -35,6 +36,7 @@ visit(struct pmtcp_ctx *ctx, void *arg)
 	struct visitor *v = arg;
 
 	assert_ptr_equal(ctx, v->bed->ctx);
+	v->has_cache = rte_mempool_default_cache(ctx->pool, rte_lcore_id()) != NULL;
 	atomic_store(&v->ran_on, gettid());
 }
 
@@ -97,6 +99,7 @@ call_runs_on_the_worker_thread(void **state)
 		pmtcp_worker_call(bed.w, visit, &v);
 		first = atomic_load(&v.ran_on);
 		assert_true(first != 0 && first != gettid());
+		assert_true(v.has_cache);
 		for (int k = 0; k < 100; k++) {
 			atomic_store(&v.ran_on, 0);
 			pmtcp_worker_call(bed.w, visit, &v);
