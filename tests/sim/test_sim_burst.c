@@ -13,6 +13,7 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdlib.h>
 #include <string.h>
 #include <cmocka.h>
 
@@ -28,22 +29,33 @@
 #define IRS_AGAIN  900000u
 
 static struct rte_mbuf *
-segment(struct ep *ep, uint16_t port, uint8_t flags, uint32_t seq, uint32_t ack)
+segment_with(struct ep *ep, const struct build *options, uint16_t port, uint32_t seq, uint32_t ack)
 {
 	struct rte_ether_addr self = ctx_mac_of(TEST_ADDR);
 	struct rte_ether_addr peer = ctx_mac_of(TEST_PEER);
-	struct build b = {.saddr = TEST_PEER, .daddr = TEST_ADDR, .sport = port, .dport = EP_PORT};
+	struct build b = *options;
 	static const uint8_t text[10];
 
+	b.saddr = TEST_PEER;
+	b.daddr = TEST_ADDR;
+	b.sport = port;
+	b.dport = EP_PORT;
 	memcpy(b.dmac, self.addr_bytes, 6);
 	memcpy(b.smac, peer.addr_bytes, 6);
 	b.seq = seq;
 	b.ack = ack;
-	b.flags = flags;
 	b.wnd = 8192;
 	b.payload = text;
-	b.len = flags & PKT_PSH ? sizeof(text) : 0;
+	b.len = b.flags & PKT_PSH ? sizeof(text) : 0;
 	return build_tcp(ep->pool, &b);
+}
+
+static struct rte_mbuf *
+segment(struct ep *ep, uint16_t port, uint8_t flags, uint32_t seq, uint32_t ack)
+{
+	const struct build options = {.flags = flags};
+
+	return segment_with(ep, &options, port, seq, ack);
 }
 
 static void
@@ -198,6 +210,8 @@ burst_whole_lives_then_syn_again(void **state)
 struct tuple {
 	uint32_t seq;
 	uint32_t ack;
+	uint32_t tsval; /* of the peer's clock */
+	uint32_t tsecr; /* what it saw last */
 };
 
 #define SOUP_TUPLES 6
@@ -213,6 +227,34 @@ learn(struct tuple *tuples, const struct pkt *p)
 	t->ack = p->seq + p->len + !!(p->flags & PKT_SYN) + !!(p->flags & PKT_FIN);
 	if (p->flags & PKT_ACK)
 		t->seq = p->ack;
+	if (p->opts & PKT_OPT_TS)
+		t->tsecr = p->tsval;
+}
+
+/* Options as a peer would send them, now and then missing, stale or absurd. */
+static struct build
+soup_options(uint8_t flags, struct tuple *t, struct rng *rng)
+{
+	struct build b = {.flags = flags};
+
+	t->tsval += (uint32_t)rng_below(rng, 3);
+	if (rng_below(rng, 16) != 0)
+		b.opts |= PKT_OPT_TS;
+	b.tsval = t->tsval - (rng_below(rng, 16) == 0 ? (uint32_t)rng_below(rng, 9) : 0);
+	b.tsecr = rng_below(rng, 32) == 0 ? (uint32_t)rng_next(rng) : t->tsecr;
+	if (flags & PKT_SYN) {
+		b.opts |= PKT_OPT_MSS | PKT_OPT_SACK_PERM | PKT_OPT_WSCALE;
+		b.mss = (uint16_t)rng_below(rng, 1500);
+		b.wscale = (uint8_t)rng_below(rng, 15);
+	} else if (rng_below(rng, 4) == 0) {
+		b.opts |= PKT_OPT_SACK;
+		b.n_sack = (uint8_t)(1 + rng_below(rng, 3));
+		for (int i = 0; i < b.n_sack; i++) {
+			b.sack[i].left = t->ack - 20 + (uint32_t)rng_below(rng, 200);
+			b.sack[i].right = b.sack[i].left - 5 + (uint32_t)rng_below(rng, 100);
+		}
+	}
+	return b;
 }
 
 static struct rte_mbuf *
@@ -225,6 +267,7 @@ soup_segment(struct ep *ep, struct tuple *tuples, struct rng *rng)
 	uint32_t i = (uint32_t)rng_below(rng, SOUP_TUPLES);
 	uint8_t flags = kinds[rng_below(rng, PMTCP_ARRAY_SIZE(kinds))];
 	struct tuple *t = &tuples[i];
+	struct build options = soup_options(flags, t, rng);
 	uint32_t seq = t->seq, ack = t->ack;
 	struct rte_mbuf *m;
 
@@ -234,7 +277,7 @@ soup_segment(struct ep *ep, struct tuple *tuples, struct rng *rng)
 		ack += (uint32_t)rng_below(rng, 6) - 3;
 	if (rng_below(rng, 40) == 0)
 		seq = (uint32_t)rng_next(rng);
-	m = segment(ep, (uint16_t)(EP_PEER_PORT + i), flags, seq, ack);
+	m = segment_with(ep, &options, (uint16_t)(EP_PEER_PORT + i), seq, ack);
 	/* Often the next one continues this one. */
 	if (rng_below(rng, 3) != 0)
 		t->seq = seq + (flags & PKT_PSH ? 10 : 0) + !!(flags & (PKT_SYN | PKT_FIN));
@@ -278,6 +321,41 @@ act_at_random(const struct pmtcp_event *ev, struct rng *rng)
 	}
 }
 
+/* Opens over the same tuples, closes the listener under its half-opens, jumps in
+ * time, is short of packet buffers. */
+static void
+disturb(struct ep *ep, struct rng *rng)
+{
+	struct pmtcp_addr local = pmtcp_addr4(TEST_ADDR, EP_PORT);
+	struct pmtcp_addr remote = pmtcp_addr4(TEST_PEER, EP_PEER_PORT);
+	struct pmtcp_conn *conn;
+
+	remote.port = (uint16_t)(EP_PEER_PORT + rng_below(rng, SOUP_TUPLES));
+	switch (rng_below(rng, 40)) {
+	case 0:
+	case 1:
+	case 2:
+	case 3:
+		pmtcp_connect(ep->ctx, &local, &remote, &ep->conn_opts, &conn);
+		break;
+	case 4:
+		ep_unlisten(ep);
+		assert_int_equal(ep_listen(ep), 0);
+		break;
+	case 5:
+		ep->now += rng_below(rng, 70000) * EP_MS;
+		break;
+	case 6:
+		pmtcp_set_pressure(ep->ctx, (uint16_t)rng_below(rng, 1001));
+		break;
+	case 7:
+		pmtcp_set_pressure(ep->ctx, 1000);
+		break;
+	default:
+		break;
+	}
+}
+
 static void
 soup_round(struct ep *ep, struct tuple *tuples, struct rng *rng)
 {
@@ -289,6 +367,7 @@ soup_round(struct ep *ep, struct tuple *tuples, struct rng *rng)
 	for (uint16_t i = 0; i < n; i++)
 		pkts[i] = soup_segment(ep, tuples, rng);
 	ep->now += rng_below(rng, 50) == 0 ? 5000 * EP_MS : rng_below(rng, 3 * EP_MS);
+	disturb(ep, rng);
 	pmtcp_input(ep->ctx, ep->now, pkts, n);
 	pmtcp_ctx_check(ep->ctx);
 	pmtcp_tick(ep->ctx, ep->now);
@@ -312,20 +391,33 @@ few_blocks(struct pmtcp_conf *conf)
 	conf->max_half_open = 4;
 	conf->max_time_wait = 3;
 	conf->tw_ms = 1000;
+	conf->tw_reuse = true;
+}
+
+/* PMTCP_SIM_MORE=k: k times as many. */
+static uint64_t
+soup_seeds(void)
+{
+	const char *more = getenv("PMTCP_SIM_MORE");
+
+	return 24 * (more == NULL ? 1 : strtoull(more, NULL, 0));
 }
 
 static void
 burst_of_random_segments_keeps_invariants(void **state)
 {
-	const struct ep_opts opts = {.tune = few_blocks, .conn = {.no_timestamps = true}};
+	struct ep_opts opts = {.tune = few_blocks};
 	static struct ep ep;
 
-	for (uint64_t seed = 1; seed <= 25; seed++) {
+	for (uint64_t seed = 1; seed <= soup_seeds(); seed++) {
 		struct tuple tuples[SOUP_TUPLES] = {{0}};
 		struct pmtcp_stats stats;
 		struct rng rng;
 
 		rng_seed(&rng, seed);
+		opts.conn.no_timestamps = seed % 2;
+		opts.conn.no_sack = seed / 2 % 2;
+		opts.conn.no_wscale = seed / 4 % 2;
 		ep_create(&ep, "soup", &opts);
 		assert_int_equal(ep_listen(&ep), 0);
 		for (int round = 0; round < SOUP_ROUNDS; round++) {

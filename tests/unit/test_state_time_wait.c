@@ -40,7 +40,7 @@
 			{prefix "ack_old_in_range_is_taken", reach,                                \
 					"> A p+2 i+1; .; = TW; # seg_taken"},                      \
 			{prefix "ack_below_range_is_challenged", reach,                            \
-					"> A p+2 i-65534; < A i+2 p+2; = TW; # drop_ack "           \
+					"> A p+2 i-65534; < A i+2 p+2; = TW; # drop_ack "          \
 					"challenge_sent"},                                         \
 			{prefix "ack_too_high_is_challenged", reach,                               \
 					"> A p+2 i+3; < A i+2 p+2; = TW; # drop_ack "              \
