@@ -203,7 +203,7 @@ add_memory(struct eal_args *args, const struct link_conf *conf, const struct lin
 
 	/* Nothing to share with other processes, and no files left behind; EAL has two
 	 * words for it and takes the first with huge pages only. */
-	if (link_check_huge_pages()) {
+	if (word->kind == LINK_PCI || link_check_huge_mb() >= mb) {
 		add_arg(args, "--in-memory");
 		return 0;
 	}
@@ -357,8 +357,8 @@ complain_ports(const struct link_conf *conf, const struct link_word *word, int r
 				"dpdk-devbind.py -b vfio-pci %s",
 				word->name, word->name);
 	else
-		complain(conf->program, "cannot open --link %s: %s (%s)", conf->word,
-				strerror(-ret), last_words());
+		complain(conf->program, "cannot open --link %s: %s; -v shows more", conf->word,
+				strerror(-ret));
 }
 
 int
@@ -396,6 +396,8 @@ link_open(const struct link_conf *given, struct link *link)
 	take_output(saved, conf.verbose);
 	ret = open_ports(&conf, &word, link);
 	give_back_output(saved);
+	if (ret == 0 && word.kernel.range.first != 0)
+		ret = link_give_address(word.name, &word.kernel);
 	if (ret != 0) {
 		complain_ports(&conf, &word, ret);
 		link_close(link);

@@ -6,7 +6,7 @@
  *
  *	ring[,loss=P%][,dup=P%][,reorder=P%][,corrupt=P%][,delay=TIME][,seed=N]
  *	memif:server|client:SOCKET
- *	tap:IFNAME
+ *	tap:IFNAME[,kernel=IP/LEN]		kernel: the address of the kernel's end
  *	af_packet:IFNAME[,queues=N]
  *	af_xdp:IFNAME[,queues=N]
  *	pci:ADDR[,queues=N]

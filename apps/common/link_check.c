@@ -130,7 +130,7 @@ check_pci(const char *name, char *problem)
 				"there is no PCI device '%s'; type: "
 				"dpdk-devbind.py --status-dev net",
 				name);
-	if (!link_check_huge_pages())
+	if (link_check_huge_mb() == 0)
 		return say(problem, ENOMEM,
 				"PCI device '%s' needs huge pages and none is free; "
 				"type as root: echo 512 > "
@@ -220,17 +220,21 @@ read_number(const char *path, const char *word)
 	return number;
 }
 
-bool
-link_check_huge_pages(void)
+uint64_t
+link_check_huge_mb(void)
 {
-	/* EAL maps them from files under --in-memory too, or by memfd: root only by default. */
+	const char *dir = "/sys/kernel/mm/hugepages";
+	char path[LINK_TEXT_MAX];
+	uint64_t mb = 0;
+
+	/* Others may have them too, but what EAL takes besides needs root. */
 	if (geteuid() != 0)
-		return false;
-	return read_number("/sys/kernel/mm/hugepages/hugepages-2048kB/free_hugepages", "") +
-			       read_number("/sys/kernel/mm/hugepages/hugepages-1048576kB/"
-					   "free_hugepages",
-					       "") >
-	       0;
+		return 0;
+	snprintf(path, sizeof(path), "%s/hugepages-2048kB/free_hugepages", dir);
+	mb += 2 * read_number(path, "");
+	snprintf(path, sizeof(path), "%s/hugepages-1048576kB/free_hugepages", dir);
+	mb += 1024 * read_number(path, "");
+	return mb;
 }
 
 uint64_t
@@ -262,6 +266,40 @@ link_check_address(const struct pmtcp_range *range, char *name)
 	}
 	freeifaddrs(list);
 	return found;
+}
+
+static int
+set_address(int fd, const char *name, unsigned long request, uint32_t ip4)
+{
+	struct sockaddr_in addr = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(ip4)};
+	struct ifreq ifr = {0};
+
+	snprintf(ifr.ifr_name, sizeof(ifr.ifr_name), "%s", name);
+	memcpy(&ifr.ifr_addr, &addr, sizeof(addr));
+	return ioctl(fd, request, &ifr) == 0 ? 0 : -errno;
+}
+
+int
+link_give_address(const char *name, const struct args_subnet *subnet)
+{
+	struct ifreq ifr = {0};
+	int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+	int ret;
+
+	if (fd < 0)
+		return -errno;
+	ret = set_address(fd, name, SIOCSIFADDR, subnet->range.first);
+	if (ret == 0)
+		ret = set_address(
+				fd, name, SIOCSIFNETMASK, UINT32_MAX << (32 - subnet->prefix_len));
+	snprintf(ifr.ifr_name, sizeof(ifr.ifr_name), "%s", name);
+	if (ret == 0 && ioctl(fd, SIOCGIFFLAGS, &ifr) != 0)
+		ret = -errno;
+	ifr.ifr_flags |= IFF_UP;
+	if (ret == 0 && ioctl(fd, SIOCSIFFLAGS, &ifr) != 0)
+		ret = -errno;
+	(void)close(fd);
+	return ret;
 }
 
 static bool

@@ -4,7 +4,7 @@
 
 /* What the system says about a link before and beside EAL: whether a device can be had
  * at all, told in words, and whether the kernel's side of the wire will behave (W-35).
- * Linux only; reads, and for tap tries, but changes nothing that stays. */
+ * Linux only. Reads, and for tap tries; the one thing it changes is an address. */
 
 #ifndef PMTCP_APPS_LINK_CHECK_H
 #define PMTCP_APPS_LINK_CHECK_H
@@ -14,8 +14,12 @@
 /* Finds what would make EAL fail. Returns 0, or a negative errno and the sentence. */
 int link_check_device(const struct link_word *word, char *problem);
 
-/* Huge pages of 2 MiB or 1 GiB that this user can have now. */
-bool link_check_huge_pages(void);
+/* Gives the kernel's end of a tap device an address and brings it up. Returns 0 or a
+ * negative errno. */
+int link_give_address(const char *name, const struct args_subnet *subnet);
+
+/* MiB of huge pages that this user can have now. */
+uint64_t link_check_huge_mb(void);
 
 /* MiB of memory that can be had now. */
 uint64_t link_check_memory_mb(void);

@@ -35,7 +35,7 @@ static const struct kind_fact kinds[] = {
 				NULL, true, false},
 		[LINK_MEMIF] = {"memif", "memif:server:SOCKET or memif:client:SOCKET", "net_memif0",
 				false, false},
-		[LINK_TAP] = {"tap", "tap:IFNAME", "net_tap0", false, false},
+		[LINK_TAP] = {"tap", "tap:IFNAME[,kernel=IP/LEN]", "net_tap0", false, false},
 		[LINK_AF_PACKET] = {"af_packet", "af_packet:IFNAME[,queues=N]", "net_af_packet0",
 				false, true},
 		[LINK_AF_XDP] = {"af_xdp", "af_xdp:IFNAME[,queues=N]", "net_af_xdp0", false, true},
@@ -55,6 +55,15 @@ wrong(char *problem, const char *text, const struct kind_fact *fact)
 	return -EINVAL;
 }
 
+/* One address, and always with its length: there is nothing to guess it from. */
+static int
+parse_kernel(const char *value, struct args_subnet *kernel)
+{
+	if (strchr(value, '/') == NULL || args_value(ARG_SUBNET, value, kernel) != 0)
+		return -EINVAL;
+	return kernel->range.first == kernel->range.last ? 0 : -EINVAL;
+}
+
 /* One key=value behind a comma. */
 static int
 parse_setting(const struct kind_fact *fact, const char *key, const char *value,
@@ -69,6 +78,8 @@ parse_setting(const struct kind_fact *fact, const char *key, const char *value,
 		word->queues = (uint16_t)number;
 		return 0;
 	}
+	if (word->kind == LINK_TAP && strcmp(key, "kernel") == 0)
+		return parse_kernel(value, &word->kernel);
 	if (!fact->has_faults)
 		return -EINVAL;
 	if (strcmp(key, "loss") == 0)

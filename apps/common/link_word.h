@@ -10,6 +10,7 @@
 
 #include <stddef.h>
 
+#include "common/args.h"
 #include "common/link.h"
 
 enum link_kind {
@@ -26,9 +27,10 @@ enum link_kind {
 
 struct link_word {
 	enum link_kind kind;
-	char name[LINK_NAME_MAX]; /* interface, socket or PCI address; empty for ring */
-	bool is_server;           /* memif */
-	uint16_t queues;          /* 1 unless the word says otherwise */
+	char name[LINK_NAME_MAX];  /* interface, socket or PCI address; empty for ring */
+	bool is_server;            /* memif */
+	struct args_subnet kernel; /* tap: the address of the kernel's end; first 0: none */
+	uint16_t queues;           /* 1 unless the word says otherwise */
 	struct pmtcp_faults faults;
 };
 

@@ -186,6 +186,11 @@ main(int argc, char **argv)
 	conf.prefix_len = ip.prefix_len;
 	opts.pcap = pcap.file[0] == '\0' ? NULL : pcap.file;
 	opts.pcap_packets = pcap.packets;
+	if (strncmp(link_conf.word, "ring", 4) == 0) {
+		fprintf(stderr, "pmtcp-echo: nobody is at the far end of a ring; type: --link "
+				"tap:pm0\n");
+		return LINK_EXIT_CODE;
+	}
 	if (link_open(&link_conf, &link) != 0)
 		return LINK_EXIT_CODE;
 	ret = link_check(&link, conf.ranges, 1) == 0 ? run(&link, &conf, &opts, port)

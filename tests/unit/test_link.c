@@ -98,6 +98,9 @@ link_word_bad_words_are_refused_with_what_is_right(void **state)
 			{"tap:a b", "tap:IFNAME"},
 			{"tap:x,loss=1%", "tap:IFNAME"},
 			{"tap:x,queues=2", "tap:IFNAME"},
+			{"tap:x,kernel=10.0.0.1", "tap:IFNAME[,kernel=IP/LEN]"},
+			{"tap:x,kernel=10.0.0.1-10.0.0.2/24", "tap:IFNAME[,kernel=IP/LEN]"},
+			{"ring,kernel=10.0.0.1/24", "ring[,loss=P%]"},
 			{"memif:x.sock", "memif:server:SOCKET or memif:client:SOCKET"},
 			{"memif:server:", "memif:server:SOCKET"},
 			{"af_packet:eth0,queues=0", "af_packet:IFNAME[,queues=N]"},
@@ -127,6 +130,21 @@ link_word_of_any_length_stays_in_bounds(void **state)
 				len > 13 && len - 13 < LINK_NAME_MAX ? 0 : -EINVAL);
 		assert_true(strlen(problem) < LINK_TEXT_MAX);
 	}
+}
+
+static void
+link_word_tap_kernel_address(void **state)
+{
+	struct link_word word;
+
+	assert_int_equal(link_word_parse("tap:pm0,kernel=198.18.0.1/20", &word, problem), 0);
+	assert_string_equal(word.name, "pm0");
+	assert_int_equal(word.kernel.range.first, RTE_IPV4(198u, 18, 0, 1));
+	assert_int_equal(word.kernel.prefix_len, 20);
+	link_word_device(&word, device, sizeof(device));
+	assert_string_equal(device, "--vdev=net_tap0,iface=pm0");
+	assert_int_equal(link_word_parse("tap:pm0", &word, problem), 0);
+	assert_int_equal(word.kernel.range.first, 0);
 }
 
 static void
@@ -207,6 +225,7 @@ main(void)
 			cmocka_unit_test(link_word_good_words_become_devices),
 			cmocka_unit_test(link_word_bad_words_are_refused_with_what_is_right),
 			cmocka_unit_test(link_word_of_any_length_stays_in_bounds),
+			cmocka_unit_test(link_word_tap_kernel_address),
 			cmocka_unit_test(link_word_ring_faults_have_units),
 			cmocka_unit_test(w_35_address_of_the_kernel_is_found),
 			cmocka_unit_test(w_35_offloads_are_named_as_ethtool_settings),
