@@ -86,13 +86,20 @@ live_line(struct live *live, const struct load *l, uint64_t now_ns)
 	char causes[LINE_MAX_LEN];
 	uint64_t errors;
 
+	if (start_ns == UINT64_MAX) {
+		fprintf(l->out, "      waiting for %s\n",
+				l->has_client ? "the next hop's MAC address"
+					      : "the first connection");
+		fflush(l->out);
+		return;
+	}
 	peek_counts(s, &n);
 	errors = side_failed(&n) + side_open_errors(&n) + evicted;
 	live_causes(&n, causes, sizeof(causes));
 	fprintf(l->out,
 			"%4.0fs  opens/s %s  closes/s %s  established %s  time-wait %s  errors "
 			"%s%s",
-			start_ns == UINT64_MAX ? 0.0 : (double)(now_ns - start_ns) / 1e9,
+			(double)(now_ns - start_ns) / 1e9,
 			report_number((uint64_t)((double)(n.connected - live->opens) / seconds),
 					text[0]),
 			report_number((uint64_t)((double)(n.closed - live->closes) / seconds),
