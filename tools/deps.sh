@@ -9,7 +9,7 @@
 set -euo pipefail
 
 BASE="gcc libc6-dev meson ninja-build pkg-config python3
-    libdpdk-dev libnuma-dev libcmocka-dev libcyaml-dev"
+    libdpdk-dev libnuma-dev libcmocka-dev libcyaml-dev libyaml-dev"
 TEST="clang libclang-rt-14-dev clang-format-14 valgrind tshark nginx-light ncat curl nftables
     iproute2 iperf3 ethtool procps openssl"
 
