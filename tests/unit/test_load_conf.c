@@ -18,12 +18,11 @@
 #include <unistd.h>
 #include <cmocka.h>
 
-#include <rte_ip.h>
-
 #include "base/base.h"
 #include "load/conf.h"
 
-#define S 1000000000ull
+#define S              1000000000ull
+#define IP(a, b, c, d) ((uint32_t)(a) << 24 | (b) << 16 | (c) << 8 | (d))
 
 static struct load_conf conf;
 static char path[] = "/tmp/test_load_conf_XXXXXX";
@@ -121,15 +120,15 @@ yaml_every_word_reaches_its_field(void **state)
 	conf.cmd = LOAD_CLIENT;
 	assert_int_equal(conf_resolve(&conf, err), 0);
 	assert_string_equal(conf.link, "memif:client:/tmp/s");
-	assert_int_equal(conf.own.first, RTE_IPV4(10, 1, 0, 2));
-	assert_int_equal(conf.own.last, RTE_IPV4(10, 1, 0, 9));
+	assert_int_equal(conf.own.first, IP(10, 1, 0, 2));
+	assert_int_equal(conf.own.last, IP(10, 1, 0, 9));
 	assert_int_equal(conf.prefix_len, 16);
-	assert_int_equal(conf.gateway, RTE_IPV4(10, 1, 0, 1));
+	assert_int_equal(conf.gateway, IP(10, 1, 0, 1));
 	assert_int_equal(conf.mac.addr_bytes[5], 2);
-	assert_int_equal(conf.target_ip, RTE_IPV4(10, 2, 0, 1));
+	assert_int_equal(conf.target_ip, IP(10, 2, 0, 1));
 	assert_int_equal(conf.target_ports.first, 5001);
 	assert_int_equal(conf.target_ports.last, 5004);
-	assert_int_equal(conf.source.last, RTE_IPV4(10, 1, 0, 9));
+	assert_int_equal(conf.source.last, IP(10, 1, 0, 9));
 	assert_int_equal(conf.ports.first, 2000);
 	assert_int_equal(conf.rate, 1500);
 	assert_int_equal(conf.concurrency, 7);
@@ -156,11 +155,11 @@ resolve_defaults_are_a_ring_of_two_subnets(void **state)
 	conf_defaults(&conf);
 	assert_int_equal(conf_resolve(&conf, err), 0);
 	assert_true(conf.is_ring);
-	assert_int_equal(conf.own.first, RTE_IPV4(198, 18, 0, 1));
+	assert_int_equal(conf.own.first, IP(198, 18, 0, 1));
 	assert_int_equal(conf.own.last, 0);
-	assert_int_equal(conf.target_ip, RTE_IPV4(198, 19, 0, 1));
-	assert_int_equal(conf.gateway, RTE_IPV4(198, 18, 255, 254));
-	assert_int_equal(conf.server_gateway, RTE_IPV4(198, 19, 255, 254));
+	assert_int_equal(conf.target_ip, IP(198, 19, 0, 1));
+	assert_int_equal(conf.gateway, IP(198, 18, 255, 254));
+	assert_int_equal(conf.server_gateway, IP(198, 19, 255, 254));
 	assert_int_equal(conf.duration_ns, 10 * S);
 	assert_int_equal(conf.warmup_ns, S);
 	assert_int_equal(conf.tw_ms, 60000);
