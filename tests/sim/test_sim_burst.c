@@ -21,6 +21,7 @@
 #include "base/check.h"
 #include "base/rng.h"
 #include "support/build.h"
+#include "support/cell.h"
 #include "support/endpoint.h"
 
 #define LIVES      8
@@ -204,6 +205,50 @@ burst_whole_lives_then_syn_again(void **state)
 	foretell(iss);
 	for (uint64_t seed = 1; seed <= 200; seed++)
 		one_mixed_burst(seed, iss);
+}
+
+/* The third ACK gives a half-open's block back, the next SYN takes it, and then text
+ * comes whose looked-up block is that one. */
+static void
+burst_recycled_block_is_told_by_key(void **state)
+{
+	static struct ep ep;
+	uint32_t iss[LIVES] = {0};
+	struct pmtcp_event ev[2];
+	struct pmtcp_stats stats;
+	struct rte_mbuf *burst[3];
+
+	burst_create(&ep, "recycled");
+	burst[0] = segment(&ep, EP_PEER_PORT, PKT_SYN, IRS, 0);
+	pmtcp_input(ep.ctx, ep.now, burst, 1);
+	assert_int_equal(take_frames(&ep, iss), 1);
+	burst[0] = segment(&ep, EP_PEER_PORT, PKT_ACK, IRS + 1, iss[0] + 1);
+	burst[1] = segment(&ep, EP_PEER_PORT + 1, PKT_SYN, IRS, 0);
+	burst[2] = segment(&ep, EP_PEER_PORT, PKT_PSH | PKT_ACK, IRS + 1, iss[0] + 1);
+	pmtcp_input(ep.ctx, ep.now, burst, 3);
+	assert_int_equal(pmtcp_events(ep.ctx, ev, 2), 1);
+	assert_int_equal(ev[0].flags, PMTCP_EV_ACCEPTED | PMTCP_EV_READABLE);
+	assert_int_equal(take_frames(&ep, iss), 1);
+	pmtcp_stats(ep.ctx, &stats);
+	assert_int_equal(stats.state[PMTCP_ESTABLISHED], 1);
+	assert_int_equal(stats.state[PMTCP_SYN_RCVD], 1);
+	assert_int_equal(stats.counter[PMTCP_C_rx_octets], 10);
+	burst_destroy(&ep);
+}
+
+/* TW-18: input comes before the tick of the same turn. */
+static void
+burst_repeated_fin_wins_over_expiry_in_same_pass(void **state)
+{
+	const struct ep_opts opts = {
+			.conn = {.no_timestamps = true, .no_sack = true, .no_wscale = true}};
+	static struct ep ep;
+
+	ep_create(&ep, "same_pass", &opts);
+	cell_script(&ep, REACH_TW);
+	ep.now += 60300 * EP_MS;
+	cell_script(&ep, "> FA p+1 i+2; < A i+2 p+2; = TW; +59s; .; = TW; +2s; .; = CLD");
+	ep_destroy(&ep);
 }
 
 /* A tuple as the peer knows it: what would be right to send next. */
@@ -436,6 +481,8 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 			cmocka_unit_test(burst_whole_lives_then_syn_again),
+			cmocka_unit_test(burst_recycled_block_is_told_by_key),
+			cmocka_unit_test(burst_repeated_fin_wins_over_expiry_in_same_pass),
 			cmocka_unit_test(burst_of_random_segments_keeps_invariants),
 	};
 
