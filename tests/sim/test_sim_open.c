@@ -146,6 +146,27 @@ open_double_syn_ack_lost_third_ack(void **state)
 }
 
 static void
+no_neighbours(struct pmtcp_conf *conf, int side)
+{
+	conf->n_static_neigh = 0;
+}
+
+static void
+setup_arp(struct sim_opts *opts, struct rng *rng)
+{
+	opts->tune = no_neighbours;
+	for (int side = 0; side < SIM_SIDES; side++)
+		opts->faults[side].loss = (uint16_t)rng_below(rng, 3000);
+}
+
+/* W-7: the neighbours find each other first, whatever is lost meanwhile. */
+static void
+open_unresolved_neighbours(void **state)
+{
+	sim_run_case(&(struct sim_case){"open_unresolved_neighbours", 16, setup_arp, open_wild});
+}
+
+static void
 setup_silent(struct sim_opts *opts, struct rng *rng)
 {
 	opts->faults[SIM_B].loss = 10000;
@@ -199,6 +220,7 @@ main(void)
 			sim_test(open_simultaneous_loss),
 			sim_test(open_stale_syn),
 			sim_test(open_double_syn_ack_lost_third_ack),
+			sim_test(open_unresolved_neighbours),
 			sim_test(open_silent_peer),
 			sim_test(open_without_listener),
 	};
