@@ -102,9 +102,10 @@ sleep_budget(const struct pmtcp_job *jobs, uint16_t n)
 		const struct pmtcp_worker *w = jobs[i].worker;
 		uint64_t deadline = worker_deadline(w);
 
-		if (w->rx_fd < 0)
+		if (w->rx_fd < 0 || worker_has_backlog(w))
 			budget = min_u64(budget, NAP_NS);
-		budget = min_u64(budget, deadline > now_ns ? deadline - now_ns : 0);
+		if (!worker_has_backlog(w)) /* else what is due cannot leave anyway */
+			budget = min_u64(budget, deadline > now_ns ? deadline - now_ns : 0);
 	}
 	return budget;
 }
@@ -137,6 +138,6 @@ idle_sleep(const struct pmtcp_job *jobs, uint16_t n)
 		if (w->rx_fd >= 0 && w->rx_fd_is_ours)
 			silence(w->rx_fd);
 		w->stats.sleeps++;
-		w->last_ns = max_u64(w->last_ns, clock_ns(&w->clock, rte_rdtsc()));
+		w->was_away = true;
 	}
 }

@@ -50,10 +50,11 @@ static void
 wake(struct pmtcp_worker *w)
 {
 	const uint64_t one = 1;
+	int err = errno;
 
 	/* write(2) is async-signal-safe; a full counter is readable all the same. */
 	if (w->wake_fd >= 0 && write(w->wake_fd, &one, sizeof(one)) < 0)
-		return;
+		errno = err;
 }
 
 /* Waits for a call that was posted. False: the run ended first, and the call was taken
@@ -153,16 +154,16 @@ round_of_turns(const struct pmtcp_job *jobs, uint16_t n, bool *is_busy)
 void
 pmtcp_worker_run_all(const struct pmtcp_job *jobs, uint16_t n)
 {
-	/* Only threads EAL knows have packet buffer caches. */
-	bool is_registered = rte_lcore_id() == LCORE_ID_ANY && rte_thread_register() == 0;
 	enum pmtcp_idle idle;
-	bool is_busy;
+	bool is_registered, is_busy;
 
 	if (n == 0 || n > WORKER_JOBS_MAX)
 		return;
+	/* Only threads EAL knows have packet buffer caches. */
+	is_registered = rte_lcore_id() == LCORE_ID_ANY && rte_thread_register() == 0;
 	for (uint16_t i = 0; i < n; i++) {
 		atomic_store(&jobs[i].worker->owner_tid, gettid());
-		jobs[i].worker->last_ns = 0; /* the time before the run is no stall */
+		jobs[i].worker->was_away = true; /* the time before the run is no stall */
 	}
 	atomic_fetch_add(&running_threads, 1);
 	idle = choose_idle(jobs[0].worker->idle);

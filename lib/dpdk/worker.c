@@ -89,27 +89,24 @@ backlog_put(struct pmtcp_worker *w, struct rte_mbuf **pkts, uint16_t n)
 }
 
 /* Offers the backlog to the device again, a burst at a time: with a full device, which is
- * when this runs again and again, the price is that of one burst. */
-static PMTCP_COLD void
+ * when this runs again and again, the price is that of one burst. Returns frames. */
+static PMTCP_COLD uint32_t
 backlog_flush(struct pmtcp_worker *w, uint64_t now_ns)
 {
+	uint32_t total = 0;
 	uint16_t n, sent;
 
 	do {
 		n = (uint16_t)min_u32(w->backlog_tail - w->backlog_head, WORKER_BURST);
 		sent = device_send(w, w->backlog + w->backlog_head, n);
 		w->backlog_head += sent;
-		if (sent > 0)
-			w->tx_moved_ns = now_ns;
-	} while (sent == n && w->backlog_head != w->backlog_tail);
-	if (w->backlog_head == w->backlog_tail)
+		total += sent;
+	} while (sent == n && worker_has_backlog(w));
+	if (total > 0)
+		w->tx_moved_ns = now_ns;
+	if (!worker_has_backlog(w))
 		w->backlog_head = w->backlog_tail = 0;
-}
-
-static inline bool
-has_backlog(const struct pmtcp_worker *w)
-{
-	return w->backlog_head != w->backlog_tail;
+	return total;
 }
 
 static inline void
@@ -120,7 +117,7 @@ send_frames(struct pmtcp_worker *w, uint64_t now_ns, struct rte_mbuf **pkts, uin
 	if (is_unlikely(w->capture != NULL))
 		capture_frames(w->capture, now_ns, pkts, n);
 	/* Behind a backlog everything queues up: order per connection is kept. */
-	if (is_likely(!has_backlog(w)))
+	if (is_likely(!worker_has_backlog(w)))
 		sent = device_send(w, pkts, n);
 	if (sent > 0)
 		w->tx_moved_ns = now_ns;
@@ -138,10 +135,10 @@ send_output(struct pmtcp_worker *w, uint64_t now_ns, struct stamps *s)
 	uint32_t total = 0;
 	uint16_t n;
 
-	if (is_unlikely(has_backlog(w)))
-		backlog_flush(w, now_ns);
-	if (is_unlikely(has_backlog(w)) && now_ns - w->tx_moved_ns < WORKER_STUCK_NS)
-		return 0;
+	if (is_unlikely(worker_has_backlog(w)))
+		total = backlog_flush(w, now_ns);
+	if (is_unlikely(worker_has_backlog(w)) && now_ns - w->tx_moved_ns < WORKER_STUCK_NS)
+		return total;
 	for (int i = 0; i < OUTPUT_BURSTS_MAX; i++) {
 		n = pmtcp_output(w->ctx, now_ns, pkts, WORKER_BURST);
 		stamp(w, s, PMTCP_PHASE_OUTPUT);
@@ -150,7 +147,7 @@ send_output(struct pmtcp_worker *w, uint64_t now_ns, struct stamps *s)
 		total += n;
 		send_frames(w, now_ns, pkts, n);
 		stamp(w, s, PMTCP_PHASE_TX);
-		if (is_unlikely(has_backlog(w)))
+		if (is_unlikely(worker_has_backlog(w)))
 			break;
 	}
 	return total;
@@ -244,13 +241,15 @@ pmtcp_worker_turn(struct pmtcp_worker *w, void (*fn)(struct pmtcp_ctx *ctx, void
 	uint64_t now_ns = worker_clock_now(w, s.start);
 	bool is_busy;
 
-	if (is_unlikely(now_ns - w->last_ns > WORKER_STALL_NS) && w->last_ns != 0)
+	if (is_unlikely(now_ns - w->last_ns > WORKER_STALL_NS) && !w->was_away)
 		w->stats.loop_stalls++;
+	w->was_away = false;
 	w->last_ns = now_ns;
 	s.last = s.start;
 
 	is_busy = receive_input(w, now_ns, &s) > 0;
-	if (!is_busy)
+	/* Behind a full device a deadline is no work: nothing could leave. */
+	if (!is_busy && is_likely(!worker_has_backlog(w)))
 		is_busy = worker_deadline(w) <= now_ns;
 	pmtcp_tick(w->ctx, now_ns);
 	stamp(w, &s, PMTCP_PHASE_TICK);
@@ -263,7 +262,7 @@ pmtcp_worker_turn(struct pmtcp_worker *w, void (*fn)(struct pmtcp_ctx *ctx, void
 		look_around(w, now_ns);
 	if (is_busy)
 		account_busy(w, &s);
-	return is_busy || has_backlog(w);
+	return is_busy;
 }
 
 /* ---- life ------------------------------------------------------------------ */
@@ -368,6 +367,7 @@ pmtcp_worker_create(struct pmtcp_port *port, uint16_t queue, const struct pmtcp_
 	w->idle = opts->idle;
 	w->profile = opts->profile;
 	w->stats.free_permille = 1000;
+	w->was_away = true;
 	w->wake_fd = w->rx_fd = -1;
 	port->queues[queue].has_worker = true;
 	ret = build(w, conf, opts);

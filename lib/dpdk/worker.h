@@ -59,6 +59,7 @@ struct pmtcp_worker {
 	uint16_t backlog_head;
 	uint16_t backlog_tail; /* frames are in [head, tail) */
 	bool profile;
+	bool was_away; /* the time since the last turn was not the loop's */
 
 	/* What other threads write. */
 	__attribute__((aligned(PMTCP_CACHE_LINE))) atomic_bool must_stop;
@@ -99,6 +100,12 @@ static inline uint64_t
 worker_clock_now(struct pmtcp_worker *w, uint64_t tsc)
 {
 	return max_u64(clock_ns(&w->clock, tsc), w->last_ns);
+}
+
+static inline bool
+worker_has_backlog(const struct pmtcp_worker *w)
+{
+	return w->backlog_head != w->backlog_tail;
 }
 
 /* The earliest time a turn without received frames has work. */
