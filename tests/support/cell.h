@@ -41,7 +41,7 @@ struct cell {
 /* Runs a script on an endpoint; fails the cmocka test that is running. */
 void cell_script(struct ep *ep, const char *script);
 
-/* Runs one cell on an endpoint of its own. */
+/* Runs one cell on an endpoint of its own, and again with numbers that wrap. */
 void cell_run(const struct cell *cell, const struct ep_opts *opts);
 
 /* Runs each cell as a cmocka test of its own name; the result is for exit(). No

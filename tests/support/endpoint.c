@@ -30,7 +30,7 @@ ep_create(struct ep *ep, const char *name, const struct ep_opts *opts)
 {
 	memset(ep, 0, sizeof(*ep));
 	ep->name = name;
-	ep->now = EP_START_NS;
+	ep->now = EP_START_NS + opts->later_ns;
 	ep->conn_opts = opts->conn;
 	ep->conn_opts.recv_buffer = EP_RECV_BUFFER;
 	ep->pool = test_pool_create(EP_ROOM);
@@ -41,7 +41,7 @@ ep_create(struct ep *ep, const char *name, const struct ep_opts *opts)
 	ep->mem_len = pmtcp_ctx_memsize(&ep->conf);
 	ep->mem = ctx_mem_map(ep->mem_len);
 	assert_int_equal(pmtcp_ctx_init(ep->mem, ep->mem_len, &ep->conf, &ep->ctx), 0);
-	ep->irs = EP_PEER_ISS;
+	ep->irs = opts->peer_iss == 0 ? EP_PEER_ISS : opts->peer_iss;
 	ep_mark(ep);
 }
 

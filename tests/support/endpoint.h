@@ -38,6 +38,8 @@ enum {
 struct ep_opts {
 	void (*tune)(struct pmtcp_conf *conf); /* NULL: ctx_conf_small() as it is */
 	struct pmtcp_conn_opts conn;           /* of both kinds of open */
+	uint64_t later_ns;                     /* the clock starts this much later */
+	uint32_t peer_iss;                     /* 0: EP_PEER_ISS */
 };
 
 /* A segment as the script writes it. Numbers are absolute. */
