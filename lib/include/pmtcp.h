@@ -263,7 +263,8 @@ void pmtcp_conf_init(struct pmtcp_conf *conf);
 size_t pmtcp_ctx_memsize(const struct pmtcp_conf *conf);
 
 /**
- * Makes a context in the caller's memory.
+ * Makes a context in the caller's memory. Its clock stands at 0: call pmtcp_tick()
+ * once before the first open, or that SYN counts as overdue.
  *
  * @param mem  zeroed memory, aligned to PMTCP_CTX_ALIGN; kept until pmtcp_ctx_fini()
  * @param len  at least pmtcp_ctx_memsize(conf)
