@@ -44,24 +44,30 @@ hold_ns(const struct plan_in *in)
 	return in->run_ns != 0 && in->run_ns < tw_ns ? in->run_ns : tw_ns;
 }
 
-/* Entries alive at `rate` opens/s, with a tenth to spare, never above the count. */
+/* The time whose opens there must be room for: a tenth to spare, and at least a second,
+ * for what is caught up with after a standstill. */
+static uint64_t
+span_ns(uint64_t hold)
+{
+	uint64_t spare = hold / 10;
+
+	return hold + (spare > NS_PER_S ? spare : NS_PER_S);
+}
+
+/* Entries alive at `rate` opens/s, never above the count. */
 static uint64_t
 entries_at(const struct plan_in *in, uint64_t rate)
 {
-	uint64_t entries = mul_div(rate, hold_ns(in), NS_PER_S);
+	uint64_t entries = hold_ns(in) == 0 ? 1 : mul_div(rate, span_ns(hold_ns(in)), NS_PER_S) + 1;
 
-	entries += entries / 10 + 1;
 	return in->count != 0 && in->count < entries ? in->count : entries;
 }
 
-/* The rate so many entries sustain over `hold`, a tenth to spare; the inverse of
- * entries_at(). */
+/* The rate so many entries sustain over `hold`; the inverse of entries_at(). */
 static uint64_t
 rate_of(uint64_t entries, uint64_t hold)
 {
-	if (hold == 0)
-		return RATE_MAX;
-	return mul_div(entries - entries / 11, NS_PER_S, hold);
+	return hold == 0 ? RATE_MAX : mul_div(entries, NS_PER_S, span_ns(hold));
 }
 
 /* Tuples that connections hold before TIME-WAIT: all there is room for at full speed, a
@@ -113,6 +119,9 @@ size_time_wait(const struct plan_in *in, struct plan *p, uint64_t rate)
 	fits = fits > TIME_WAIT_MAX ? TIME_WAIT_MAX : fits;
 	if (hold_ns(in) == 0)
 		need = 0;
+	/* A tuple is in TIME-WAIT once at a time. */
+	if (in->has_client && need > p->tuples)
+		need = p->tuples;
 	need = need > fits ? fits : need;
 	p->max_time_wait = (uint32_t)(need < TIME_WAIT_MIN ? TIME_WAIT_MIN : need);
 	p->tw_octets = (uint64_t)p->max_time_wait * in->tw_octets * in->sides_here;
@@ -142,7 +151,7 @@ find_bound(const struct plan_in *in, struct plan *p, uint64_t rate)
 	/* entries_at() and rate_of() round against each other: a thousandth is no bound. */
 	if (p->sustained >= rate - rate / 1000)
 		return;
-	p->bound = by_tuples < by_memory ? PLAN_BOUND_TUPLES : PLAN_BOUND_MEMORY;
+	p->bound = by_tuples <= by_memory ? PLAN_BOUND_TUPLES : PLAN_BOUND_MEMORY;
 }
 
 void

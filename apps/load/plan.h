@@ -49,6 +49,7 @@ struct plan_in {
 	uint32_t concurrency;
 	uint32_t tw_ms;
 	enum plan_holder holder;
+	bool has_client;           /* the client is here: nobody else's tuples can come */
 	uint8_t sides_here;        /* contexts in this process that hold TIME-WAIT: 0..2 */
 	struct plan_range sources; /* last 0: choose from first on */
 	struct plan_range ports;

@@ -134,6 +134,7 @@ load_plan(struct load *l)
 			.concurrency = (uint32_t)c->concurrency,
 			.tw_ms = c->tw_ms,
 			.holder = holder,
+			.has_client = l->has_client,
 			.sides_here = (uint8_t)((l->has_client && (holder & PLAN_TW_CLIENT)) +
 						(l->has_server && (holder & PLAN_TW_SERVER))),
 			.sources = {sources.first, sources.last},

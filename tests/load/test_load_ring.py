@@ -36,7 +36,11 @@ def load(*args, timeout=60):
 
 class Ring(unittest.TestCase):
     def run_fine(self, *args):
-        code, report, text = load("run", "--json", "-", *args)
+        # A machine that stood still for half a second proves nothing: once more.
+        for _ in range(3):
+            code, report, text = load("run", "--json", "-", *args)
+            if code == 0 or report["pace"]["late_max_us"] < 500000:
+                break
         self.assertEqual(code, 0, text)
         self.check_books(report, text)
         self.assertEqual(report["failed"], {}, text)
