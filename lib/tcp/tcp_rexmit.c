@@ -54,6 +54,8 @@ tcp_rexmit_dup_ack(struct tcp *t, struct tcb *c)
 	if (tcb_has(c, TCB_IN_RECOVERY)) {
 		cc_newreno.dup_ack(&tx->cc, &e);
 	} else if (dups + 1 == TCP_DUP_ACKS_REXMT && cc_may_enter(&tx->cc, c->snd.una)) {
+		/* RFC 5681 3.2 step 2: what limited transmit sent beyond cwnd is not counted. */
+		e.flight = min_u32(e.flight, tx->cc.cwnd);
 		cc_newreno.loss(&tx->cc, &e);
 		c->flags |= TCB_IN_RECOVERY;
 		tcp_count(t, PMTCP_C_rexmt_fast);
@@ -234,8 +236,10 @@ resend_data(struct tcp *t, struct tcb *c, struct tcp_burst *b, struct tcp_tx *tx
 
 		if (len == 0)
 			return true;
-		if (!is_first && rec->seq + len - tx->q.una > tx->cc.cwnd)
+		if (!is_first && rec->seq + len - tx->q.una > tx->cc.cwnd) {
+			tx->is_limited = 1; /* slow start goes on though nothing new waits */
 			return true;
+		}
 		if (b->n == b->max)
 			return false;
 		/* Without a record for the rest it goes out as it is, unless the window
