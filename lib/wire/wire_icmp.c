@@ -130,6 +130,7 @@ wire_icmp_echo_reply(const struct seg *seg, uint8_t ttl)
 	icmp[0] = WIRE_ICMP_ECHO_REPLY;
 	cksum = cksum_update(wire_load16(icmp + 2), before, wire_load16(icmp));
 	memcpy(icmp + 2, &cksum, 2);
-	m->ol_flags = 0;
+	/* Receive flags mean nothing on the way out; how the buffer is to be freed does. */
+	m->ol_flags &= RTE_MBUF_F_INDIRECT | RTE_MBUF_F_EXTERNAL;
 	return true;
 }

@@ -162,6 +162,24 @@ w_21_echo_becomes_its_reply(void **state)
 	}
 }
 
+/* A buffer that somebody lent is still marked so when it is freed after sending. */
+static void
+echo_reply_in_external_buffer_stays_external(void **state)
+{
+	struct build b = bed_segment();
+	struct build_icmp ping = {.type = 8};
+	struct rte_mbuf *m = build_icmp(*state, &b, &ping);
+	struct wire_icmp icmp;
+	struct seg seg;
+
+	assert_true(parse_icmp(m, &seg, &icmp));
+	m->ol_flags = RTE_MBUF_F_EXTERNAL | RTE_MBUF_F_RX_IP_CKSUM_GOOD;
+	assert_true(wire_icmp_echo_reply(&seg, 64));
+	assert_int_equal(m->ol_flags, RTE_MBUF_F_EXTERNAL);
+	m->ol_flags = 0;
+	rte_pktmbuf_free(m);
+}
+
 static void
 icmp_with_wrong_sum_or_too_short_is_refused(void **state)
 {
@@ -264,6 +282,7 @@ main(void)
 			cmocka_unit_test(w_5_arp_of_other_formats_is_refused),
 			cmocka_unit_test(arp_emitted_decodes),
 			cmocka_unit_test(w_21_echo_becomes_its_reply),
+			cmocka_unit_test(echo_reply_in_external_buffer_stays_external),
 			cmocka_unit_test(icmp_with_wrong_sum_or_too_short_is_refused),
 			cmocka_unit_test(w_22_error_names_the_segment_it_is_about),
 			cmocka_unit_test(w_22_error_about_something_else_is_refused),
