@@ -2,7 +2,10 @@
  * Copyright (c) 2026 pmtcp authors
  */
 
-/* Frames to values: Ethernet, IPv4, TCP. All lengths are checked here. */
+/* Frames to values. wire_parse() takes the one shape that nearly all segments have
+ * in a straight line: Ethernet II, IPv4 without options or fragments, TCP, one
+ * mbuf. Whatever fails one of its tests goes through parse_frame(), which judges
+ * layer by layer, copes with chains and names the reason of a drop. */
 
 #include "wire/wire_parse.h"
 
@@ -10,8 +13,6 @@
 
 #include <rte_byteorder.h>
 #include <rte_ether.h>
-#include <rte_ip.h>
-#include <rte_tcp.h>
 
 #include "base/base.h"
 #include "wire/wire_cksum.h"
@@ -19,229 +20,295 @@
 #include "wire/wire_opt.h"
 
 enum {
-	/* The longest run of headers: Ethernet, IPv4 and TCP with 40 octets of options each. */
+	PLAIN_LEN = WIRE_ETH_LEN + WIRE_IP4_LEN + WIRE_TCP_LEN,
+	/* Ethernet, IPv4 and TCP, each of the last two with 40 octets of options. */
 	HEADERS_MAX = WIRE_ETH_LEN + 60 + 60,
+	PROTO_ICMP = 1,
+	PROTO_TCP = 6,
 	IP_OPT_EOL = 0,
 	IP_OPT_NOP = 1,
 	IP_OPT_LSRR = 131,
 	IP_OPT_SSRR = 137,
-	IP_FLAGS_FRAGMENT = 0x3fff, /* MF and offset, without DF and the reserved bit */
+	IP_MF_OR_OFFSET = 0x3fff,
 };
 
-/* The bytes being parsed: headers lie together in [at, at + have), in the packet
- * itself or copied from a chain; all is the packet's length. */
-struct view {
-	const uint8_t *at;
-	uint32_t have;
-	uint32_t all;
-	uint16_t l3;       /* offset of the IP header */
-	uint16_t l4;       /* of what it carries */
-	uint32_t l4_len;   /* octets of that, link padding cut (W-4) */
-	uint64_t addr_sum; /* one's complement sum of both addresses */
+/* What one layer hands to the next on the slow way. */
+struct frame {
+	struct rte_mbuf *m;
+	const struct wire_rx_conf *conf;
+	const uint8_t *p; /* the frame, its first octets in one piece */
+	uint32_t present; /* octets at p: all headers, if the packet is that long */
+	uint32_t l3_off;  /* Ethernet; a VLAN tag would make it 18 */
+	uint32_t l4_off;
+	uint32_t l4_len; /* by the IP total length; link padding is not in it (W-4) */
 };
 
-static enum wire_kind
-drop(uint16_t *reason, enum wire_drop why)
-{
-	*reason = (uint16_t)why;
-	return WIRE_DROP;
-}
-
-static uint16_t
+static inline uint16_t
 load_be16(const uint8_t *p)
 {
 	return rte_be_to_cpu_16(wire_load16(p));
 }
 
-/* W-10: walked within bounds, unknown ones ignored; source routes are not offered. */
-static bool
-ip_options_are_ok(const uint8_t *opt, uint32_t len)
+static inline uint32_t
+load_be32(const uint8_t *p)
 {
-	uint32_t at = 0;
-
-	while (at < len && opt[at] != IP_OPT_EOL) {
-		if (opt[at] == IP_OPT_NOP) {
-			at++;
-			continue;
-		}
-		if (at + 1 >= len || opt[at + 1] < 2 || opt[at + 1] > len - at)
-			return false;
-		if (opt[at] == IP_OPT_LSRR || opt[at] == IP_OPT_SSRR)
-			return false;
-		at += opt[at + 1];
-	}
-	return true;
-}
-
-static bool
-ip_cksum_is_good(const struct rte_mbuf *m, const struct wire_rx_conf *conf, const uint8_t *ip,
-		uint32_t ihl)
-{
-	if (conf->trust_ip_cksum) {
-		uint64_t said = m->ol_flags & RTE_MBUF_F_RX_IP_CKSUM_MASK;
-
-		if (said == RTE_MBUF_F_RX_IP_CKSUM_GOOD)
-			return true;
-		if (said == RTE_MBUF_F_RX_IP_CKSUM_BAD)
-			return false;
-	}
-	return wire_cksum_fold(wire_cksum_bytes(ip, ihl)) == 0xffff;
-}
-
-/* W-9, W-10, W-12. True: v->l4, l4_len are set. */
-static bool
-parse_ip4(const struct rte_mbuf *m, const struct wire_rx_conf *conf, struct view *v,
-		uint16_t *reason)
-{
-	const uint8_t *ip = v->at + v->l3;
-	uint32_t ihl, total;
-
-	*reason = WIRE_DROP_IP_TRUNC;
-	if (v->have < (uint32_t)v->l3 + WIRE_IP4_LEN)
-		return false;
-	ihl = (uint32_t)(ip[0] & 0x0f) * 4;
-	total = load_be16(ip + 2);
-	*reason = WIRE_DROP_IP_HEADER;
-	if (ip[0] >> 4 != 4 || ihl < WIRE_IP4_LEN || ihl > total)
-		return false;
-	*reason = WIRE_DROP_IP_TRUNC;
-	if (total > v->all - v->l3 || ihl > v->have - v->l3)
-		return false;
-	*reason = WIRE_DROP_IP_CKSUM;
-	if (is_unlikely(!ip_cksum_is_good(m, conf, ip, ihl)))
-		return false;
-	*reason = WIRE_DROP_IP_OPT;
-	if (is_unlikely(ihl > WIRE_IP4_LEN) &&
-			!ip_options_are_ok(ip + WIRE_IP4_LEN, ihl - WIRE_IP4_LEN))
-		return false;
-	*reason = WIRE_DROP_IP_FRAG;
-	if (load_be16(ip + 6) & IP_FLAGS_FRAGMENT)
-		return false;
-	v->l4 = (uint16_t)(v->l3 + ihl);
-	v->l4_len = total - ihl;
-	return true;
-}
-
-/* MUST-3. The whole segment is summed, from the packet: it may be a chain. */
-static bool
-tcp_cksum_is_good(const struct rte_mbuf *m, const struct wire_rx_conf *conf, const struct view *v)
-{
-	uint64_t sum;
-
-	if (conf->trust_tcp_cksum) {
-		uint64_t said = m->ol_flags & RTE_MBUF_F_RX_L4_CKSUM_MASK;
-
-		if (said == RTE_MBUF_F_RX_L4_CKSUM_GOOD)
-			return true;
-		if (said == RTE_MBUF_F_RX_L4_CKSUM_BAD)
-			return false;
-	}
-	sum = wire_load64(v->at + v->l3 + 12); /* both addresses */
-	sum = wire_cksum_add(sum, rte_cpu_to_be_16(IPPROTO_TCP));
-	sum = wire_cksum_add(sum, rte_cpu_to_be_16((uint16_t)v->l4_len));
-	if (is_likely(v->have >= v->l4 + v->l4_len))
-		sum = wire_cksum_add(sum, wire_cksum_bytes(v->at + v->l4, v->l4_len));
-	else
-		sum = wire_cksum_add(sum, wire_cksum_mbuf(m, v->l4, v->l4_len));
-	return wire_cksum_fold(sum) == 0xffff;
-}
-
-static void
-fill_seg(struct seg *seg, const struct view *v, uint32_t doff)
-{
-	const uint8_t *ip = v->at + v->l3;
-	const uint8_t *tcp = v->at + v->l4;
-
-	seg->key.raddr = wire_load32(ip + 12);
-	seg->key.laddr = wire_load32(ip + 16);
-	seg->key.rport = wire_load16(tcp);
-	seg->key.lport = wire_load16(tcp + 2);
-	seg->hash_lo = seg->hash_hi = 0;
-	seg->index = 0;
-	seg->seq = rte_be_to_cpu_32(wire_load32(tcp + 4));
-	seg->ack = rte_be_to_cpu_32(wire_load32(tcp + 8));
-	seg->flags = tcp[13];
-	seg->wnd = load_be16(tcp + 14);
-	seg->urg = load_be16(tcp + 18);
-	seg->len = (uint16_t)(v->l4_len - doff);
-	seg->payload_off = (uint16_t)(v->l4 + doff);
+	return rte_be_to_cpu_32(wire_load32(p));
 }
 
 static enum wire_kind
-parse_tcp(struct rte_mbuf *m, const struct wire_rx_conf *conf, struct view *v, struct seg *seg,
-		uint16_t *reason)
+drop(uint16_t *drop_reason, enum wire_drop why)
 {
-	const uint8_t *tcp = v->at + v->l4;
-	uint32_t doff;
+	*drop_reason = (uint16_t)why;
+	return WIRE_DROP;
+}
 
-	if (v->l4_len < WIRE_TCP_LEN || v->have < (uint32_t)v->l4 + WIRE_TCP_LEN)
-		return drop(reason, WIRE_DROP_TCP_HEADER);
-	doff = (uint32_t)(tcp[12] >> 4) * 4;
-	if (doff < WIRE_TCP_LEN || doff > v->l4_len || v->have < v->l4 + doff)
-		return drop(reason, WIRE_DROP_TCP_HEADER);
-	if (is_unlikely(!tcp_cksum_is_good(m, conf, v)))
-		return drop(reason, WIRE_DROP_TCP_CKSUM);
-	fill_seg(seg, v, doff);
-	if (is_unlikely(seg->key.lport == 0 || seg->key.rport == 0))
-		return drop(reason, WIRE_DROP_TCP_PORT0);
-	wire_parse_opts(tcp + WIRE_TCP_LEN, (uint8_t)(doff - WIRE_TCP_LEN),
-			(uint16_t)(v->l4 + WIRE_TCP_LEN), seg);
+/* W-25: a verdict of the device counts only where the conf says so. */
+static inline bool
+is_ip_cksum_good(const struct rte_mbuf *m, bool is_trusted, uint64_t sum)
+{
+	uint64_t verdict = m->ol_flags & RTE_MBUF_F_RX_IP_CKSUM_MASK;
+
+	if (is_trusted && verdict == RTE_MBUF_F_RX_IP_CKSUM_GOOD)
+		return true;
+	if (is_trusted && verdict == RTE_MBUF_F_RX_IP_CKSUM_BAD)
+		return false;
+	return wire_cksum_fold(sum) == 0xffff;
+}
+
+enum trust {
+	TRUST_GOOD,
+	TRUST_BAD,
+	TRUST_NONE,
+};
+
+static inline enum trust
+tcp_cksum_trust(const struct rte_mbuf *m, const struct wire_rx_conf *conf)
+{
+	uint64_t verdict = m->ol_flags & RTE_MBUF_F_RX_L4_CKSUM_MASK;
+
+	if (!conf->trust_tcp_cksum)
+		return TRUST_NONE;
+	if (verdict == RTE_MBUF_F_RX_L4_CKSUM_GOOD)
+		return TRUST_GOOD;
+	return verdict == RTE_MBUF_F_RX_L4_CKSUM_BAD ? TRUST_BAD : TRUST_NONE;
+}
+
+/* Pseudo-header but for the addresses, which have their own sum. */
+static inline uint64_t
+pseudo_sum(uint32_t tcp_len)
+{
+	return rte_cpu_to_be_16(PROTO_TCP) + (uint64_t)rte_cpu_to_be_16((uint16_t)tcp_len);
+}
+
+/* Options and payload after the fixed TCP header; a pure ACK has nothing or a
+ * timestamp there and is not worth a call. */
+static inline uint64_t
+sum_rest(const uint8_t *p, uint32_t len)
+{
+	if (len == 12)
+		return wire_cksum_add(wire_load64(p), wire_load32(p + 8));
+	return len == 0 ? 0 : wire_cksum_bytes(p, len);
+}
+
+/* The packet's destination is our side: both pairs turn round. */
+static inline void
+begin_seg(struct seg *seg, struct rte_mbuf *m, uint64_t addrs)
+{
+	addrs = addrs << 32 | addrs >> 32;
+	*seg = (struct seg){.m = m};
+	memcpy(seg->key.addrs, &addrs, sizeof(addrs));
+}
+
+/* A TCP header whose lengths and checksum are right: len octets of segment at off
+ * of the packet data. */
+static inline enum wire_kind
+take_tcp(const uint8_t *tcp, uint32_t off, uint32_t len, struct seg *seg, uint16_t *drop_reason)
+{
+	uint32_t ports = wire_load32(tcp);
+	uint32_t hdr_len = (uint32_t)(tcp[12] >> 4) * 4;
+
+	ports = ports << 16 | ports >> 16;
+	memcpy(&seg->key.lport, &ports, sizeof(ports));
+	seg->seq = load_be32(tcp + 4);
+	seg->ack = load_be32(tcp + 8);
+	seg->flags = tcp[13];
+	seg->wnd = load_be16(tcp + 14);
+	seg->urg = load_be16(tcp + 18);
+	seg->len = (uint16_t)(len - hdr_len);
+	seg->payload_off = (uint16_t)(off + hdr_len);
+	wire_parse_opts(tcp + WIRE_TCP_LEN, (uint8_t)(hdr_len - WIRE_TCP_LEN),
+			(uint16_t)(off + WIRE_TCP_LEN), seg);
+	if (is_unlikely((ports & 0xffff) == 0 || ports >> 16 == 0))
+		return drop(drop_reason, WIRE_DROP_TCP_PORT0);
+	/* DEC-9: a SYN whose options cannot be read is not worth a connection; any
+	 * other segment goes on with what was read. */
 	if (is_unlikely((seg->opts & SEG_OPT_MALFORMED) && (seg->flags & TCP_SYN)))
-		return drop(reason, WIRE_DROP_OPT_BAD);
-	seg->m = m;
+		return drop(drop_reason, WIRE_DROP_OPT_BAD);
 	return WIRE_TCP;
 }
 
 static enum wire_kind
-parse_icmp(struct rte_mbuf *m, const struct view *v, struct seg *seg)
+parse_tcp(const struct frame *f, struct seg *seg, uint16_t *drop_reason)
 {
-	const uint8_t *ip = v->at + v->l3;
+	const uint8_t *tcp = f->p + f->l4_off;
+	enum trust trust = tcp_cksum_trust(f->m, f->conf);
+	uint32_t hdr_len;
+	uint64_t sum;
 
-	memset(seg, 0, sizeof(*seg));
-	seg->m = m;
-	seg->key.raddr = wire_load32(ip + 12);
-	seg->key.laddr = wire_load32(ip + 16);
-	seg->payload_off = v->l4;
-	seg->len = (uint16_t)v->l4_len;
+	if (f->l4_len < WIRE_TCP_LEN)
+		return drop(drop_reason, WIRE_DROP_TCP_HEADER);
+	/* W-24. Not above l4_len means within f->p, which holds 60 octets from here. */
+	hdr_len = (uint32_t)(tcp[12] >> 4) * 4;
+	if (hdr_len < WIRE_TCP_LEN || hdr_len > f->l4_len)
+		return drop(drop_reason, WIRE_DROP_TCP_HEADER);
+	if (trust == TRUST_NONE) {
+		sum = wire_cksum_mbuf(f->m, f->l4_off, f->l4_len);
+		sum = wire_cksum_add(sum, wire_load64(seg->key.addrs));
+		sum = wire_cksum_add(sum, pseudo_sum(f->l4_len));
+		if (wire_cksum_fold(sum) != 0xffff)
+			return drop(drop_reason, WIRE_DROP_TCP_CKSUM);
+	}
+	if (trust == TRUST_BAD)
+		return drop(drop_reason, WIRE_DROP_TCP_CKSUM);
+	return take_tcp(tcp, f->l4_off, f->l4_len, seg, drop_reason);
+}
+
+/* W-10: unknown options are passed over (MUST-50), source routes are refused
+ * (RFC 7126, DEC-9). i grows in each turn. */
+static bool
+is_ip_opts_good(const uint8_t *opt, uint32_t len)
+{
+	uint32_t i = 0;
+
+	while (i < len) {
+		if (opt[i] == IP_OPT_EOL)
+			return true;
+		if (opt[i] == IP_OPT_NOP) {
+			i++;
+			continue;
+		}
+		if (opt[i] == IP_OPT_LSRR || opt[i] == IP_OPT_SSRR)
+			return false;
+		if (len - i < 2 || opt[i + 1] < 2 || opt[i + 1] > len - i)
+			return false;
+		i += opt[i + 1];
+	}
+	return true;
+}
+
+static enum wire_kind
+parse_ip4(struct frame *f, struct seg *seg, uint16_t *drop_reason)
+{
+	const uint8_t *ip = f->p + f->l3_off;
+	uint32_t present = rte_pktmbuf_pkt_len(f->m) - f->l3_off;
+	uint32_t hdr_len, total;
+
+	if (present < WIRE_IP4_LEN)
+		return drop(drop_reason, WIRE_DROP_IP_TRUNC);
+	hdr_len = (uint32_t)(ip[0] & 0xf) * 4;
+	total = load_be16(ip + 2);
+	if (ip[0] >> 4 != 4 || hdr_len < WIRE_IP4_LEN || total < hdr_len)
+		return drop(drop_reason, WIRE_DROP_IP_HEADER);
+	if (total > present)
+		return drop(drop_reason, WIRE_DROP_IP_TRUNC);
+	if (!is_ip_cksum_good(f->m, f->conf->trust_ip_cksum, wire_cksum_bytes(ip, hdr_len)))
+		return drop(drop_reason, WIRE_DROP_IP_CKSUM);
+	if (!is_ip_opts_good(ip + WIRE_IP4_LEN, hdr_len - WIRE_IP4_LEN))
+		return drop(drop_reason, WIRE_DROP_IP_OPT);
+	if (load_be16(ip + 6) & IP_MF_OR_OFFSET)
+		return drop(drop_reason, WIRE_DROP_IP_FRAG);
+	f->l4_off = f->l3_off + hdr_len;
+	f->l4_len = total - hdr_len;
+	begin_seg(seg, f->m, wire_load64(ip + 12));
+	if (ip[9] == PROTO_TCP)
+		return parse_tcp(f, seg, drop_reason);
+	if (ip[9] != PROTO_ICMP)
+		return drop(drop_reason, WIRE_DROP_IP_PROTO);
+	seg->payload_off = (uint16_t)f->l4_off;
+	seg->len = (uint16_t)f->l4_len;
 	return WIRE_ICMP;
 }
 
-enum wire_kind
-wire_parse(struct rte_mbuf *m, const struct wire_rx_conf *conf, struct seg *seg, uint16_t *reason)
+static PMTCP_COLD enum wire_kind
+parse_frame(struct rte_mbuf *m, const struct wire_rx_conf *conf, struct seg *seg,
+		uint16_t *drop_reason)
 {
 	uint8_t copy[HEADERS_MAX];
-	struct view v = {.at = rte_pktmbuf_mtod(m, const uint8_t *), .have = m->data_len};
-	uint16_t ether_type;
+	struct frame f = {.m = m, .conf = conf, .l3_off = WIRE_ETH_LEN};
 
-	v.all = m->pkt_len;
-	/* Headers that lie in pieces are put together first (W-1). */
-	if (is_unlikely(v.have < v.all && v.have < HEADERS_MAX)) {
-		v.have = min_u32(v.all, HEADERS_MAX);
-		v.at = rte_pktmbuf_read(m, 0, v.have, copy);
-		if (!v.at)
-			return drop(reason, WIRE_DROP_ETH_BAD);
-	}
-	if (is_unlikely(v.have < WIRE_ETH_LEN))
-		return drop(reason, WIRE_DROP_ETH_BAD);
-	if (is_unlikely(v.all > conf->max_frame))
-		return drop(reason, WIRE_DROP_OVERSIZE);
-	if (is_unlikely(v.at[6] & RTE_ETHER_GROUP_ADDR))
-		return drop(reason, WIRE_DROP_ETH_GROUP_SRC);
-	ether_type = load_be16(v.at + 12);
-	v.l3 = WIRE_ETH_LEN;
-	if (is_unlikely(ether_type != RTE_ETHER_TYPE_IPV4)) {
-		if (ether_type == RTE_ETHER_TYPE_ARP)
-			return WIRE_ARP;
-		return drop(reason, WIRE_DROP_ETH_BAD);
-	}
-	if (!parse_ip4(m, conf, &v, reason))
-		return WIRE_DROP;
-	switch (v.at[v.l3 + 9]) {
-	case IPPROTO_TCP:
-		return parse_tcp(m, conf, &v, seg, reason);
-	case IPPROTO_ICMP:
-		return parse_icmp(m, &v, seg);
+	f.present = min_u32(rte_pktmbuf_pkt_len(m), sizeof(copy));
+	if (f.present < WIRE_ETH_LEN)
+		return drop(drop_reason, WIRE_DROP_ETH_BAD);
+	if (rte_pktmbuf_pkt_len(m) > conf->max_frame)
+		return drop(drop_reason, WIRE_DROP_OVERSIZE);
+	f.p = rte_pktmbuf_read(m, 0, f.present, copy);
+	if (f.p == NULL)
+		return drop(drop_reason, WIRE_DROP_ETH_BAD);
+	if (f.p[6] & RTE_ETHER_GROUP_ADDR)
+		return drop(drop_reason, WIRE_DROP_ETH_GROUP_SRC);
+	switch (load_be16(f.p + 12)) {
+	case RTE_ETHER_TYPE_IPV4:
+		return parse_ip4(&f, seg, drop_reason);
+	case RTE_ETHER_TYPE_ARP:
+		return WIRE_ARP;
 	default:
-		return drop(reason, WIRE_DROP_IP_PROTO);
+		return drop(drop_reason, WIRE_DROP_ETH_BAD);
 	}
+}
+
+/* Not 0: the frame, of at least PLAIN_LEN octets in one piece, is not of the plain
+ * shape. One OR and one branch for all of it. */
+static inline uint32_t
+odd_shape(const uint8_t *p, uint32_t data_len, uint32_t pkt_len, uint32_t max_frame)
+{
+	const uint8_t *ip = p + WIRE_ETH_LEN;
+	uint32_t total = load_be16(ip + 2);
+	uint32_t tcp_hdr_len = (uint32_t)(ip[WIRE_IP4_LEN + 12] >> 4) * 4;
+	uint32_t odd;
+
+	odd = wire_load16(p + 12) ^ RTE_BE16(RTE_ETHER_TYPE_IPV4);
+	odd |= p[6] & RTE_ETHER_GROUP_ADDR;
+	odd |= ip[0] ^ 0x45u;
+	odd |= ip[9] ^ (uint32_t)PROTO_TCP;
+	odd |= wire_load16(ip + 6) & RTE_BE16(IP_MF_OR_OFFSET);
+	odd |= WIRE_ETH_LEN + total > data_len;
+	odd |= pkt_len > max_frame;
+	odd |= tcp_hdr_len < WIRE_TCP_LEN;
+	odd |= WIRE_IP4_LEN + tcp_hdr_len > total;
+	return odd;
+}
+
+PMTCP_HOT enum wire_kind
+wire_parse(struct rte_mbuf *m, const struct wire_rx_conf *conf, struct seg *seg,
+		uint16_t *drop_reason)
+{
+	const uint8_t *p = rte_pktmbuf_mtod(m, const uint8_t *);
+	const uint8_t *ip = p + WIRE_ETH_LEN;
+	const uint8_t *tcp = ip + WIRE_IP4_LEN;
+	enum trust trust;
+	uint64_t addrs, sum;
+	uint32_t tcp_len;
+
+	if (is_unlikely(m->data_len < PLAIN_LEN) ||
+			is_unlikely(odd_shape(p, m->data_len, m->pkt_len, conf->max_frame)))
+		return parse_frame(m, conf, seg, drop_reason);
+	addrs = wire_load64(ip + 12);
+	sum = wire_cksum_add(wire_load64(ip), wire_load32(ip + 8));
+	sum = wire_cksum_add(sum, addrs);
+	if (is_unlikely(!is_ip_cksum_good(m, conf->trust_ip_cksum, sum)))
+		return drop(drop_reason, WIRE_DROP_IP_CKSUM);
+	tcp_len = (uint32_t)load_be16(ip + 2) - WIRE_IP4_LEN;
+	trust = tcp_cksum_trust(m, conf);
+	if (trust == TRUST_NONE) {
+		sum = wire_cksum_add(wire_load64(tcp), wire_load64(tcp + 8));
+		sum = wire_cksum_add(sum, wire_load32(tcp + 16) + pseudo_sum(tcp_len));
+		sum = wire_cksum_add(sum, addrs);
+		sum = wire_cksum_add(sum, sum_rest(tcp + WIRE_TCP_LEN, tcp_len - WIRE_TCP_LEN));
+		if (is_unlikely(wire_cksum_fold(sum) != 0xffff))
+			return drop(drop_reason, WIRE_DROP_TCP_CKSUM);
+	}
+	if (is_unlikely(trust == TRUST_BAD))
+		return drop(drop_reason, WIRE_DROP_TCP_CKSUM);
+	begin_seg(seg, m, addrs);
+	return take_tcp(tcp, WIRE_ETH_LEN + WIRE_IP4_LEN, tcp_len, seg, drop_reason);
 }

@@ -239,6 +239,21 @@ emit_offloaded_prepares_what_the_device_wants(void **state)
 	}
 }
 
+/* A received buffer sent on: its receive flags go, what says how it is freed stays. */
+static void
+emit_into_received_mbuf_keeps_only_buffer_flags(void **state)
+{
+	struct wire_tcp w = {.flags = TCP_ACK, .ttl = 64};
+	struct rte_mbuf *m = rte_pktmbuf_alloc(*state);
+
+	m->ol_flags = RTE_MBUF_F_RX_L4_CKSUM_GOOD | RTE_MBUF_F_RX_RSS_HASH |
+		      RTE_MBUF_F_TX_TCP_CKSUM | RTE_MBUF_F_EXTERNAL;
+	wire_emit_tcp(m, &w, &software, &peer_mac, &own_mac);
+	assert_int_equal(m->ol_flags, RTE_MBUF_F_EXTERNAL);
+	m->ol_flags = 0;
+	rte_pktmbuf_free(m);
+}
+
 /* W-34, OPEN-8: the order on a SYN. */
 static void
 w_34_syn_options_stand_in_order(void **state)
@@ -267,6 +282,7 @@ main(void)
 			cmocka_unit_test(emit_then_parse_gives_the_same_values),
 			cmocka_unit_test(emit_with_payload_sum_gives_the_same_frame),
 			cmocka_unit_test(emit_offloaded_prepares_what_the_device_wants),
+			cmocka_unit_test(emit_into_received_mbuf_keeps_only_buffer_flags),
 			cmocka_unit_test(w_34_syn_options_stand_in_order),
 	};
 

@@ -157,6 +157,112 @@ w_25_any_flipped_bit_is_dropped(void **state)
 	}
 }
 
+/* Frames of a chain that ends early. */
+static void
+w_1_chain_cut_anywhere_is_dropped(void **state)
+{
+	struct build b = bed_segment();
+	uint8_t bytes[256];
+	uint32_t len = (uint32_t)build_tcp_bytes(&b, bytes, sizeof(bytes));
+
+	for (uint32_t cut = 1; cut < len; cut++) {
+		for (uint16_t piece = 1; piece < 70; piece += 4) {
+			struct rte_mbuf *m = build_mbuf(*state, bytes, cut, piece);
+			struct seg seg;
+			uint16_t reason = WIRE_DROP_MAX;
+
+			assert_int_equal(wire_parse(m, &bed_conf, &seg, &reason), WIRE_DROP);
+			assert_int_equal(reason, cut < 14 ? WIRE_DROP_ETH_BAD : WIRE_DROP_IP_TRUNC);
+			rte_pktmbuf_free(m);
+		}
+	}
+}
+
+static void
+put_be16(uint8_t *p, uint16_t value)
+{
+	p[0] = (uint8_t)(value >> 8);
+	p[1] = (uint8_t)value;
+}
+
+/* Makes both checksums right again, as far as the lengths let it. */
+static void
+mend_sums(uint8_t *frame, uint32_t len)
+{
+	uint32_t ihl = (uint32_t)(frame[14] & 15) * 4;
+	uint32_t tcp_len = len - 14 - ihl;
+	uint8_t pseudo[12] = {0};
+
+	if (ihl < 20 || 14 + ihl + 20 > len)
+		return;
+	memset(frame + 24, 0, 2);
+	put_be16(frame + 24, build_cksum(build_sum(0, frame + 14, ihl)));
+	memcpy(pseudo, frame + 26, 8);
+	pseudo[9] = 6;
+	put_be16(pseudo + 10, (uint16_t)tcp_len);
+	memset(frame + 14 + ihl + 16, 0, 2);
+	put_be16(frame + 14 + ihl + 16, build_cksum(build_sum(build_sum(0, pseudo, 12),
+							frame + 14 + ihl, tcp_len)));
+}
+
+/* A header octet of a good frame changed, in most cases with right checksums. */
+static uint32_t
+random_frame(struct rng *rng, uint8_t *bytes, size_t size)
+{
+	struct build b = bed_segment();
+	uint32_t len;
+
+	b.opts = rng_below(rng, 2) ? PKT_OPT_TS : 0;
+	b.len = (uint32_t)rng_below(rng, 12);
+	if (rng_below(rng, 4) == 0)
+		b.flags |= PKT_SYN;
+	len = (uint32_t)build_tcp_bytes(&b, bytes, size);
+	for (uint64_t n = rng_below(rng, 3); n > 0; n--)
+		bytes[rng_below(rng, len)] = (uint8_t)rng_next(rng);
+	if (rng_below(rng, 4))
+		mend_sums(bytes, len);
+	return len;
+}
+
+/* W-1: the short way of a frame in one piece and the long way of a chain come to
+ * the same verdict and the same values. */
+static void
+w_1_flat_and_chained_frames_parse_alike(void **state)
+{
+	uint32_t n_good = 0, n_drops[WIRE_DROP_MAX] = {0};
+	struct rng rng;
+
+	rng_seed(&rng, 10);
+	for (int i = 0; i < RANDOM_FRAMES / 4; i++) {
+		uint8_t bytes[256];
+		uint32_t len = random_frame(&rng, bytes, sizeof(bytes));
+		struct rte_mbuf *flat = build_mbuf(*state, bytes, len, 0);
+		struct rte_mbuf *chain = build_mbuf(
+				*state, bytes, len, (uint16_t)(1 + rng_below(&rng, len - 1)));
+		uint16_t reason = WIRE_DROP_MAX, chain_reason = WIRE_DROP_MAX;
+		struct seg seg, chain_seg;
+		enum wire_kind kind = wire_parse(flat, &bed_conf, &seg, &reason);
+
+		assert_int_equal(wire_parse(chain, &bed_conf, &chain_seg, &chain_reason), kind);
+		assert_int_equal(chain_reason, reason);
+		if (kind == WIRE_TCP) {
+			chain_seg.m = seg.m;
+			assert_memory_equal(&chain_seg, &seg, sizeof(seg));
+			n_good++;
+		} else if (kind == WIRE_DROP) {
+			n_drops[reason]++;
+		}
+		rte_pktmbuf_free(flat);
+		rte_pktmbuf_free(chain);
+	}
+	/* The frames were not all of one sort. */
+	assert_true(n_good > 1000);
+	assert_true(n_drops[WIRE_DROP_IP_HEADER] > 10);
+	assert_true(n_drops[WIRE_DROP_TCP_HEADER] > 10);
+	assert_true(n_drops[WIRE_DROP_TCP_CKSUM] > 10);
+	assert_true(n_drops[WIRE_DROP_OPT_BAD] > 10);
+}
+
 struct bad {
 	const char *what;
 	struct build b;
@@ -358,6 +464,8 @@ main(void)
 			cmocka_unit_test(w_4_padded_frame_has_no_more_data),
 			cmocka_unit_test(w_1_chain_of_any_pieces_parses_alike),
 			cmocka_unit_test(w_1_frame_cut_anywhere_is_dropped),
+			cmocka_unit_test(w_1_chain_cut_anywhere_is_dropped),
+			cmocka_unit_test(w_1_flat_and_chained_frames_parse_alike),
 			cmocka_unit_test(w_25_any_flipped_bit_is_dropped),
 			cmocka_unit_test(parse_malformed_headers_name_their_reason),
 			cmocka_unit_test(w_9_version_and_ihl_are_judged),
