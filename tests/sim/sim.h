@@ -85,6 +85,7 @@ struct sim_half {
 struct sim_flow {
 	uint32_t id;
 	uint16_t port; /* of the opener */
+	uint32_t iss;  /* of the opener */
 	struct sim_half half[SIM_SIDES];
 	int opener;
 };

@@ -63,6 +63,7 @@ half_connect(struct sim *s, struct sim_half *h, uint16_t local_port, uint16_t re
 	h->may_write = true;
 	pmtcp_conn_info(h->conn, &info);
 	h->flow->port = info.local.port;
+	h->flow->iss = info.snd_una;
 	return 0;
 }
 
@@ -94,18 +95,27 @@ sim_open_both(struct sim *s, const struct sim_plan plan[SIM_SIDES])
 	return f;
 }
 
-/* The youngest flow that waits for being accepted at this side from that port. */
+/* The flow that waits for being accepted at this side, by port and initial number:
+ * segments of an earlier flow on the port may still open what that one asked for. */
 static struct sim_half *
-find_opener(struct sim *s, int side, uint16_t port)
+find_opener(struct sim *s, int side, const struct pmtcp_conn_info *info)
 {
-	for (uint32_t i = s->n_flows; i > 0; i--) {
-		struct sim_flow *f = s->flow[i - 1];
-		struct sim_half *h = &f->half[side];
+	struct sim_half *nearest = NULL;
+	uint32_t distance = UINT32_MAX;
 
-		if (f->opener != side && f->port == port && h->life == SIM_UNBORN)
-			return h;
+	for (uint32_t i = 0; i < s->n_flows; i++) {
+		struct sim_flow *f = s->flow[i];
+		uint32_t past = info->rcv_nxt - f->iss;
+
+		if (f->opener == side || f->port != info->remote.port ||
+				f->half[side].life != SIM_UNBORN || past >= distance)
+			continue;
+		nearest = &f->half[side];
+		distance = past;
 	}
-	return NULL;
+	if (nearest == NULL || distance > nearest->flow->half[1 - side].plan.octets + 2)
+		return NULL;
+	return nearest;
 }
 
 /* ---- the end of a half -------------------------------------------------- */
@@ -311,9 +321,9 @@ half_of_event(struct sim *s, int side, const struct pmtcp_event *ev)
 	if (!(ev->flags & PMTCP_EV_ACCEPTED))
 		return ev->user;
 	pmtcp_conn_info(ev->conn, &info);
-	h = find_opener(s, side, info.remote.port);
+	h = find_opener(s, side, &info);
 	if (h == NULL) {
-		/* Its opener has given up meanwhile; nobody will ever talk here. */
+		/* Nobody asked for it, as far as is known: a copy of an old SYN. */
 		s->n_strays++;
 		pmtcp_detach(ev->conn);
 		return NULL;

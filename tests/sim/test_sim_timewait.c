@@ -82,7 +82,7 @@ static void
 peer_reuses(struct sim *s)
 {
 	reuse_rounds(s, sim_expect_graceful);
-	assert_true(sim_stats(s, SIM_B).counter[PMTCP_C_tw_reused_in] >= 8);
+	assert_true(sim_stats(s, SIM_B).counter[PMTCP_C_tw_reused_in] >= 4);
 }
 
 static void
