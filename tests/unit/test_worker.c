@@ -212,6 +212,7 @@ res_7_slow_device_loses_nothing(void **state)
 	}
 	assert_int_equal(stats_of(&bed).tx_dropped, 0);
 	assert_int_equal(stats_of(&bed).tx_packets, FRAMES);
+	assert_int_equal(stats_of(&bed).tx_octets, (uint64_t)FRAMES * FRAME_LEN);
 	bed_close(&bed);
 }
 
