@@ -148,6 +148,9 @@ take_window(struct tcp *t, struct tcb *c, const struct seg *seg)
 	if (seq_gt(c->snd.wl1, seg->seq))
 		return;
 	tcp_set_window(c, seg, tcb_snd_shift(c));
+	/* Whoever keeps its window shut and says so is alive (DATA-25, MUST-37). */
+	if (is_unlikely(c->snd.wnd == 0))
+		c->last_rx = t->now_ms;
 	tx = tcp_tx(t, c);
 	if (c->snd.wnd <= before || (!tx && !tcb_has(c, TCB_FIN_WANTED)))
 		return;
