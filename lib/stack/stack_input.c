@@ -74,6 +74,15 @@ set_aside(struct pmtcp_ctx *s, struct seg *seg, uint16_t owner)
 	seg->m = NULL;
 }
 
+/* W-28, W-30, W-32: what was odd about the options, whatever becomes of the segment. */
+static void
+count_options(struct tcp *t, const struct seg *seg)
+{
+	t->counter[PMTCP_C_opt_dup] += (seg->opts & SEG_OPT_DUP) != 0;
+	t->counter[PMTCP_C_opt_malformed] += (seg->opts & SEG_OPT_MALFORMED) != 0;
+	t->counter[PMTCP_C_wscale_clamped] += (seg->opts & SEG_OPT_WS_CLAMP) != 0;
+}
+
 static void
 ip_frame(struct pmtcp_ctx *s, struct seg *seg, enum wire_kind kind, struct batch *b)
 {
@@ -95,6 +104,8 @@ ip_frame(struct pmtcp_ctx *s, struct seg *seg, enum wire_kind kind, struct batch
 			return;
 		}
 	}
+	if (is_unlikely(seg->opts & (SEG_OPT_DUP | SEG_OPT_MALFORMED | SEG_OPT_WS_CLAMP)))
+		count_options(&s->t, seg);
 	b->hash[b->n] = tcp_hash(&s->t, &seg->key);
 	b->key[b->n] = &seg->key;
 	flow_table_prefetch(&s->t.table, b->hash[b->n]);
