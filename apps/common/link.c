@@ -379,6 +379,10 @@ link_open(const struct link_conf *given, struct link *link)
 		complain(conf.program, "--link %s", problem);
 		return ret;
 	}
+	if (conf.queues > 1 && (word.kind == LINK_RING || word.kind == LINK_TAP)) {
+		complain(conf.program, "--link %s has one queue; ask for one", conf.word);
+		return -EINVAL;
+	}
 	if (conf.queues != 0)
 		word.queues = conf.queues;
 	ret = link_check_device(&word, problem);
