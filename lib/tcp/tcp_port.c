@@ -14,7 +14,9 @@
 
 #include <rte_byteorder.h>
 
-enum { PAIR_WAYS = 16 }; /* places of one pair in the pair table */
+/* Places of one pair in the pair table, which is at most half full: the first few
+ * nearly always do, and so many never run out in practice. */
+enum { PAIR_WAYS = 64 };
 
 static uint64_t
 pair_hash(const struct tcp *t, const struct flow_key *key)
