@@ -31,19 +31,24 @@ key_window(const uint8_t *key, uint32_t bit)
 	return (uint32_t)(window >> (8 - bit % 8));
 }
 
+/* What this half byte adds to the hash if it has this value. */
+static uint32_t
+part_of(const uint8_t *key, uint32_t half, uint32_t value)
+{
+	uint32_t sum = 0;
+
+	for (uint32_t i = 0; i < 4; i++)
+		if (value & 8u >> i)
+			sum ^= key_window(key, half * 4 + i);
+	return sum;
+}
+
 static void
 fill_parts(struct flow_owner *o)
 {
-	for (uint32_t half = 0; half < FLOW_OWNER_INPUT_MAX * 2; half++) {
-		for (uint32_t value = 0; value < 16; value++) {
-			uint32_t sum = 0;
-
-			for (uint32_t i = 0; i < 4; i++)
-				if (value & 8u >> i)
-					sum ^= key_window(o->rss_key, half * 4 + i);
-			o->part[half][value] = sum;
-		}
-	}
+	for (uint32_t half = 0; half < FLOW_OWNER_INPUT_MAX * 2; half++)
+		for (uint32_t value = 0; value < 16; value++)
+			o->part[half][value] = part_of(o->rss_key, half, value);
 }
 
 int
