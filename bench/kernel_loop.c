@@ -36,6 +36,7 @@ enum {
 	CHUNK = 65536,
 	PATTERN_PERIOD = 65521, /* as in apps/load: octet values depend on their position */
 	WAIT_MS = 50,
+	DRAIN_S = 5, /* for what is still open at the end */
 };
 
 struct options {
@@ -72,7 +73,8 @@ static struct options opt = {
 };
 
 static uint8_t pattern[PATTERN_PERIOD + CHUNK];
-static atomic_bool is_over;
+static atomic_bool is_over;        /* no more connections */
+static atomic_bool is_server_over; /* the client has seen the end of its last */
 
 struct tally {
 	_Atomic uint64_t closed;
@@ -94,6 +96,15 @@ die(const char *what)
 {
 	perror(what);
 	exit(2);
+}
+
+static double
+seconds_now(void)
+{
+	struct timespec ts;
+
+	clock_gettime(CLOCK_MONOTONIC, &ts);
+	return (double)ts.tv_sec + (double)ts.tv_nsec / 1e9;
 }
 
 static void
@@ -251,7 +262,7 @@ server_main(void *arg)
 
 	pin(opt.server_cpu);
 	watch(ep, listener, EPOLLIN, (uint64_t)listener);
-	while (!atomic_load_explicit(&is_over, memory_order_relaxed)) {
+	while (!atomic_load_explicit(&is_server_over, memory_order_relaxed)) {
 		int n = epoll_wait(ep, ev, EVENTS, WAIT_MS);
 
 		for (int i = 0; i < n; i++) {
@@ -276,6 +287,7 @@ struct client {
 	int ep;
 	uint32_t source;
 	uint64_t left; /* connections still to open */
+	uint32_t live;
 	struct slot slot[SLOTS_MAX];
 };
 
@@ -288,9 +300,10 @@ open_one(struct client *c, uint32_t i)
 			.sin_port = htons(opt.port)};
 	int fd, on = 1;
 
-	if (c->left == 0)
+	if (c->left == 0 || atomic_load_explicit(&is_over, memory_order_relaxed))
 		return;
 	c->left--;
+	c->live++;
 	fd = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK, 0);
 	if (fd < 0)
 		die("socket");
@@ -337,6 +350,7 @@ client_event(struct client *c, const struct epoll_event *ev)
 		return;
 	close(slot->fd);
 	slot->fd = -1;
+	c->live--;
 	tally_add(step == STEP_DONE ? &client_tally.closed : &client_tally.errors, 1);
 	open_one(c, i);
 }
@@ -346,31 +360,25 @@ client_main(void *arg)
 {
 	struct client *c = arg;
 	struct epoll_event ev[EVENTS];
+	double until = opt.warmup + opt.seconds * opt.runs + DRAIN_S + seconds_now();
 
 	pin(opt.client_cpu);
 	for (uint32_t i = 0; i < opt.concurrency; i++) {
 		c->slot[i].fd = -1;
 		open_one(c, i);
 	}
-	while (!atomic_load_explicit(&is_over, memory_order_relaxed)) {
+	while (!atomic_load_explicit(&is_over, memory_order_relaxed) ||
+			(c->live > 0 && seconds_now() < until)) {
 		int n = epoll_wait(c->ep, ev, EVENTS, WAIT_MS);
 
 		for (int i = 0; i < n; i++)
 			client_event(c, &ev[i]);
 	}
+	tally_add(&client_tally.errors, c->live);
 	return NULL;
 }
 
 /* ---- runs ---- */
-
-static double
-seconds_now(void)
-{
-	struct timespec ts;
-
-	clock_gettime(CLOCK_MONOTONIC, &ts);
-	return (double)ts.tv_sec + (double)ts.tv_nsec / 1e9;
-}
 
 /* Returns early when `count` is reached. */
 static void
@@ -543,8 +551,9 @@ int
 main(int argc, char **argv)
 {
 	static struct client client;
-	pthread_t threads[2];
-	int n = 0, listener;
+	bool has_client, has_server;
+	pthread_t server_thread, client_thread;
+	int listener;
 
 	if (!options_read(argc, argv)) {
 		fprintf(stderr, "usage: kernel_loop [--role both|client|server] [--server IP] "
@@ -556,19 +565,24 @@ main(int argc, char **argv)
 	signal(SIGINT, on_signal);
 	signal(SIGTERM, on_signal);
 	pattern_fill();
-	if (strcmp(opt.role, "client") != 0) {
+	has_server = strcmp(opt.role, "client") != 0;
+	has_client = strcmp(opt.role, "server") != 0;
+	if (has_server) {
 		listener = server_socket();
-		BENCH_VERIFY(pthread_create(&threads[n++], NULL, server_main, &listener) == 0);
+		BENCH_VERIFY(pthread_create(&server_thread, NULL, server_main, &listener) == 0);
 	}
-	if (strcmp(opt.role, "server") != 0) {
+	if (has_client) {
 		client.ep = epoll_create1(0);
 		client.source = opt.source_first;
 		client.left = opt.count == 0 ? UINT64_MAX : opt.count;
-		BENCH_VERIFY(pthread_create(&threads[n++], NULL, client_main, &client) == 0);
+		BENCH_VERIFY(pthread_create(&client_thread, NULL, client_main, &client) == 0);
 	}
-	measure(strcmp(opt.role, "server") == 0 ? &server_tally : &client_tally);
+	measure(has_client ? &client_tally : &server_tally);
 	atomic_store(&is_over, true);
-	while (n > 0)
-		pthread_join(threads[--n], NULL);
+	if (has_client)
+		pthread_join(client_thread, NULL);
+	atomic_store(&is_server_over, true);
+	if (has_server)
+		pthread_join(server_thread, NULL);
 	return atomic_load(&client_tally.errors) + atomic_load(&server_tally.errors) != 0;
 }
