@@ -1,0 +1,43 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ * Copyright (c) 2026 pmtcp authors
+ */
+
+/* What a small endpoint program begins and ends with: the common options (link,
+ * addresses, gateway, capture), the link, one worker, signals. A program with more
+ * workers or a plan of its own uses link.h and pmtcp_dpdk.h itself. */
+
+#ifndef PMTCP_APPS_APP_H
+#define PMTCP_APPS_APP_H
+
+#include "common/args.h"
+#include "common/link.h"
+#include "pmtcp_dpdk.h"
+
+struct app {
+	const char *program;
+	const char *summary;       /* one line for --help */
+	const struct arg *options; /* the program's own, beside the common ones */
+	unsigned int n_options;    /* at most APP_OPTIONS_MAX */
+	struct pmtcp_conf conf;    /* defaults; app_open() adds addresses and gateway */
+	struct link link;
+	struct pmtcp_worker *worker;
+	struct pmtcp_ctx *ctx;
+};
+
+#define APP_OPTIONS_MAX 16
+
+/* Parses the command line, opens the link, checks it, makes the worker. Returns 0, or
+ * the exit code of the program after one sentence on stderr. */
+int app_open(struct app *app, int argc, char **argv);
+
+/* Serves until SIGINT or SIGTERM. */
+void app_run(struct app *app, void (*fn)(struct pmtcp_ctx *ctx, void *arg), void *arg);
+
+/* Serves for so long, and at least one turn: to say goodbye after app_run(). */
+void app_serve_for(struct app *app, uint64_t ns, void (*fn)(struct pmtcp_ctx *ctx, void *arg),
+		void *arg);
+
+/* Ends worker and link. */
+void app_close(struct app *app);
+
+#endif /* PMTCP_APPS_APP_H */
