@@ -60,16 +60,17 @@ add_sack(struct tcp *t, struct tcb *c, struct wire_tcp *w, uint32_t len)
 }
 
 /* The window field, and the edge that it promises: rounded up to the scale, so that
- * rounding never moves the edge back (DATA-17, DATA-18). */
+ * rounding never moves the edge back (DATA-17, DATA-18). One of several ACKs of a burst
+ * acknowledges less than RCV.NXT and offers as much more. */
 static uint16_t
-advertise(struct tcp *t, struct tcb *c)
+advertise(struct tcp *t, struct tcb *c, uint32_t ack)
 {
 	uint8_t shift = tcb_rcv_shift(c);
-	uint32_t space = tcp_rcv_space(t, c);
+	uint32_t space = tcp_rcv_space(t, c) + (c->rcv.nxt - ack);
 	uint32_t field = (space + (1u << shift) - 1) >> shift;
 
 	field = min_u32(field, UINT16_MAX);
-	c->rcv.adv = seq_max(c->rcv.adv, c->rcv.nxt + (field << shift));
+	c->rcv.adv = seq_max(c->rcv.adv, ack + (field << shift));
 	return (uint16_t)field;
 }
 
@@ -118,7 +119,7 @@ fill(struct tcp *t, struct tcb *c, struct wire_tcp *w, const struct tcp_out *out
 		w->wnd = 0;
 		return;
 	}
-	w->wnd = advertise(t, c);
+	w->wnd = advertise(t, c, out->ack);
 	if (is_unlikely(has_sack_to_tell(t, c)))
 		add_sack(t, c, w, len);
 }
