@@ -399,7 +399,8 @@ int pmtcp_write(struct pmtcp_conn *conn, const void *buf, uint32_t len);
 uint32_t pmtcp_send_space(const struct pmtcp_conn *conn);
 
 /** CLOSE of RFC 9293 3.10.4: FIN after what is queued; receiving goes on.
- * @return 0 (also if already done), -ENOTCONN in SYN-SENT and after the end */
+ * @return 0 (also if it was called before, even after the end), -ENOTCONN in SYN-SENT
+ *         and after an end that came without it */
 int pmtcp_shutdown(struct pmtcp_conn *conn);
 
 /** Both directions given up. FIN after what is queued; unread text turns it into RST
