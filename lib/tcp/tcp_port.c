@@ -79,6 +79,15 @@ range_of(const struct tcp *t)
 	return (uint32_t)t->conf.port_last - t->conf.port_first + 1;
 }
 
+/* Only ports of the range count in a pair: others can neither fill it nor be picked. */
+static bool
+is_in_range(const struct tcp *t, const struct flow_key *key)
+{
+	uint16_t port = rte_be_to_cpu_16(key->lport);
+
+	return port >= t->conf.port_first && port <= t->conf.port_last;
+}
+
 static bool
 is_ours(const struct tcp *t, const struct flow_key *key)
 {
@@ -156,8 +165,11 @@ tcp_port_pick(struct tcp *t, struct flow_key *key, uint32_t *reused)
 int
 tcp_port_claim(struct tcp *t, const struct flow_key *key)
 {
-	struct tcp_pair *p = pair_get(t, key);
+	struct tcp_pair *p;
 
+	if (!is_in_range(t, key))
+		return 0;
+	p = pair_get(t, key);
 	if (!p)
 		return -ENOBUFS;
 	p->in_use++;
@@ -167,8 +179,11 @@ tcp_port_claim(struct tcp *t, const struct flow_key *key)
 void
 tcp_port_release(struct tcp *t, const struct flow_key *key)
 {
-	struct tcp_pair *p = pair_find(t, key);
+	struct tcp_pair *p;
 
+	if (!is_in_range(t, key))
+		return;
+	p = pair_find(t, key);
 	CHECK(p && p->in_use > 0);
 	p->in_use--;
 }
