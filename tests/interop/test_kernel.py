@@ -1,0 +1,311 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: BSD-3-Clause
+# Copyright (c) 2026 pmtcp authors
+
+"""Goal: pmtcp and the Linux kernel's TCP understand each other, in both directions.
+Method: curl, nginx, ncat and plain sockets on the kernel's side of a tap or of a veth
+pair, pmtcp's programs on the other; octets are compared, and the kernel's counters
+must show no checksum error and no reset.
+Usage: tools/netns.sh test_kernel.py tap|af_packet PEER KERNEL_PEER ECHO LOAD [CASE]..."""
+
+import filecmp
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+import time
+
+from rig import LINUX_IP, OUT, Cases, Rig, missing_tools, run, until
+
+MIB = 1 << 20
+SHORT = 10_000
+LOSS_PERMILLE = 20
+TOOLS = ("ip", "nft", "nstat", "ethtool", "sysctl", "curl", "nginx", "ncat",
+         "tshark")
+
+NGINX = """
+daemon off; worker_processes 1; pid {out}/nginx.pid; error_log {out}/nginx.log;
+events {{ worker_connections 256; }}
+http {{
+    access_log off; keepalive_timeout 0; sendfile on;
+    client_body_temp_path {out}/t1; proxy_temp_path {out}/t2; fastcgi_temp_path {out}/t3;
+    uwsgi_temp_path {out}/t4; scgi_temp_path {out}/t5;
+    server {{ listen 80; root {out}/www; }}
+}}
+"""
+
+
+def pattern(rig, octets):
+    """A file with so much of the payload pattern."""
+    path = f"{OUT}/www/p{octets}"
+    if not os.path.exists(path):
+        os.makedirs(f"{OUT}/www", exist_ok=True)
+        os.chmod(f"{OUT}/www", 0o755)
+        with open(path, "wb") as file:
+            subprocess.run([rig.programs["kernel_peer"], "--pattern", str(octets)], stdout=file,
+                           check=True, timeout=30)
+    return path
+
+
+def same(path, rig, octets):
+    size = os.path.getsize(path)
+    assert size == octets, f"{path}: {size} octets instead of {octets}"
+    assert filecmp.cmp(path, pattern(rig, octets), shallow=False), f"{path}: wrong octets"
+
+
+def rate(octets, seconds):
+    return f"{octets / seconds / 1e6:.1f} MB/s"
+
+
+# ---- files and half-closes ----------------------------------------------------
+
+
+def curl_from_our_server(rig):
+    octets, times = 3 * MIB, 4
+    server = rig.pmtcp("peer", "--listen", 80, "--http", "/", "--send", octets, "--count", times)
+    server.says("ready")
+    for i in range(times):
+        run("curl", "-sS", "--max-time", 20, "-o", f"{OUT}/curl{i}", f"http://{rig.ip}/", ns="linux")
+        same(f"{OUT}/curl{i}", rig, octets)
+    server.ends()
+
+
+def our_client_from_nginx(rig):
+    octets, times = 3 * MIB, 4
+    with open(f"{OUT}/nginx.conf", "w", encoding="utf-8") as file:
+        file.write(NGINX.format(out=OUT))
+    page = pattern(rig, octets)
+    nginx = rig.kernel("nginx", "-c", f"{OUT}/nginx.conf", "-p", OUT)
+    until(lambda: ":80 " in run("ss", "-Htln", ns="linux"), "nginx listening")
+    rig.pmtcp("peer", "--connect", f"{LINUX_IP}:80", "--http", "/" + os.path.basename(page),
+              "--expect", octets, "--count", times).ends()
+    nginx.stop(signal.SIGQUIT)
+
+
+def ncat_half_closes_to_our_echo(rig):
+    octets = 2 * MIB
+    echo = rig.pmtcp("echo", "--listen", 7)
+    echo.says("listening")
+    with open(pattern(rig, octets), "rb") as file, open(f"{OUT}/echoed", "wb") as back:
+        rig.kernel("ncat", rig.ip, 7, stdin=file, stdout=back).ends()
+    same(f"{OUT}/echoed", rig, octets)
+    echo.stop()
+
+
+def we_half_close_to_ncat(rig):
+    """Our server ends its direction first; ncat has all the time of the world."""
+    ours, theirs = 1 * MIB, 2 * MIB
+    server = rig.pmtcp("peer", "--listen", 5001, "--send", ours, "--expect", theirs)
+    server.says("ready")
+    with open(f"{OUT}/received", "wb") as back:
+        ncat = rig.kernel("ncat", rig.ip, 5001, stdin=subprocess.PIPE, stdout=back)
+    until(lambda: os.path.getsize(f"{OUT}/received") == ours, "all of ours at ncat")
+    time.sleep(0.3)
+    with open(pattern(rig, theirs), "rb") as file:
+        ncat.process.stdin.write(file.read())
+    ncat.process.stdin.close()
+    server.ends()
+    ncat.ends()
+    same(f"{OUT}/received", rig, ours)
+
+
+def ncat_server_half_closes(rig):
+    """A listening ncat ends its direction first, our client sends after that."""
+    ours, theirs = 2 * MIB, 1 * MIB
+    with open(pattern(rig, theirs), "rb") as file, open(f"{OUT}/stored", "wb") as back:
+        ncat = rig.kernel("ncat", "-l", 5002, stdin=file, stdout=back)
+        until(lambda: ":5002 " in run("ss", "-Htln", ns="linux"), "ncat listening")
+        rig.pmtcp("peer", "--connect", f"{LINUX_IP}:5002", "--reply", "--send", ours, "--expect",
+                  theirs).ends()
+        ncat.ends()
+    same(f"{OUT}/stored", rig, ours)
+
+
+def we_half_close_to_sockets(rig):
+    """Our client's FIN follows its request; the kernel answers behind it."""
+    ours, theirs = 1 * MIB, 2 * MIB
+    server = rig.kernel("kernel_peer", "--listen", "0.0.0.0:5003", "--expect", ours, "--send",
+                        theirs)
+    server.says("listening")
+    rig.pmtcp("peer", "--connect", f"{LINUX_IP}:5003", "--send", ours, "--expect", theirs).ends()
+    server.ends()
+
+
+# ---- many short connections ---------------------------------------------------
+
+
+def report_of(program, path):
+    with open(path, encoding="utf-8") as file:
+        report = json.load(file)
+    if not (report["conservation"]["balanced"] and not report["errors"]
+            and report["closed"] == report["opened"] == SHORT):
+        program.fail("the report is not of 10 000 good connections")
+    return report
+
+
+def short_ours_to_kernel(rig, close, request, response):
+    """10 000 connections from pmtcp-load to plain sockets."""
+    closes_first = ["--close-first"] if close == "server-fin" else []
+    server = rig.kernel("kernel_peer", "--listen", "0.0.0.0:5001", "--count", SHORT, "--expect",
+                        request, "--send", response, *closes_first)
+    server.says("listening")
+    path = f"{OUT}/client.json"
+    client = rig.pmtcp("load", "client", "--target", f"{LINUX_IP}:5001", "--count", SHORT, "--concurrency",
+                       64, "--close", close, "--request", request, "--response", response,
+                       "--json", path, "--idle", "yield")
+    client.ends(60)
+    server.ends()
+    report = report_of(client, path)
+    return f"{report['closes_per_s']:.0f} connections/s, connect p50 {report['connect_us']['p50']} us"
+
+
+def short_kernel_to_ours(rig, close, request, response):
+    """10 000 connections from plain sockets to pmtcp-load."""
+    closes_first = ["--close-first"] if close == "client-fin" else []
+    path = f"{OUT}/server.json"
+    server = rig.pmtcp("load", "server", "--listen", 5001, "--close", close, "--request", request,
+                       "--response", response, "--json", path, "--idle", "yield",
+                       "--rate", "20k")
+    server.says("waiting for the first connection")
+    client = rig.kernel("kernel_peer", "--connect", f"{rig.ip}:5001", "--count", SHORT,
+                        "--expect", response, "--send", request, *closes_first)
+    text = client.ends(60)
+    server.stop(signal.SIGINT)
+    report_of(server, path)
+    return text
+
+
+# ---- loss ---------------------------------------------------------------------
+
+
+def bulk_to_kernel(rig):
+    octets = 10 * MIB
+    server = rig.pmtcp("peer", "--listen", 5001, "--send", octets)
+    server.says("ready")
+    start = time.monotonic()
+    with open(f"{OUT}/bulk", "wb") as back:
+        rig.kernel("ncat", "--recv-only", rig.ip, 5001, stdout=back).ends(120)
+    seconds = time.monotonic() - start
+    same(f"{OUT}/bulk", rig, octets)
+    server.ends(60)
+    return f"{rate(octets, seconds)}, lost {rig.lost()}"
+
+
+def bulk_to_us(rig):
+    octets = 10 * MIB
+    server = rig.pmtcp("peer", "--listen", 5001, "--expect", octets)
+    server.says("ready")
+    start = time.monotonic()
+    with open(pattern(rig, octets), "rb") as file:
+        rig.kernel("ncat", "--send-only", rig.ip, 5001, stdin=file).ends(120)
+    seconds = time.monotonic() - start
+    server.ends(60)
+    return f"{rate(octets, seconds)}, lost {rig.lost()}"
+
+
+# ---- the picture ----------------------------------------------------------------
+
+VIEW = "doc/open-close.txt"
+SIGHT = re.compile(r"^ *[0-9.]+ +(\S+) → (\S+) .*(\[[A-Z, ]+\]) Seq=(\d+)(?: Ack=(\d+))?.* Len=(\d+)",
+                   re.M)
+
+
+def sights(text):
+    """What a view shows, without times, ports, windows and options."""
+    return SIGHT.findall(text)
+
+
+def tshark(*args):
+    return run("tshark", "-o", "tcp.check_checksum:TRUE", "-o", "ip.check_checksum:TRUE", *args)
+
+
+def open_and_four_way_close(rig):
+    """tshark finds nothing to complain of, and sees what the manual shows."""
+    capture = f"{OUT}/open-close.pcap"
+    server = rig.kernel("kernel_peer", "--listen", "0.0.0.0:5001", "--close-delay", "300ms")
+    server.says("listening")
+    rig.pmtcp("peer", "--connect", f"{LINUX_IP}:5001", "--hold", "100ms", "--pcap", capture).ends()
+    server.ends()
+    lines = tshark("-r", capture, "-Y", "tcp", "-T", "fields", "-e", "frame.time_relative", "-e",
+                   "_ws.col.Source", "-e", "_ws.col.Destination", "-e", "_ws.col.Info")
+    # The first frames are ARP's: the time of a picture begins with its first line.
+    rows = [line.split("\t") for line in lines.splitlines() if line.count("\t") == 3]
+    view = "".join(f"{float(row[0]) - float(rows[0][0]):.6f}  {row[1]} → {row[2]}  "
+                   + re.sub(r" TSval=\d+ TSecr=\d+", "", row[3]) + "\n" for row in rows)
+    expert = tshark("-r", capture, "-q", "-z", "expert")
+    complaints = [line for line in expert.splitlines()
+                  if re.match(r"(Errors|Warns) \(", line) or
+                  re.search("(?i)retransmission|out-of-order|checksum|lost|duplicate", line)]
+    assert not complaints, f"tshark complains: {complaints}\n{view}\n{expert}"
+    with open(os.path.join(os.path.dirname(__file__), "../..", VIEW), encoding="utf-8") as file:
+        assert sights(view) == sights(file.read()), f"not as in {VIEW}:\n{view}"
+    return view
+
+
+STRAIGHT = [
+    ("tshark reads an open and a four-way close without a warning", open_and_four_way_close),
+    ("curl gets files from our server", curl_from_our_server),
+    ("our client gets files from nginx", our_client_from_nginx),
+    ("ncat half-closes to our echo", ncat_half_closes_to_our_echo),
+    ("we half-close to ncat", we_half_close_to_ncat),
+    ("a listening ncat half-closes to us", ncat_server_half_closes),
+    ("we half-close to plain sockets", we_half_close_to_sockets),
+    *((f"10 000 short connections, ours to the kernel, {close}, {request}+{response} octets",
+       short_ours_to_kernel, close, request, response)
+      for close, request, response in (("client-fin", 0, 0), ("client-fin", 100, 1000),
+                                       ("server-fin", 100, 1000))),
+    *((f"10 000 short connections, the kernel to ours, {close}, {request}+{response} octets",
+       short_kernel_to_ours, close, request, response)
+      for close, request, response in (("client-fin", 0, 0), ("client-fin", 100, 1000),
+                                       ("server-fin", 100, 1000))),
+]
+
+LOSSY = [
+    ("10 MB to the kernel with 2 % loss each way", bulk_to_kernel),
+    ("10 MB to us with 2 % loss each way", bulk_to_us),
+]
+
+
+def run_cases(cases, rig, wanted):
+    def checked(function, *args):
+        before = rig.nstat()
+        try:
+            note = function(rig, *args)
+            moved = rig.check(before)
+        finally:
+            rig.clear()
+        shown = {name: moved.get(name, 0) for name in
+                 ("TcpActiveOpens", "TcpPassiveOpens", "TcpInSegs", "TcpOutSegs",
+                  "TcpRetransSegs", "TcpInCsumErrors", "TcpOutRsts")}
+        return f"{note or ''}\nnstat {shown}".lstrip()
+
+    for name, function, *args in wanted:
+        cases.case(f"{rig.device}: {name}", checked, function, *args)
+
+
+def main():
+    device, *programs = sys.argv[1:6]
+    only = sys.argv[6:]
+    paths = dict(zip(("peer", "kernel_peer", "echo", "load"), programs))
+    wanted = [(kind, [case for case in cases if not only or any(word in case[0] for word in only)])
+              for kind, cases in ((False, STRAIGHT), (True, LOSSY))]
+    missing = missing_tools(TOOLS)
+    cases = Cases(sum(len(some) for _, some in wanted))
+    if missing or len(paths) != 4:
+        print(f"Bail out! missing: {' '.join(missing)} (tools/deps.sh --test)")
+        sys.exit(1)
+    for is_lossy, some in wanted:
+        if not some:
+            continue
+        rig = Rig(device, paths, lossy=is_lossy)
+        if is_lossy:
+            rig.lose(LOSS_PERMILLE)
+        run_cases(cases, rig, some)
+        rig.close()
+    cases.exit()
+
+
+if __name__ == "__main__":
+    main()
