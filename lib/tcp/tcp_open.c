@@ -148,6 +148,20 @@ syn_ack(struct tcp *t, struct tcb *c, struct seg *seg)
 	tcp_input_from_text(t, c, seg);
 }
 
+/* TW-12: our SYN reuses a tuple and the peer, still in LAST-ACK, answered by its old
+ * ACK. The RST on its way ends that; the SYN follows at once, and only once. */
+static void
+repeat_syn(struct tcp *t, struct tcb *c)
+{
+	if (c->ts_recent == 0)
+		return; /* no heritage, or used up */
+	c->ts_recent = 0;
+	c->flags |= TCB_SYN_DUE | TCB_SYN_REXMT;
+	tcp_mark(t, &c->head);
+	tcp_count(t, PMTCP_C_retransmitted);
+	tcp_count(t, PMTCP_C_syn_retransmitted);
+}
+
 void
 tcp_syn_sent_input(struct tcp *t, struct tcb *c, struct seg *seg)
 {
@@ -158,6 +172,8 @@ tcp_syn_sent_input(struct tcp *t, struct tcb *c, struct seg *seg)
 	if ((seg->flags & TCP_ACK) && !is_ack_ok) {
 		tcp_drop(t, seg->flags & TCP_RST ? PMTCP_C_drop_rst : PMTCP_C_drop_syn_sent);
 		tcp_reply_rst(t, seg);
+		if (!(seg->flags & (TCP_RST | TCP_SYN)))
+			repeat_syn(t, c);
 		return;
 	}
 	/* OPEN-16. */
