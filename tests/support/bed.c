@@ -145,12 +145,12 @@ bed_take(struct bed *bed)
 {
 	struct rte_mbuf *m;
 
-	if (bed->first_out == bed->n_out) {
-		bed->first_out = bed->n_out = 0;
+	if (bed->first_out == bed->n_out)
 		return NULL;
-	}
 	bed->taken_ns = bed->out_ns[bed->first_out];
 	m = bed->out[bed->first_out++];
+	if (bed->first_out == bed->n_out)
+		bed->first_out = bed->n_out = 0;
 	assert_int_equal(pkt_decode(&bed->taken, m), 0);
 	rte_pktmbuf_free(m);
 	return &bed->taken;
