@@ -46,6 +46,20 @@ is_to_us(const struct pmtcp_ctx *s, const struct rte_mbuf *m)
 	return eth && rte_is_same_ether_addr(&eth->dst_addr, &s->t.conf.mac);
 }
 
+/* W-2: ARP comes to all or to us; others' is seen only by a promiscuous device. */
+static void
+arp_frame(struct pmtcp_ctx *s, const struct rte_mbuf *m)
+{
+	struct rte_ether_hdr copy;
+	const struct rte_ether_hdr *eth = rte_pktmbuf_read(m, 0, sizeof(copy), &copy);
+
+	if (eth && (rte_is_broadcast_ether_addr(&eth->dst_addr) ||
+				   rte_is_same_ether_addr(&eth->dst_addr, &s->t.conf.mac)))
+		neigh_arp_input(s, m);
+	else
+		tcp_drop(&s->t, PMTCP_C_drop_eth_notme);
+}
+
 /* Steps before the flow lookup that need to know who we are (W-2, W-13 to W-15).
  * The frame's fate, or PMTCP_C_seg_taken if it goes on. */
 static enum pmtcp_counter
@@ -141,7 +155,7 @@ frame_input(struct pmtcp_ctx *s, struct rte_mbuf *m, struct batch *b)
 		m = seg->m;
 		break;
 	case WIRE_ARP:
-		neigh_arp_input(s, m);
+		arp_frame(s, m);
 		break;
 	default:
 		tcp_drop(&s->t, drop_counter[reason]);
