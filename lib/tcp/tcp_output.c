@@ -46,7 +46,9 @@ add_sack(struct tcp *t, struct tcb *c, struct wire_tcp *w, uint32_t len)
 
 	if (max == 0)
 		return;
-	if (rx->dsack_left != rx->dsack_right) {
+	/* Below the acknowledgment number only: at or above that of an earlier ACK of the
+	 * burst, the duplicate would say that what is before it is missing. */
+	if (rx->dsack_left != rx->dsack_right && w->ack == c->rcv.nxt) {
 		w->sack[0] = rx->dsack_left;
 		w->sack[1] = rx->dsack_right;
 		rx->dsack_left = rx->dsack_right = 0;
@@ -170,9 +172,11 @@ tcp_emit(struct tcp *t, struct tcb *c, struct tcp_burst *b, const struct sendq_r
 	fill(t, c, &w, &out, rec ? rec->len : 0);
 	wire_emit_tcp(m, &w, &t->tx_conf, &t->hops[c->head.hop].mac, &t->conf.mac);
 	b->pkts[b->n++] = m;
-	/* A full segment has no room for SACK blocks: a bare ACK follows with them. */
+	/* A full segment has no room for SACK blocks: a bare ACK follows with them, and so
+	 * does the last one of a burst. */
 	if ((out.flags & (TCP_ACK | TCP_RST)) == TCP_ACK &&
-			((w.opts & SEG_OPT_SACK) || !has_sack_to_tell(t, c)))
+			((w.opts & SEG_OPT_SACK) || out.ack != c->rcv.nxt ||
+					!has_sack_to_tell(t, c)))
 		ack_left(c, out.ack);
 	return true;
 }
