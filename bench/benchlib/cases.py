@@ -78,14 +78,15 @@ def parse_line(text, name):
     return float(match.group(1)), match.group(2), rest
 
 
-def add_kernel_line(results, text, name, factor=1.0, unit="conn/s", digits=0):
+def add_kernel_line(results, text, name, is_bulk=False, **extra):
     value, _, rest = parse_line(text, name)
+    factor, unit, digits = (OCTETS * 8 / 1e9, "Gbit/s", 2) if is_bulk else (1.0, "conn/s", 0)
     if int(rest["errors"]) != 0:
         raise lab.Failure(f"{name}: {rest['errors']} connections failed")
     results.put(name, unit, digits, {
         "median": value * factor, "min": float(rest["min"]) * factor,
         "max": float(rest["max"]) * factor, "n": int(rest["n"]),
-        "concurrency": int(rest["concurrency"]), "tw_overflows": int(rest["tw_overflows"])})
+        "concurrency": int(rest["concurrency"]), "tw_overflows": int(rest["tw_overflows"]), **extra})
 
 
 # ---- pmtcp-load with both ends in one process ----
@@ -148,7 +149,7 @@ def kernel_loopback(tools, results, args, netns):
         add_kernel_line(results, text, name)
     text = tools.run("kernel_loop", *kernel_loop_args(args, "kernel.loopback.bulk", OCTETS, 0, 1),
                      netns=netns)
-    add_kernel_line(results, text, "kernel.loopback.bulk", OCTETS * 8 / 1e9, "Gbit/s", 2)
+    add_kernel_line(results, text, "kernel.loopback.bulk", is_bulk=True)
 
 
 # ---- pmtcp and the kernel on one device ----
@@ -230,10 +231,8 @@ def as_server(device, results, args):
         text = device.kernel_client(kernel_loop_args(args, name, request, response,
                                                      DEVICE_CONCURRENCY), name, device.server_ip)
         report = server.interrupt()
-        add_kernel_line(results, text, name)
-        case_result = results.cases[name]
-        case_result["server_cyc"] = load.cycles(report, "server")
-        case_result["packets"] = f"{report['packets_per_connection']:.2f}"
+        add_kernel_line(results, text, name, server_cyc=load.cycles(report, "server"),
+                        packets=f"{report['packets_per_connection']:.2f}")
 
 
 def bulk(device, results, args):
@@ -270,10 +269,7 @@ def kernel_pair(device, results, args):
         text = device.kernel_client(kernel_loop_args(args, name, request, response, concurrency),
                                     name, net.VETH_DPDK)
         server.interrupt()
-        if case == "bulk":
-            add_kernel_line(results, text, name, OCTETS * 8 / 1e9, "Gbit/s", 2)
-        else:
-            add_kernel_line(results, text, name)
+        add_kernel_line(results, text, name, is_bulk=case == "bulk")
     net.kernel_address_at_dpdk_end(False)
 
 
@@ -315,7 +311,8 @@ def c_bench(tools, results, args, program, timeout_s):
         case = {"median": float(match.group(2)), "min": float(rest["min"]),
                 "max": float(rest["max"])}
         if match.group(1).startswith("ratio."):
-            results.ratios[match.group(1)[len("ratio."):]] = case
+            subject = program.replace("bench_", "")
+            results.ratios[f"{subject}.{match.group(1)[len('ratio.'):]}"] = case
         else:
             results.cases[match.group(1)] = {**case, "n": int(rest["n"]), "unit": match.group(3)}
 
