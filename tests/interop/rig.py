@@ -48,12 +48,12 @@ table ip watch {
 
 LOSS = """
 table ip loss {
-    counter to_linux { }
-    counter to_pmtcp { }
+    counter lost_to_linux { }
+    counter lost_to_pmtcp { }
     chain f {
         type filter hook forward priority 0;
-        ip daddr 198.18.0.1 numgen random mod 1000 < %(permille)u counter name to_linux drop
-        ip saddr 198.18.0.1 numgen random mod 1000 < %(permille)u counter name to_pmtcp drop
+        ip daddr 198.18.0.1 numgen random mod 1000 < %(permille)u counter name lost_to_linux drop
+        ip saddr 198.18.0.1 numgen random mod 1000 < %(permille)u counter name lost_to_pmtcp drop
     }
 }
 """
@@ -188,7 +188,8 @@ class Rig:
         run("nft", LOSS % {"permille": permille}, ns="router")
 
     def lost(self):
-        return self.counters("router", "loss")
+        """Frames the router lost so far, in each direction."""
+        return self.counters("router", "loss") if self.lossy else {}
 
     def pmtcp(self, program, *args, ip=None, **more):
         """Starts one of our programs on the wire; the tap is configured on the way."""
@@ -215,6 +216,14 @@ class Rig:
         run("ip", "addr", "add", self.near, "dev", name, ns=ns)
         run("ip", "link", "set", name, "up", ns=ns)
 
+    def advertise_mss(self, mss):
+        """What the kernel's next SYNs to us say; 0: the usual."""
+        name = f"pm{self.taps}" if self.device == "tap" else "w0"
+        if mss == 0 and self.device == "tap":
+            return  # the interface is gone, and its route with it
+        run("ip", "route", "replace", self.net.replace(".2/", ".0/"), "dev", name, "src",
+            LINUX_IP, *(["advmss", mss] if mss else []), ns="linux")
+
     def kernel(self, program, *args, **more):
         return self.start(self.programs.get(program, program), *args, ns="linux", **more)
 
@@ -229,10 +238,10 @@ class Rig:
                 for item in listed["nftables"] if "counter" in item}
 
     def nstat(self):
-        """Everything the kernel's side counted, and the resets on its wire."""
+        """Everything the kernel's side counted, the resets on its wire, lost frames."""
         text = run("nstat", "-a", "-s", "-z", "-j", ns="linux")
         count = {name: int(value) for name, value in json.loads(text)["kernel"].items()}
-        return {**count, **self.counters("linux", "watch")}
+        return {**count, **self.counters("linux", "watch"), **self.lost()}
 
     def check(self, before):
         """No checksum error, no connection reset; what did move, for the log.
@@ -247,8 +256,8 @@ class Rig:
         bad = [name for name in NEVER if name in moved]
         if moved.get("TcpInErrs", 0) != moved.get("TcpExtTCPSYNChallenge", 0):
             bad.append("TcpInErrs")
-        repeats = moved.get("TcpRetransSegs", 0) + (sum(self.lost().values()) if self.lossy else 0)
-        if moved.get("rst_to_linux", 0) + moved.get("rst_from_linux", 0) > repeats:
+        resets = moved.get("rst_to_linux", 0) + moved.get("rst_from_linux", 0)
+        if resets > sum(moved.get(name, 0) for name in ("TcpRetransSegs", *self.lost())):
             bad.append("TcpOutRsts, or our resets")
         assert not bad, f"the kernel's counters moved: {bad}\nall that moved: {moved}"
         return moved

@@ -21,6 +21,8 @@ from rig import LINUX_IP, OUT, Cases, Rig, missing_tools, run, until
 
 MIB = 1 << 20
 SHORT = 10_000
+SHORT_LOSSY = 1_000
+SEGMENTS, ODD_MSS = 1_000_000, 1437  # 1425 octets of text beside timestamps
 LOSS_PERMILLE = 20
 TOOLS = ("ip", "nft", "nstat", "ethtool", "sysctl", "curl", "nginx", "ncat",
          "tshark")
@@ -136,45 +138,65 @@ def we_half_close_to_sockets(rig):
 # ---- many short connections ---------------------------------------------------
 
 
-def report_of(program, path):
+def report_of(program, path, count):
     with open(path, encoding="utf-8") as file:
         report = json.load(file)
     if not (report["conservation"]["balanced"] and not report["errors"]
-            and report["closed"] == report["opened"] == SHORT):
-        program.fail("the report is not of 10 000 good connections")
+            and report["closed"] == report["opened"] == count):
+        program.fail(f"the report is not of {count} good connections")
     return report
 
 
-def short_ours_to_kernel(rig, close, request, response):
-    """10 000 connections from pmtcp-load to plain sockets."""
+def short_ours_to_kernel(rig, count, close, request, response):
+    """From pmtcp-load to plain sockets."""
     closes_first = ["--close-first"] if close == "server-fin" else []
-    server = rig.kernel("kernel_peer", "--listen", "0.0.0.0:5001", "--count", SHORT, "--expect",
+    server = rig.kernel("kernel_peer", "--listen", "0.0.0.0:5001", "--count", count, "--expect",
                         request, "--send", response, *closes_first)
     server.says("listening")
     path = f"{OUT}/client.json"
-    client = rig.pmtcp("load", "client", "--target", f"{LINUX_IP}:5001", "--count", SHORT, "--concurrency",
+    client = rig.pmtcp("load", "client", "--target", f"{LINUX_IP}:5001", "--count", count, "--concurrency",
                        64, "--close", close, "--request", request, "--response", response,
-                       "--json", path, "--idle", "yield")
+                       "--json", path, "--idle", "yield",
+                       "--syn-retries", 6)
     client.ends(60)
     server.ends()
-    report = report_of(client, path)
+    report = report_of(client, path, count)
     return f"{report['closes_per_s']:.0f} connections/s, connect p50 {report['connect_us']['p50']} us"
 
 
-def short_kernel_to_ours(rig, close, request, response):
-    """10 000 connections from plain sockets to pmtcp-load."""
+def short_kernel_to_ours(rig, count, close, request, response):
+    """From plain sockets to pmtcp-load."""
     closes_first = ["--close-first"] if close == "client-fin" else []
     path = f"{OUT}/server.json"
     server = rig.pmtcp("load", "server", "--listen", 5001, "--close", close, "--request", request,
                        "--response", response, "--json", path, "--idle", "yield",
                        "--rate", "20k")
     server.says("waiting for the first connection")
-    client = rig.kernel("kernel_peer", "--connect", f"{rig.ip}:5001", "--count", SHORT,
+    client = rig.kernel("kernel_peer", "--connect", f"{rig.ip}:5001", "--count", count,
                         "--expect", response, "--send", request, *closes_first)
     text = client.ends(60)
     server.stop(signal.SIGINT)
-    report_of(server, path)
+    report_of(server, path, count)
     return text
+
+
+# ---- much text ------------------------------------------------------------------
+
+
+def million_segments(rig):
+    """W-26: checksums over odd lengths and chains of buffers."""
+    octets = SEGMENTS * (ODD_MSS - 12)
+    server = rig.pmtcp("peer", "--listen", 5001, "--send", octets)
+    server.says("ready")
+    rig.advertise_mss(ODD_MSS)
+    before, start = rig.nstat()["TcpInSegs"], time.monotonic()
+    rig.kernel("kernel_peer", "--connect", f"{rig.ip}:5001", "--expect", octets).ends(120)
+    seconds = time.monotonic() - start
+    server.ends()
+    rig.advertise_mss(0)
+    segments = rig.nstat()["TcpInSegs"] - before
+    assert segments >= SEGMENTS, f"only {segments} segments"
+    return rate(octets, seconds)
 
 
 # ---- loss ---------------------------------------------------------------------
@@ -190,7 +212,7 @@ def bulk_to_kernel(rig):
     seconds = time.monotonic() - start
     same(f"{OUT}/bulk", rig, octets)
     server.ends(60)
-    return f"{rate(octets, seconds)}, lost {rig.lost()}"
+    return rate(octets, seconds)
 
 
 def bulk_to_us(rig):
@@ -202,7 +224,7 @@ def bulk_to_us(rig):
         rig.kernel("ncat", "--send-only", rig.ip, 5001, stdin=file).ends(120)
     seconds = time.monotonic() - start
     server.ends(60)
-    return f"{rate(octets, seconds)}, lost {rig.lost()}"
+    return rate(octets, seconds)
 
 
 # ---- the picture ----------------------------------------------------------------
@@ -253,16 +275,22 @@ STRAIGHT = [
     ("a listening ncat half-closes to us", ncat_server_half_closes),
     ("we half-close to plain sockets", we_half_close_to_sockets),
     *((f"10 000 short connections, ours to the kernel, {close}, {request}+{response} octets",
-       short_ours_to_kernel, close, request, response)
+       short_ours_to_kernel, SHORT, close, request, response)
       for close, request, response in (("client-fin", 0, 0), ("client-fin", 100, 1000),
                                        ("server-fin", 100, 1000))),
     *((f"10 000 short connections, the kernel to ours, {close}, {request}+{response} octets",
-       short_kernel_to_ours, close, request, response)
+       short_kernel_to_ours, SHORT, close, request, response)
       for close, request, response in (("client-fin", 0, 0), ("client-fin", 100, 1000),
                                        ("server-fin", 100, 1000))),
+    ("a million segments of odd length", million_segments),
 ]
 
 LOSSY = [
+    *((f"1 000 short connections {name} with 2 % loss each way, {close}", function, SHORT_LOSSY,
+       close, 100, 1000)
+      for name, function in (("to the kernel", short_ours_to_kernel),
+                             ("to us", short_kernel_to_ours))
+      for close in ("client-fin", "server-fin")),
     ("10 MB to the kernel with 2 % loss each way", bulk_to_kernel),
     ("10 MB to us with 2 % loss each way", bulk_to_us),
 ]
@@ -278,7 +306,8 @@ def run_cases(cases, rig, wanted):
             rig.clear()
         shown = {name: moved.get(name, 0) for name in
                  ("TcpActiveOpens", "TcpPassiveOpens", "TcpInSegs", "TcpOutSegs",
-                  "TcpRetransSegs", "TcpInCsumErrors", "TcpOutRsts")}
+                  "TcpRetransSegs", "TcpInCsumErrors", "rst_to_linux", "rst_from_linux",
+                  *rig.lost())}
         return f"{note or ''}\nnstat {shown}".lstrip()
 
     for name, function, *args in wanted:
