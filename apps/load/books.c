@@ -85,11 +85,26 @@ check_between(struct load *l)
 			c->n.rx_octets);
 }
 
+/* "2 SYN-SENT, 1 LAST-ACK": what unfinished connections were waiting for. */
+static const char *
+states_text(const uint32_t *state, char *text, size_t len)
+{
+	size_t at = 0;
+
+	text[0] = '\0';
+	for (int i = PMTCP_SYN_SENT; i < PMTCP_TIME_WAIT && at < len; i++)
+		if (state[i] != 0)
+			at += (size_t)snprintf(text + at, len - at, "%s%u %s", at ? ", " : "",
+					state[i], pmtcp_state_name(i));
+	return text;
+}
+
 static void
 note_failures(struct load *l, const struct side *s, const char *name)
 {
 	uint64_t evicted = s->final.stats.counter[PMTCP_C_tw_evicted];
 	const uint32_t *state = s->final.stats.state;
+	char text[128];
 
 	for (uint32_t i = 0; i < SIDE_FAIL_MAX; i++) {
 		if (s->n.failed[i] != 0)
@@ -103,9 +118,9 @@ note_failures(struct load *l, const struct side *s, const char *name)
 				evicted, name, l->plan.max_time_wait);
 	if (s->live != 0)
 		books_note(l,
-				"%" PRIu64 " connections of the %s had not ended when the run did "
-				"(SYN-SENT without an answer: %u)",
-				s->live, name, state[PMTCP_SYN_SENT]);
+				"%" PRIu64 " connections of the %s had not ended when the run did: "
+				"%s",
+				s->live, name, states_text(state, text, sizeof(text)));
 }
 
 static void

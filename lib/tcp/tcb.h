@@ -174,7 +174,7 @@ struct syn_rcvd {
 	uint32_t iss;
 	uint32_t irs;
 	uint32_t ts_recent;
-	uint16_t sent; /* when the first SYN-ACK left, units of 64 us */
+	uint16_t sent; /* when the last SYN-ACK left, units of 64 us */
 	uint8_t flags; /* enum syn_rcvd_flag */
 	uint8_t challenge_epoch;
 	uint16_t wnd; /* of the SYN, unscaled */
@@ -194,6 +194,7 @@ enum syn_rcvd_flag {
 	SR_SYN_DUE = 0x08,    /* a SYN-ACK is due */
 	SR_ACK_DUE = 0x10,    /* an ACK is due: challenge, or answer to old text */
 	SR_CHALLENGED = 0x20, /* challenge_epoch is meaningful */
+	SR_REPEATED = 0x40,   /* the SYN-ACK was sent more than once, for whatever cause */
 };
 #define SR_SENT_SHIFT 6
 

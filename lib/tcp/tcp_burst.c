@@ -48,6 +48,7 @@ emit_syn_ack(struct tcp *t, struct syn_rcvd *sr, struct tcp_burst *b)
 	if (!emit_compact(t, &sr->head, &w, b))
 		return false;
 	sr->flags &= (uint8_t)~SR_SYN_DUE;
+	sr->sent = (uint16_t)(t->now_us >> SR_SENT_SHIFT);
 	return true;
 }
 

@@ -290,7 +290,7 @@ static void
 third_ack(struct tcp *t, struct syn_rcvd *sr, struct seg *seg)
 {
 	struct pmtcp_listener *l = listener_of(t, sr);
-	bool is_first = sr->tries == 0;
+	bool is_first = !(sr->flags & SR_REPEATED);
 	uint32_t rtt_us = (uint16_t)((t->now_us >> SR_SENT_SHIFT) - sr->sent) << SR_SENT_SHIFT;
 	struct tcb *c;
 
@@ -305,9 +305,10 @@ third_ack(struct tcp *t, struct syn_rcvd *sr, struct seg *seg)
 		return;
 	}
 	tcp_block_free(t, &sr->head);
+	/* Karn (DATA-31): of several SYN-ACKs only an echo of the last tells the time. */
 	if (is_first)
 		rtt_sample(&c->rtt, rtt_us, 1u << SR_SENT_SHIFT);
-	else
+	else if (tcp_tsval(t, c->ts_offset) - seg->tsecr <= rtt_us / 1000 + 1)
 		tcp_sample_rtt(t, c, seg);
 	if (seg->opts & SEG_OPT_TS && tcb_has(c, TCB_TS))
 		c->ts_recent = seg->tsval;
@@ -353,7 +354,11 @@ tcp_syn_rcvd_input(struct tcp *t, struct syn_rcvd *sr, struct seg *seg)
 	/* OPEN-25, DEC-3: the same SYN again gets the same SYN-ACK again. */
 	if ((seg->flags & (TCP_SYN | TCP_RST)) == TCP_SYN) {
 		if (seg->seq == sr->irs && !(seg->flags & TCP_ACK)) {
-			sr->flags |= SR_SYN_DUE;
+			sr->flags |= SR_SYN_DUE | SR_REPEATED;
+			/* RFC 7323 4.3: the echo is of the SYN that is answered, or the
+			 * peer would take its own timeout for the path's round trip. */
+			if (has_ts && seq_geq(seg->tsval, sr->ts_recent))
+				sr->ts_recent = seg->tsval;
 			tcp_mark(t, &sr->head);
 			tcp_drop(t, PMTCP_C_seg_taken);
 			return;

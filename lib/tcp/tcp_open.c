@@ -80,17 +80,20 @@ tcp_established(struct tcp *t, struct tcb *c, const struct seg *seg, uint32_t ev
 		tcp_mark_data(t, c); /* OPEN-38: sent before the peer answered */
 }
 
-/* RTT of our SYN, if it was sent once (Karn) and no timestamp tells more. The stamp
- * stands where the estimate will. */
+/* RTT of our SYN. Of several SYNs only an echo of the last one tells the time (Karn,
+ * DATA-31): an older echo would take our own timeout for the path's round trip. When the
+ * first SYN left stands where the estimate will; when the last one did follows from the
+ * running timer. */
 static void
 sample_syn(struct tcp *t, struct tcb *c, const struct seg *seg)
 {
-	uint32_t sent_us = c->rtt.srtt_us8;
+	uint32_t first_us = c->rtt.srtt_us8;
+	uint32_t last_ms = c->deadline - tcp_syn_rto_ms(t, c->retries);
 
 	rtt_init(&c->rtt);
 	if (!tcb_has(c, TCB_SYN_REXMT))
-		rtt_sample(&c->rtt, t->now_us - sent_us, 1);
-	else
+		rtt_sample(&c->rtt, t->now_us - first_us, 1);
+	else if (tcp_tsval(t, c->ts_offset) - seg->tsecr <= t->now_ms - last_ms + 1)
 		tcp_sample_rtt(t, c, seg);
 }
 

@@ -206,7 +206,7 @@ syn_rcvd_timeout(struct tcp *t, struct syn_rcvd *sr)
 		return;
 	}
 	sr->tries++;
-	sr->flags |= SR_SYN_DUE;
+	sr->flags |= SR_SYN_DUE | SR_REPEATED;
 	tcp_count(t, PMTCP_C_retransmitted);
 	tcp_count(t, PMTCP_C_synack_retransmitted);
 	tcp_mark(t, &sr->head);
