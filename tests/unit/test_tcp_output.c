@@ -137,7 +137,8 @@ ROW(data_24_lost_window_update_is_recovered_by_probe, &rows_plain,
 /* DATA-24: the probe's octet was thrown away; it comes again with the rest. */
 ROW(data_24_refused_probe_octet_comes_again, &rows_plain,
 		REACH_EST "; > A p+1 i+1 wnd=0; .; {send 10}; .; +205; < A i+1 p+1 len=1; .;"
-			  "> A p+1 i+1 wnd=0; .; > A p+1 i+1 wnd=8192; < A i+1 p+1 len=1; .; > A p+1 i+2; < PA i+2 p+1 len=9; .; > A p+1 i+11; .;"
+			  "> A p+1 i+1 wnd=0; .; > A p+1 i+1 wnd=8192; < A i+1 p+1 len=1; .; > A "
+			  "p+1 i+2; < PA i+2 p+1 len=9; .; > A p+1 i+11; .;"
 			  "? unacked 0; ? unsent 0")
 /* CLOSE-23: only the FIN is left: it is the probe. */
 ROW(close_23_fin_is_the_probe_of_a_shut_window, &rows_plain,
@@ -175,7 +176,8 @@ data_25_answered_probes_keep_the_connection(void **state)
 		n++;
 	}
 	assert_true(n > 60);
-	cell_script(&ep, "[]; = EST; > A p+1 i+1 wnd=100; ~; > A p+1 i+2 wnd=100; ~; > A p+1 i+11; .; ? unsent 0");
+	cell_script(&ep, "[]; = EST; > A p+1 i+1 wnd=100; ~; > A p+1 i+2 wnd=100; ~; > A p+1 i+11; "
+			 ".; ? unsent 0");
 	rows_end(&ep);
 }
 

@@ -3,8 +3,8 @@
  */
 
 /* Goal: what becomes of received text, when it is acknowledged and which window is
- * offered (RFC 9293 3.8.6, 3.10.7.4; RFC 5681 4.2; RFC 2018, 2883; DATA-1 to DATA-7,
- * DATA-10 to DATA-13, DATA-17 to DATA-20, DATA-29, DATA-37, W-34). Method: bursts of
+ * offered (RFC 9293 3.8.6, 3.10.7.4; RFC 5681 4.2; DATA-1 to DATA-7, DATA-10 to
+ * DATA-13, DATA-17 to DATA-20, DATA-29). Method: bursts of
  * segments whose ACKs are collected and compared with numbers from the rows. */
 
 #include <errno.h>
@@ -12,17 +12,12 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
-#include <string.h>
 #include <cmocka.h>
 
 #include "base/base.h"
-#include "support/build.h"
 #include "support/pool.h"
 #include "support/rows.h"
 #include "tcp/tcp.h"
-
-static const struct ep_opts with_sack = {.conn = {.no_timestamps = true, .no_wscale = true}};
-static const struct ep_opts with_all = {.conn = {0}};
 
 enum { ACKS_MAX = 64 };
 
@@ -468,129 +463,6 @@ data_17_scaled_edge_is_monotone(void **state)
 	rows_end(&ep);
 }
 
-/* ---- SACK ---- */
-
-static void
-expect_sack(struct ep *ep, uint8_t n, const uint32_t *edges)
-{
-	const struct pkt *p;
-
-	ep_turn(ep);
-	p = ep_take(ep);
-	assert_non_null(p);
-	assert_int_equal(p->n_sack, n);
-	for (uint8_t i = 0; i < n; i++) {
-		assert_int_equal(p->sack[i].left - ep->irs, edges[2 * i]);
-		assert_int_equal(p->sack[i].right - ep->irs, edges[2 * i + 1]);
-	}
-	ep_expect_nothing(ep);
-}
-
-#define EDGES(...)                                                                                 \
-	(uint8_t)(sizeof((uint32_t[]){__VA_ARGS__}) / 8), (const uint32_t[])                       \
-	{                                                                                          \
-		__VA_ARGS__                                                                        \
-	}
-
-/* A peer whose SYN has SACK permitted, which the script language cannot say. */
-static void
-begin_sack(struct ep *ep, const char *name, const struct ep_opts *opts)
-{
-	static const uint8_t sack_ts[] = {4, 2, 8, 10, 0, 0, 3, 232, 0, 0, 0, 0};
-	struct rte_ether_addr self = ctx_mac_of(TEST_ADDR), peer = ctx_mac_of(TEST_PEER);
-	struct build b = {.saddr = TEST_PEER, .daddr = TEST_ADDR, .sport = EP_PEER_PORT};
-
-	ep_create(ep, name, opts);
-	cell_script(ep, "{listen}");
-	memcpy(b.dmac, self.addr_bytes, 6);
-	memcpy(b.smac, peer.addr_bytes, 6);
-	b.dport = EP_PORT;
-	b.seq = ep->irs;
-	b.flags = PKT_SYN;
-	b.wnd = 65535;
-	b.opts = PKT_OPT_MSS;
-	b.mss = 1460;
-	b.raw_opts = sack_ts;
-	b.raw_opts_len = opts->conn.no_timestamps ? 2 : sizeof(sack_ts);
-	ep_inject_mbuf(ep, build_tcp(ep->pool, &b));
-}
-
-/* RFC 2018 section 4: the latest arrival first, then the others by age. */
-static void
-data_37_blocks_are_latest_first_and_duplicates_reported(void **state)
-{
-	static struct ep ep;
-
-	(void)state;
-	begin_sack(&ep, "data_37", &with_sack);
-	cell_script(&ep, "< SA i= p+1; > A p+1 i+1; [ACCEPTED]");
-	text(&ep, 301, 100);
-	expect_sack(&ep, EDGES(301, 401));
-	text(&ep, 501, 100);
-	expect_sack(&ep, EDGES(501, 601, 301, 401));
-	text(&ep, 701, 100);
-	expect_sack(&ep, EDGES(701, 801, 501, 601, 301, 401));
-	/* DSACK (RFC 2883): the duplicate is the first block. */
-	text(&ep, 301, 100);
-	ep_turn(&ep);
-	assert_int_equal(ep_peek(&ep)->sack[0].left - ep.irs, 301);
-	assert_int_equal(ep_peek(&ep)->sack[0].right - ep.irs, 401);
-	cell_script(&ep, "~");
-	/* DATA-29: with SACK a burst is one ACK. The duplicate made its block a recent one. */
-	text(&ep, 901, 100);
-	text(&ep, 1001, 100);
-	text(&ep, 1101, 100);
-	expect_sack(&ep, EDGES(901, 1201, 301, 401, 701, 801, 501, 601));
-	/* Below RCV.NXT: the duplicate alone. */
-	text(&ep, 1, 200);
-	cell_script(&ep, "~");
-	text(&ep, 1, 100);
-	ep_turn(&ep);
-	assert_int_equal(ep_peek(&ep)->sack[0].left - ep.irs, 1);
-	assert_int_equal(ep_peek(&ep)->sack[0].right - ep.irs, 101);
-	cell_script(&ep, "~; {abort}; ~");
-	ep.events = 0;
-	ep.reason = PMTCP_REASON_NONE;
-	rows_end(&ep);
-}
-
-/* W-34: three blocks beside timestamps, and nothing ever exceeds the MTU. */
-static void
-w_34_options_fit_beside_text(void **state)
-{
-	static struct ep ep;
-	struct ep_seg seg = {.flags = "A", .wnd = 65535, .mss = -1, .wscale = -1, .has_ts = true};
-	const struct pkt *p;
-	uint32_t sent = 0, blocks = 0;
-
-	(void)state;
-	begin_sack(&ep, "w_34", &with_all);
-	cell_script(&ep, "< SA i= p+1 ts=1000; > A p+1 i+1 ts=1000:0 wnd=65535; [ACCEPTED]");
-	seg.ack = ep.iss + 1;
-	seg.tsval = 1000;
-	for (uint32_t i = 0; i < 5; i++) {
-		seg.seq = ep.irs + 101 + i * 200;
-		seg.len = 100;
-		ep_inject(&ep, &seg);
-	}
-	assert_int_equal(ep_write(&ep, 5000), 5000);
-	ep_turn(&ep);
-	while ((p = ep_take(&ep)) != NULL) {
-		assert_true(p->frame_len <= 14 + 1500);
-		assert_true(p->n_sack <= 3);
-		assert_true(p->opts_len <= 40);
-		assert_true(p->opts & PKT_OPT_TS);
-		sent += p->len;
-		blocks = max_u32(blocks, p->n_sack);
-	}
-	assert_int_equal(sent, 5000);
-	assert_int_equal(blocks, 3);
-	cell_script(&ep, "{abort}; ~");
-	ep.events = 0;
-	ep.reason = PMTCP_REASON_NONE;
-	rows_end(&ep);
-}
-
 int
 main(void)
 {
@@ -615,8 +487,6 @@ main(void)
 			cmocka_unit_test(data_20_window_opens_only_by_a_step),
 			cmocka_unit_test(data_18_smaller_buffer_never_moves_the_edge_left),
 			cmocka_unit_test(data_17_scaled_edge_is_monotone),
-			cmocka_unit_test(data_37_blocks_are_latest_first_and_duplicates_reported),
-			cmocka_unit_test(w_34_options_fit_beside_text),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
