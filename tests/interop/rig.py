@@ -191,7 +191,7 @@ class Rig:
         """Frames the router lost so far, in each direction."""
         return self.counters("router", "loss") if self.lossy else {}
 
-    def pmtcp(self, program, *args, ip=None, **more):
+    def pmtcp(self, program, *args, configure=True, **more):
         """Starts one of our programs on the wire; the tap is configured on the way."""
         ns, word = "pmtcp", "af_packet:d0"
         if self.device == "tap":
@@ -199,8 +199,8 @@ class Rig:
             ns, word = self.neighbour, f"tap:pm{self.taps}"
         gateway = ["--gateway", "198.19.0.254"] if self.lossy else []
         started = self.start(self.programs[program], *args, "--link", word, "--ip",
-                             ip or self.net, *gateway, ns=ns, **more)
-        if self.device == "tap":
+                             self.net, *gateway, ns=ns, **more)
+        if self.device == "tap" and configure:
             self.configure_tap(started, f"pm{self.taps}", ns)
         return started
 

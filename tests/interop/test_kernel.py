@@ -24,6 +24,7 @@ SHORT = 10_000
 SHORT_LOSSY = 1_000
 SEGMENTS, ODD_MSS = 1_000_000, 1437  # 1425 octets of text beside timestamps
 LOSS_PERMILLE = 20
+TIMEOUT_S = 540  # of all cases; no process outlives this one (tools/netns.sh)
 TOOLS = ("ip", "nft", "nstat", "ethtool", "sysctl", "curl", "nginx", "ncat",
          "tshark")
 
@@ -227,6 +228,28 @@ def bulk_to_us(rig):
     return rate(octets, seconds)
 
 
+# ---- the start-up self-check (W-35) ---------------------------------------------
+
+
+def self_check(rig):
+    """An address that is the kernel's ends the program, offloads are worth a line."""
+    ns = "pmtcp" if rig.device == "af_packet" else "linux"
+    run("ip", "addr", "add", f"{rig.ip}/32", "dev", "lo", ns=ns)
+    refused = rig.pmtcp("peer", "--listen", 5001, configure=False)
+    text = refused.ends(code=2)
+    run("ip", "addr", "del", f"{rig.ip}/32", "dev", "lo", ns=ns)
+    assert f"{rig.ip} belongs to the kernel (lo)" in text, text
+    if rig.device == "tap":
+        return text  # made anew each time: its offloads cannot be set beforehand
+    run("ethtool", "-K", "d0", "tx", "on", ns=ns)
+    warned = rig.pmtcp("peer", "--listen", 5001)
+    warned.says("ready")
+    warned.kill()
+    run("ethtool", "-K", "d0", "tx", "off", ns=ns)
+    assert "type: ethtool -K d0 tx off" in warned.text(), warned.text()
+    return text + warned.text()
+
+
 # ---- the picture ----------------------------------------------------------------
 
 VIEW = "doc/open-close.txt"
@@ -268,6 +291,7 @@ def open_and_four_way_close(rig):
 
 STRAIGHT = [
     ("tshark reads an open and a four-way close without a warning", open_and_four_way_close),
+    ("the self-check names the kernel's address and its offloads", self_check),
     ("curl gets files from our server", curl_from_our_server),
     ("our client gets files from nginx", our_client_from_nginx),
     ("ncat half-closes to our echo", ncat_half_closes_to_our_echo),
@@ -315,6 +339,7 @@ def run_cases(cases, rig, wanted):
 
 
 def main():
+    signal.alarm(TIMEOUT_S)
     device, *programs = sys.argv[1:6]
     only = sys.argv[6:]
     paths = dict(zip(("peer", "kernel_peer", "echo", "load"), programs))
