@@ -237,6 +237,84 @@ data_35_full_ack_deflates(void **state)
 	rows_end(&ep);
 }
 
+/* DATA-41: slow start grows by what is acknowledged, at most two segments per ACK; one
+ * that acknowledges four grows by two (RFC 3465 2.2). */
+static void
+data_41_slow_start_counts_octets(void **state)
+{
+	static struct ep ep;
+
+	(void)state;
+	rows_begin(&ep, "data_41_slow_start", &rows_plain, REACH_WIDE);
+	assert_int_equal(ep_write(&ep, 60000), 60000);
+	cell_script(&ep, "~; > A p+1 i+1461 wnd=65535; ~");
+	assert_int_equal(rows_info(&ep).cwnd, 14600 + 1460);
+	cell_script(&ep, "> A p+1 i+4381 wnd=65535; ~");
+	assert_int_equal(rows_info(&ep).cwnd, 14600 + 3 * 1460);
+	cell_script(&ep, "> A p+1 i+10221 wnd=65535; ~");
+	assert_int_equal(rows_info(&ep).cwnd, 14600 + 5 * 1460);
+	drain(&ep);
+	rows_end(&ep);
+}
+
+/* DATA-41: above the threshold one segment per window of acknowledged octets. */
+static void
+data_41_avoidance_grows_one_segment_per_window(void **state)
+{
+	static struct ep ep;
+	struct ep_seg seg = {.flags = "A", .wnd = 65535, .mss = -1, .wscale = -1};
+	uint32_t before, acked = 0;
+
+	(void)state;
+	rows_begin(&ep, "data_41_avoidance", &rows_plain, SENT_IW ";" DUP1 ";" DUP2 ";" DUP3);
+	assert_int_equal(ep_write(&ep, 200000), 200000);
+	cell_script(&ep, "> A p+1 i+17521 wnd=65535; ~");
+	assert_int_equal(rows_info(&ep).ssthresh, 7300);
+	seg.seq = ep.irs + 1;
+	/* Until the threshold is reached slow start goes on. */
+	for (int i = 0; i < 50 && rows_info(&ep).cwnd < 7300; i++) {
+		seg.ack = rows_info(&ep).snd_una + 1460;
+		ep_inject(&ep, &seg);
+		cell_script(&ep, "~");
+	}
+	before = rows_info(&ep).cwnd;
+	while (rows_info(&ep).cwnd == before) {
+		seg.ack = rows_info(&ep).snd_una + 1460;
+		ep_inject(&ep, &seg);
+		cell_script(&ep, "~");
+		acked += 1460;
+		assert_true(acked <= before + 1460);
+	}
+	assert_int_equal(rows_info(&ep).cwnd, before + 1460);
+	assert_true(acked >= before);
+	drain(&ep);
+	rows_end(&ep);
+}
+
+/* DATA-34: by default at least 100 s, and no sooner than 15 tries. */
+static void
+data_34_default_r2_is_15_tries_and_100_s(void **state)
+{
+	static struct ep ep;
+	uint64_t began;
+	uint32_t n = 0;
+
+	(void)state;
+	rows_begin(&ep, "data_34_r2", &rows_plain, REACH_WIDE "; {send 10}; < PA i+1 p+1 len=10");
+	began = ep.now;
+	while (!ep.is_ended && n < 30) {
+		ep_advance(&ep, 1000 * EP_MS);
+		while (ep_take(&ep) != NULL)
+			n += ep.taken.len > 0;
+	}
+	assert_int_equal(n, 15);
+	assert_true(ep.now - began >= 100 * 1000 * EP_MS);
+	assert_int_equal(ep.reason, PMTCP_TIMEOUT_RTX);
+	ep.events = 0;
+	ep.reason = PMTCP_REASON_NONE;
+	rows_end(&ep);
+}
+
 /* DATA-41, SEC-12: one segment acknowledged by 1460 ACKs grows the window by one. */
 static void
 sec_12_divided_acks_grow_by_octets(void **state)
@@ -357,6 +435,9 @@ main(void)
 			cmocka_unit_test(data_33_timeout_sets_threshold_once),
 			cmocka_unit_test(data_35_threshold_excludes_limited_transmit),
 			cmocka_unit_test(data_35_full_ack_deflates),
+			cmocka_unit_test(data_41_slow_start_counts_octets),
+			cmocka_unit_test(data_41_avoidance_grows_one_segment_per_window),
+			cmocka_unit_test(data_34_default_r2_is_15_tries_and_100_s),
 			cmocka_unit_test(sec_12_divided_acks_grow_by_octets),
 			cmocka_unit_test(data_43_idle_connection_restarts_from_initial_window),
 			cmocka_unit_test(data_31_retransmitted_segment_gives_no_sample),
