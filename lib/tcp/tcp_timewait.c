@@ -94,7 +94,10 @@ fill_entry(struct tcp *t, struct time_wait *tw, const struct tcb *c)
 	tw->ts_recent = c->ts_recent;
 	tw->ts_offset = c->ts_offset;
 	tw->entered = t->now_ms;
-	tw->window = (uint16_t)min_u32(tcb_rcv_wnd(c) >> tcb_rcv_shift(c), UINT16_MAX);
+	/* Rounded up as in every other segment, so that the edge does not move back. */
+	tw->window = (uint16_t)min_u32(
+			(tcb_rcv_wnd(c) + (1u << tcb_rcv_shift(c)) - 1) >> tcb_rcv_shift(c),
+			UINT16_MAX);
 	tw->cls = c->cls;
 	tw->addr_sum = c->addr_sum;
 	tw->challenge_epoch = c->challenge_epoch;
