@@ -156,7 +156,7 @@ class Rig:
             run("ip", "link", "set", "lo", "up", ns=ns)
             run("sysctl", "-qw", "net.ipv6.conf.all.disable_ipv6=1",
                 "net.ipv6.conf.default.disable_ipv6=1", ns=ns)
-        run("sysctl", "-qw", "net.ipv4.ip_local_port_range=10000 65000",
+        run("sysctl", "-qw", "net.ipv4.ip_local_port_range=1024 65535",
             "net.core.somaxconn=8192", "net.ipv4.tcp_max_syn_backlog=8192", ns="linux")
         if not lossy:
             # No tail loss probes: on a busy machine they repeat FINs that were not lost.
