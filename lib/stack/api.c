@@ -85,7 +85,7 @@ pmtcp_write(struct pmtcp_conn *conn, const void *buf, uint32_t len)
 uint32_t
 pmtcp_send_space(const struct pmtcp_conn *conn)
 {
-	return tcp_send_space(tcp_of(tcb_of_const(conn)), tcb_of_const(conn));
+	return tcp_user_send_space(tcp_of(tcb_of_const(conn)), tcb_of_const(conn));
 }
 
 int

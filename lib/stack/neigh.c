@@ -198,13 +198,23 @@ ask(struct pmtcp_ctx *s, uint16_t number)
 		rte_pktmbuf_free(m);
 }
 
+/* After a failure it is not asked again for a while. A due time that lies farther away
+ * than the pause is an old one, from before the millisecond clock came round (NEG-24). */
+bool
+neigh_is_pausing(const struct pmtcp_ctx *s, uint16_t number)
+{
+	const struct neigh *e = &s->neighs.entries[number];
+
+	return e->state == NEIGH_FAILED && e->due_ms - s->t.now_ms - 1 < NEIGH_PAUSE_MS;
+}
+
 void
 neigh_want(struct pmtcp_ctx *s, uint16_t number)
 {
 	struct neigh *e = &s->neighs.entries[number];
 
 	s->t.hops[number].is_wanted = false;
-	if (e->state != NEIGH_FAILED || seq_gt(e->due_ms, s->t.now_ms))
+	if (e->state != NEIGH_FAILED || neigh_is_pausing(s, number))
 		return;
 	e->state = NEIGH_INCOMPLETE;
 	e->tries = 0;
@@ -239,6 +249,7 @@ failed(struct pmtcp_ctx *s, uint16_t number)
 	e->tries = 0;
 	tcp_count(&s->t, PMTCP_C_neigh_failed);
 	stack_diag(s, PMTCP_DIAG_NEIGH_FAILED, rte_be_to_cpu_32(e->ip));
+	tcp_hop_failed(&s->t, number);
 	tell_waiting(s, number);
 	set_due(s, e, NEIGH_PAUSE_MS);
 }
@@ -264,6 +275,26 @@ age(struct pmtcp_ctx *s, uint16_t number)
 	}
 }
 
+/* Known, and asked by unicast. TCP's progress is an answer too (W-8); three times
+ * nothing, and it may have moved: then everybody is asked. */
+static void
+probe_tick(struct pmtcp_ctx *s, uint16_t number)
+{
+	struct neigh *e = &s->neighs.entries[number];
+
+	if (s->t.now_ms - s->t.hops[number].confirmed < s->t.conf.neigh_reachable_ms) {
+		e->state = NEIGH_REACHABLE;
+		age(s, number);
+		return;
+	}
+	if (e->tries >= NEIGH_TRIES) {
+		e->state = NEIGH_INCOMPLETE;
+		e->tries = 0;
+		s->t.hops[number].is_resolved = false;
+	}
+	ask(s, number);
+}
+
 static void
 entry_tick(struct pmtcp_ctx *s, uint16_t number)
 {
@@ -271,11 +302,13 @@ entry_tick(struct pmtcp_ctx *s, uint16_t number)
 
 	switch (e->state) {
 	case NEIGH_INCOMPLETE:
-	case NEIGH_PROBE:
 		if (e->tries >= NEIGH_TRIES)
 			failed(s, number);
 		else
 			ask(s, number);
+		break;
+	case NEIGH_PROBE:
+		probe_tick(s, number);
 		break;
 	case NEIGH_REACHABLE:
 		age(s, number);

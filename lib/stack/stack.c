@@ -172,8 +172,7 @@ pmtcp_neigh_resolve(struct pmtcp_ctx *s, uint64_t now_ns, uint32_t ip4)
 		return -ENETUNREACH;
 	if (s->t.hops[number].is_resolved)
 		return 1;
-	if (s->neighs.entries[number].state == NEIGH_FAILED &&
-			seq_gt(s->neighs.entries[number].due_ms, s->t.now_ms))
+	if (neigh_is_pausing(s, number))
 		return -EHOSTUNREACH;
 	neigh_want(s, number);
 	return 0;

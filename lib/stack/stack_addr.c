@@ -70,7 +70,8 @@ static int
 check_ranges(const struct pmtcp_conf *conf, uint32_t mask)
 {
 	if (conf->n_ranges == 0 || conf->n_ranges > PMTCP_RANGES_MAX || conf->prefix_len < 1 ||
-			conf->prefix_len > 30 || conf->n_static_neigh > PMTCP_STATIC_NEIGH_MAX)
+			conf->prefix_len > 30 || conf->n_static_neigh > PMTCP_STATIC_NEIGH_MAX ||
+			conf->n_static_neigh >= conf->max_neighbours)
 		return -EINVAL;
 	for (uint16_t i = 0; i < conf->n_ranges; i++) {
 		const struct pmtcp_range *r = &conf->ranges[i];

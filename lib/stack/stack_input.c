@@ -208,7 +208,7 @@ pmtcp_input(struct pmtcp_ctx *s, uint64_t now_ns, struct rte_mbuf **pkts, uint16
 	s->t.counter[PMTCP_C_rx_frames] += n;
 	if (is_unlikely(s->n_misdirected))
 		drop_misdirected(s);
-	for (uint16_t done = 0; done < n; done = (uint16_t)(done + STACK_BURST))
+	for (uint32_t done = 0; done < n; done += STACK_BURST)
 		burst_input(s, pkts + done, (uint16_t)min_u32(n - done, STACK_BURST));
 }
 

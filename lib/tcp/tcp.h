@@ -98,9 +98,9 @@ struct tcp_tx {
 	struct cc cc;
 	uint32_t sent_ms;    /* of the last data segment: idle restart (RFC 5681 4.1) */
 	uint32_t small_end;  /* Minshall: behind the last small segment sent (RFC 9293 A.3) */
-	uint32_t push_end;   /* PSH is due on the segment that ends here */
 	uint32_t rexmt_end;  /* go-back point after a timeout: records below are sent again */
 	uint32_t rexmt_from; /* next octet to send again; == rexmt_end: nothing */
+	uint32_t rexmt_rec;  /* its record; 0: to be looked up (SEC-14) */
 	uint32_t is_limited; /* cwnd held sending back since the last ACK */
 };
 STATIC_ASSERT(sizeof(struct tcp_tx) <= 128);
@@ -171,6 +171,7 @@ struct tcp {
 	uint32_t n_pairs;           /* slots, a power of two */
 	uint32_t tw_first;          /* first unit of the TIME-WAIT share */
 	uint32_t tw_hand;           /* where the search for the oldest entry goes on (TW-14) */
+	uint32_t ooo_hand;          /* where the search for out-of-order text goes on (RES-5) */
 	uint32_t half_open_hand;    /* where the search for one to give way goes on */
 	uint16_t default_class;
 	uint16_t last_class;
@@ -311,6 +312,8 @@ void tcp_block_free(struct tcp *t, struct block_head *b);
 void tcp_tx_release(struct tcp *t, struct tcb *c);
 void tcp_rx_release(struct tcp *t, struct tcb *c);
 struct tcp_tx *tcp_tx_get(struct tcp *t, struct tcb *c);
+/* Congestion control from its start: IW, or one segment after a lost SYN (OPEN-13). */
+void tcp_tx_start(struct tcp *t, struct tcb *c, struct tcp_tx *tx);
 struct tcp_rx *tcp_rx_get(struct tcp *t, struct tcb *c);
 
 /* ---- tcp_mark.c ---- */
@@ -318,6 +321,8 @@ void tcp_mark(struct tcp *t, struct block_head *b);
 void tcp_mark_data(struct tcp *t, struct tcb *c);
 void tcp_mark_wait(struct tcp *t, struct block_head *b);
 void tcp_hop_ready(struct tcp *t, uint16_t hop);
+void tcp_hop_failed(struct tcp *t, uint16_t hop);
+void tcp_mark_last(struct tcp *t, struct mark_list *list, struct block_head *b);
 static inline void
 tcp_owe_ack(struct tcp *t, struct tcb *c)
 {
@@ -349,6 +354,7 @@ void tcp_user_detach(struct tcp *t, struct tcb *c);
 int tcp_user_send(struct tcp *t, struct tcb *c, struct rte_mbuf **pkts, uint16_t n);
 int tcp_user_write(struct tcp *t, struct tcb *c, const void *buf, uint32_t len);
 uint32_t tcp_send_space(const struct tcp *t, const struct tcb *c);
+uint32_t tcp_user_send_space(const struct tcp *t, const struct tcb *c);
 int tcp_user_recv(struct tcp *t, struct tcb *c, struct rte_mbuf **pkts, uint16_t n);
 int tcp_user_read(struct tcp *t, struct tcb *c, void *buf, uint32_t len);
 void tcp_user_recv_done(struct tcp *t, struct tcb *c, uint32_t octets);

@@ -49,7 +49,8 @@ rest_tx(struct tcp *t, struct tcb *c, struct tcp_tx *tx)
 {
 	if (!sendq_is_empty(&tx->q))
 		return;
-	if (tcb_has(c, TCB_FIN_WANTED) || tx->cc.cwnd <= cc_initial_window(c->smss))
+	if (tcb_has(c, TCB_FIN_WANTED) || (tx->cc.cwnd == cc_initial_window(c->smss) &&
+							  tx->cc.ssthresh == CC_CWND_MAX))
 		tcp_tx_release(t, c);
 	else if (c->snd.una == c->snd.nxt)
 		tcp_timer_start(t, c, TIMER_IDLE, tcp_rto_ms(t, c));
@@ -75,17 +76,41 @@ ack_payload(struct tcp *t, struct tcb *c, const struct seg *seg, struct tcp_tx *
 	tcp_rexmit_new_ack(t, c, bytes);
 }
 
-/* DATA-32: the timer runs while something is in flight, anew after each advance. */
-static void
-restart_timer(struct tcp *t, struct tcb *c)
+/* Something waits for the peer's window to open. */
+static bool
+is_held_back(const struct tcb *c, const struct tcp_tx *tx)
 {
-	if (c->snd.una != c->snd.nxt) {
-		tcp_timer_rexmt(t, c);
+	return (tx && sendq_unsent(&tx->q) > 0) ||
+	       (tcb_has(c, TCB_FIN_WANTED) && !tcb_has(c, TCB_FIN_SENT));
+}
+
+/* DATA-32: the timer runs while something is in flight, anew after each advance. A
+ * probe that was taken while the window stays shut does not end the probing, nor its
+ * back-off (SHLD-30). */
+static void
+restart_timer(struct tcp *t, struct tcb *c, const struct tcp_tx *tx)
+{
+	enum tcb_timer timer = tcb_timer(c);
+
+	if (timer == TIMER_PERSIST && c->snd.una == c->snd.nxt && is_held_back(c, tx))
 		return;
-	}
-	if (tcb_timer(c) == TIMER_REXMT || tcb_timer(c) == TIMER_PERSIST ||
-			tcb_timer(c) == TIMER_SYN)
+	c->retries = 0;
+	if (c->snd.una != c->snd.nxt)
+		tcp_timer_rexmt(t, c);
+	else if (timer == TIMER_REXMT || timer == TIMER_PERSIST || timer == TIMER_SYN)
 		tcp_timer_stop(c);
+}
+
+/* The other half of Karn's algorithm (RFC 6298 section 5): what was sent again gave no
+ * sample, so the backed-off RTO stays until something sent once is acknowledged; it is
+ * kept as variance. */
+static void
+keep_back_off(struct tcb *c, const struct rtt *before, uint32_t rto_ms)
+{
+	if (rto_ms == 0 || !rtt_has_sample(&c->rtt) || c->rtt.srtt_us8 != before->srtt_us8 ||
+			c->rtt.rttvar_us4 != before->rttvar_us4)
+		return;
+	c->rtt.rttvar_us4 = rto_ms * 1000 - min_u32(rtt_srtt_us(&c->rtt), rto_ms * 1000);
 }
 
 /* SND.UNA < SEG.ACK <= SND.MAX. */
@@ -93,10 +118,15 @@ static void
 new_ack(struct tcp *t, struct tcb *c, const struct seg *seg)
 {
 	struct tcp_tx *tx = tcp_tx(t, c);
+	bool is_backed_off = c->retries > 0 && tcb_timer(c) == TIMER_REXMT;
+	uint32_t rto_ms = is_backed_off ? tcp_rto_ms(t, c) : 0;
+	struct rtt before = c->rtt;
 
 	c->snd.una = seg->ack;
-	c->retries = 0;
 	c->dups &= 0x0f;
+	/* Dragged along, or after 2^31 octets of full segments it would lie ahead. */
+	if (tx)
+		tx->small_end = seq_max(tx->small_end, c->snd.una);
 	t->hops[c->head.hop].confirmed = t->now_ms; /* W-8: forward progress */
 	if (is_unlikely(tcb_has(c, TCB_SYN_UNACKED))) {
 		/* FIN-WAIT-1 entered from SYN-RECEIVED: only now is the open proven. */
@@ -108,7 +138,8 @@ new_ack(struct tcp *t, struct tcb *c, const struct seg *seg)
 		ack_payload(t, c, seg, tx);
 	else
 		tcp_sample_rtt(t, c, seg);
-	restart_timer(t, c);
+	keep_back_off(c, &before, rto_ms);
+	restart_timer(t, c, tx);
 	if (!tx)
 		return;
 	if (sendq_unsent(&tx->q) || tx->rexmt_from != tx->rexmt_end ||
@@ -154,7 +185,7 @@ take_window(struct tcp *t, struct tcb *c, const struct seg *seg)
 	tx = tcp_tx(t, c);
 	if (c->snd.wnd <= before || (!tx && !tcb_has(c, TCB_FIN_WANTED)))
 		return;
-	if (tcb_timer(c) == TIMER_PERSIST) {
+	if (tcb_timer(c) == TIMER_PERSIST || (before == 0 && c->snd.una != c->snd.nxt)) {
 		tcp_timer_stop(c);
 		c->retries = 0;
 		if (c->snd.una != c->snd.nxt) {
@@ -162,6 +193,7 @@ take_window(struct tcp *t, struct tcb *c, const struct seg *seg)
 			if (tx) {
 				tx->rexmt_from = tx->q.una;
 				tx->rexmt_end = tx->q.nxt;
+				tx->rexmt_rec = 0;
 			}
 			tcp_timer_rexmt(t, c);
 		}

@@ -60,7 +60,9 @@ emit_syn_rcvd_ack(struct tcp *t, struct syn_rcvd *sr, struct tcp_burst *b)
 	struct wire_tcp w = {.seq = sr->iss + 1,
 			.ack = sr->irs + 1,
 			.flags = TCP_ACK,
-			.wnd = (uint16_t)(min_u32(k->recv_buffer, UINT16_MAX) >> shift),
+			.wnd = (uint16_t)((min_u32(k->recv_buffer, UINT16_MAX) + (1u << shift) -
+							  1) >>
+					  shift),
 			.opts = sr->flags & SR_TS ? SEG_OPT_TS : 0,
 			.tsval = tcp_tsval(t, sr->ts_offset),
 			.tsecr = sr->ts_recent,
@@ -150,7 +152,9 @@ must_wait(const struct tcp *t, struct block_head *h)
 static void
 output_list(struct tcp *t, struct mark_list *list, struct tcp_burst *b)
 {
-	while (list->head && b->n < b->max) {
+	uint32_t stuck = 0;
+
+	while (list->head && list->head != stuck && b->n < b->max) {
 		struct block_head *h = tcp_block(t, list->head);
 		uint32_t next = h->mark_next;
 		bool is_waiting = must_wait(t, h);
@@ -159,8 +163,15 @@ output_list(struct tcp *t, struct mark_list *list, struct tcp_burst *b)
 			/* Without room or packet buffers the mark stays where it is (RES-6). */
 			if (next != MARK_END)
 				__builtin_prefetch(tcp_block(t, next));
-			if (!visit(t, h, b))
-				return;
+			if (!visit(t, h, b)) {
+				if (b->n == b->max || next == MARK_END)
+					return;
+				/* Out of something that others may not need: they go first. */
+				stuck = stuck ? stuck : list->head;
+				list->head = next;
+				tcp_mark_last(t, list, h);
+				continue;
+			}
 		}
 		list->head = next == MARK_END ? 0 : next;
 		h->mark_next = 0;

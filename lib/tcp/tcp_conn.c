@@ -62,10 +62,24 @@ tcp_conn_set_state(struct tcp *t, struct tcb *c, enum tcp_state state)
 	t->state[state]++;
 }
 
+void
+tcp_tx_start(struct tcp *t, struct tcb *c, struct tcp_tx *tx)
+{
+	struct cc_event e = {.now_us = t->now_us, .mss = c->smss, .nxt = c->snd.nxt};
+
+	cc_newreno.init(&tx->cc, &e);
+	/* recover starts below the first octet, or the first loss could not be seen. */
+	tx->cc.recover = c->snd.una - 1;
+	/* RFC 5681 3.1, OPEN-13: a SYN that was lost more than once leaves one segment. */
+	if (tcb_has(c, TCB_SYN_LOST))
+		tx->cc.cwnd = c->smss;
+	if (tcb_is_synchronized(c))
+		c->flags &= ~(uint32_t)TCB_SYN_LOST;
+}
+
 struct tcp_tx *
 tcp_tx_get(struct tcp *t, struct tcb *c)
 {
-	struct cc_event e = {.now_us = t->now_us, .mss = c->smss, .nxt = c->snd.nxt};
 	struct tcp_tx *tx;
 
 	if (c->tx)
@@ -76,13 +90,8 @@ tcp_tx_get(struct tcp *t, struct tcb *c)
 	tx = tcp_tx(t, c);
 	memset(tx, 0, sizeof(*tx));
 	sendq_init(&tx->q, c->snd.nxt);
-	cc_newreno.init(&tx->cc, &e);
-	/* recover starts below the first octet, or the first loss could not be seen. */
-	tx->cc.recover = c->snd.una - 1;
-	/* RFC 5681 3.1, OPEN-13: a SYN that was lost more than once leaves one segment. */
-	if (tcb_has(c, TCB_SYN_LOST))
-		tx->cc.cwnd = c->smss;
-	tx->small_end = tx->push_end = c->snd.una;
+	tcp_tx_start(t, c, tx);
+	tx->small_end = c->snd.una;
 	tx->rexmt_from = tx->rexmt_end = c->snd.una;
 	tx->sent_ms = t->now_ms;
 	return tx;

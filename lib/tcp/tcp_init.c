@@ -110,6 +110,15 @@ conf_is_sane(const struct pmtcp_conf *conf)
 	       conf->owner < conf->owners;
 }
 
+/* A full segment is sent from one buffer, its headers in the head room. */
+static bool
+buffers_hold_a_segment(const struct pmtcp_conf *conf)
+{
+	uint32_t room = rte_pktmbuf_data_room_size(conf->pool);
+
+	return room >= RTE_PKTMBUF_HEADROOM + (uint32_t)conf->mtu - WIRE_IP4_LEN - WIRE_TCP_LEN;
+}
+
 static void
 slab_init(struct slab *s, uint8_t *base, uint32_t first, uint32_t end, uint32_t max)
 {
@@ -148,7 +157,8 @@ tcp_init(struct tcp *t, void *mem, size_t len, const struct pmtcp_conf *conf)
 	struct layout l;
 	int err;
 
-	if (!conf_is_sane(conf) || (uintptr_t)mem % PMTCP_CTX_ALIGN != 0)
+	if (!conf_is_sane(conf) || !buffers_hold_a_segment(conf) ||
+			(uintptr_t)mem % PMTCP_CTX_ALIGN != 0)
 		return -EINVAL;
 	lay_out(conf, &l);
 	if (len < l.end)
@@ -202,6 +212,7 @@ tcp_fini(struct tcp *t)
 	for (uint16_t i = 0; i < t->n_replies; i++)
 		rte_pktmbuf_free(t->replies[i]);
 	t->counter[PMTCP_C_tw_flushed] += t->state[TCPS_TIME_WAIT];
+	t->state[TCPS_TIME_WAIT] = 0;
 	t->n_spare = 0;
 	t->n_replies = 0;
 }

@@ -61,7 +61,7 @@ tcp_syn_rcvd_end(struct tcp *t, struct syn_rcvd *sr, enum pmtcp_counter why)
 /* OPEN-29, RES-12: of the next eight, the one that was repeated most often is the
  * least likely to be answered. */
 static void
-replace_one(struct tcp *t)
+replace_one(struct tcp *t, const struct pmtcp_listener *l)
 {
 	uint32_t first = t->half_opens.end - t->half_opens.max;
 	struct syn_rcvd *worst = NULL;
@@ -72,6 +72,8 @@ replace_one(struct tcp *t)
 
 		t->half_open_hand = (t->half_open_hand + 1) % t->half_opens.max;
 		if (at >= t->half_opens.fresh || sr->head.kind != BLOCK_SYN_RCVD)
+			continue;
+		if (l && listener_of(t, sr) != l)
 			continue;
 		if (!worst || sr->tries > worst->tries)
 			worst = sr;
@@ -94,7 +96,7 @@ admit(struct tcp *t, struct pmtcp_listener *l, struct seg *seg)
 	if (slab_available(&t->tcbs) == 0)
 		return tcp_drop(t, PMTCP_C_drop_tcb_full);
 	if (l->half_open >= l->half_open_max || slab_available(&t->half_opens) == 0)
-		replace_one(t);
+		replace_one(t, l->half_open >= l->half_open_max ? l : NULL);
 	if (l->half_open >= l->half_open_max || slab_available(&t->half_opens) == 0)
 		return tcp_drop(t, PMTCP_C_drop_syn_limit);
 	return NEXT;

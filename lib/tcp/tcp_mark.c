@@ -61,6 +61,36 @@ tcp_hop_ready(struct tcp *t, uint16_t number)
 	}
 }
 
+/* The hop does not answer. Connections go on waiting for it; blocks that died meanwhile
+ * go to the output pass, which gives them back, or the silence would keep them. */
+void
+tcp_hop_failed(struct tcp *t, uint16_t number)
+{
+	struct tcp_hop *hop = &t->hops[number];
+	uint32_t index = hop->wait_head;
+
+	hop->wait_head = 0;
+	while (index && index != MARK_END) {
+		struct block_head *b = tcp_block(t, index);
+		uint32_t next = b->mark_next;
+
+		if (b->kind == BLOCK_DEAD || b->kind == BLOCK_ENDED) {
+			push(t, &t->ctl, b);
+		} else {
+			b->mark_next = hop->wait_head ? hop->wait_head : MARK_END;
+			hop->wait_head = index;
+		}
+		index = next;
+	}
+}
+
+/* Caller: b was just taken off the head of the list. */
+void
+tcp_mark_last(struct tcp *t, struct mark_list *list, struct block_head *b)
+{
+	push(t, list, b);
+}
+
 enum {
 	EPOCH_SHIFT = 7,  /* units of 128 ms, kept in 8 bits: they come round in 32 s */
 	EPOCHS_APART = 5, /* more than 512 ms and at most 640 */

@@ -76,8 +76,11 @@ tcp_established(struct tcp *t, struct tcb *c, const struct seg *seg, uint32_t ev
 	if (event == PMTCP_EV_CONNECTED)
 		tcp_count(t, PMTCP_C_connected);
 	tcp_event(t, c, event);
-	if (c->tx)
-		tcp_mark_data(t, c); /* OPEN-38: sent before the peer answered */
+	if (c->tx) {
+		/* OPEN-38: queued before the peer answered, and said what it can take. */
+		tcp_tx_start(t, c, tcp_tx(t, c));
+		tcp_mark_data(t, c);
+	}
 }
 
 /* RTT of our SYN. Of several SYNs only an echo of the last one tells the time (Karn,
@@ -126,6 +129,7 @@ static void
 simultaneous_open(struct tcp *t, struct tcb *c, const struct seg *seg)
 {
 	take_syn(t, c, seg);
+	rtt_init(&c->rtt); /* the SYN's time stood there */
 	tcp_set_window(c, seg, 0);
 	c->max_wnd = tcb_scaled_up(seg->wnd, tcb_snd_shift(c));
 	tcp_conn_set_state(t, c, TCPS_SYN_RCVD);

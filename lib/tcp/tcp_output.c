@@ -62,14 +62,18 @@ add_sack(struct tcp *t, struct tcb *c, struct wire_tcp *w, uint32_t len)
 }
 
 /* The window field, and the edge that it promises: rounded up to the scale, so that
- * rounding never moves the edge back (DATA-17, DATA-18). One of several ACKs of a burst
- * acknowledges less than RCV.NXT and offers as much more. */
+ * rounding never moves the edge back (DATA-17, DATA-18) - until the buffer is full, or the
+ * edge would creep on by a little with every ACK (RES-10). Text up to the edge once
+ * promised is taken all the same. One of several ACKs of a burst acknowledges less than
+ * RCV.NXT and offers as much more. */
 static uint16_t
 advertise(struct tcp *t, struct tcb *c, uint32_t ack)
 {
+	const struct tcp_rx *rx = tcp_rx(t, c);
 	uint8_t shift = tcb_rcv_shift(c);
+	bool is_full = rx && rx->held >= tcp_class(t, c)->recv_buffer;
 	uint32_t space = tcp_rcv_space(t, c) + (c->rcv.nxt - ack);
-	uint32_t field = (space + (1u << shift) - 1) >> shift;
+	uint32_t field = (space + (is_full ? 0 : (1u << shift) - 1)) >> shift;
 
 	field = min_u32(field, UINT16_MAX);
 	c->rcv.adv = seq_max(c->rcv.adv, ack + (field << shift));
@@ -176,7 +180,8 @@ tcp_emit(struct tcp *t, struct tcb *c, struct tcp_burst *b, const struct sendq_r
 	 * does the last one of a burst. */
 	if ((out.flags & (TCP_ACK | TCP_RST)) == TCP_ACK &&
 			((w.opts & SEG_OPT_SACK) || out.ack != c->rcv.nxt ||
-					!has_sack_to_tell(t, c)))
+					!has_sack_to_tell(t, c)) &&
+			(!rec || (c->dups & 0x0f) == 0))
 		ack_left(c, out.ack);
 	return true;
 }
@@ -228,8 +233,8 @@ next_len(struct tcp *t, struct tcb *c, struct tcp_tx *tx)
 	uint32_t room = min_u32(window_left(c), by_cwnd);
 	uint32_t len = min_u32(min_u32(unsent, c->smss), room);
 
-	if (by_cwnd < min_u32(unsent, c->smss))
-		tx->is_limited = 1;
+	/* For the ACKs of the next burst, all of them (DATA-41). */
+	tx->is_limited = by_cwnd < min_u32(unsent, c->smss);
 	if (is_likely(len == c->smss) || (len > 0 && short_may_leave(t, c, tx, len)))
 		return len;
 	return 0;
@@ -454,6 +459,8 @@ output_ended(struct tcp *t, struct tcb *c, struct tcp_burst *b)
 bool
 tcp_output_tcb(struct tcp *t, struct tcb *c, struct tcp_burst *b)
 {
+	bool is_done;
+
 	if (is_unlikely(c->head.kind == BLOCK_ENDED))
 		return output_ended(t, c, b);
 	if (!output_syn(t, c, b))
@@ -462,6 +469,8 @@ tcp_output_tcb(struct tcp *t, struct tcb *c, struct tcp_burst *b)
 		return true;
 	if (c->head.state == TCPS_SYN_RCVD)
 		return output_ack(t, c, b);
-	return output_probe(t, c, b) && tcp_output_rexmit(t, c, b) && output_data(t, c, b) &&
-	       output_fin(t, c, b) && output_ack(t, c, b);
+	/* What keeps data back - no record, no packet buffer - must not keep ACKs back. */
+	is_done = output_probe(t, c, b) && tcp_output_rexmit(t, c, b) && output_data(t, c, b) &&
+		  output_fin(t, c, b);
+	return output_ack(t, c, b) && is_done;
 }

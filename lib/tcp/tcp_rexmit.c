@@ -31,6 +31,7 @@ resend_first(struct tcp *t, struct tcb *c, struct tcp_tx *tx)
 	if (!first)
 		return;
 	tx->rexmt_from = tx->q.una;
+	tx->rexmt_rec = first;
 	tx->rexmt_end = seq_max(tx->rexmt_end, tx->q.una + sendq_rec(&t->recs, first)->len);
 	if (!tcb_has(c, TCB_RTO_RECOVERY))
 		tx->rexmt_end = tx->q.una + sendq_rec(&t->recs, first)->len;
@@ -74,7 +75,10 @@ tcp_rexmit_new_ack(struct tcp *t, struct tcb *c, uint32_t bytes)
 	bool is_full = cc_is_full_ack(&tx->cc, c->snd.una);
 
 	e.bytes = bytes;
-	tx->rexmt_from = seq_max(tx->rexmt_from, tx->q.una);
+	if (seq_lt(tx->rexmt_from, tx->q.una)) {
+		tx->rexmt_from = tx->q.una;
+		tx->rexmt_rec = 0;
+	}
 	tx->rexmt_end = seq_max(tx->rexmt_end, tx->rexmt_from);
 	if (!tcb_has(c, TCB_IN_RECOVERY)) {
 		cc_newreno.acked(&tx->cc, &e);
@@ -87,7 +91,9 @@ tcp_rexmit_new_ack(struct tcp *t, struct tcb *c, uint32_t bytes)
 	}
 	if (is_full)
 		c->flags &= ~(uint32_t)TCB_RTO_RECOVERY;
-	tx->is_limited = 0;
+	/* What the same burst's duplicates asked for has arrived meanwhile. */
+	if (is_full && tx->rexmt_from == tx->rexmt_end)
+		c->flags &= ~(uint32_t)TCB_REXMT_DUE;
 }
 
 /* DATA-34, CLOSE-19, CLOSE-20: nobody answers any more. */
@@ -108,6 +114,9 @@ is_over_limit(const struct tcp *t, const struct tcb *c)
 		limit = (uint8_t)min_u32(limit, t->conf.orphan_retries);
 	if (c->retries < limit)
 		return false;
+	/* Nobody waits for an orphan's data: a peer cannot keep it alive (NEG-18). */
+	if (tcb_has(c, TCB_ORPHAN))
+		return true;
 	/* A peer that shut its window and still answers is alive (DATA-25). */
 	return c->snd.wnd > 0 || t->now_ms - c->last_rx > 2 * t->conf.rto_max_ms;
 }
@@ -124,6 +133,7 @@ lose_flight(struct tcp *t, struct tcb *c, struct tcp_tx *tx)
 	c->flags &= ~(uint32_t)TCB_IN_RECOVERY;
 	c->flags |= TCB_RTO_RECOVERY;
 	tx->rexmt_from = tx->q.una;
+	tx->rexmt_rec = sendq_first(&tx->q);
 	tx->rexmt_end = tx->q.nxt;
 }
 
@@ -155,7 +165,7 @@ tcp_rexmit_timeout(struct tcp *t, struct tcb *c)
 static struct sendq_rec *
 rec_at(const struct tcp *t, const struct tcp_tx *tx, uint32_t seq, uint32_t *index)
 {
-	*index = sendq_first(&tx->q);
+	*index = tx->rexmt_rec ? tx->rexmt_rec : sendq_first(&tx->q);
 	while (*index) {
 		struct sendq_rec *rec = sendq_rec(&t->recs, *index);
 
@@ -197,6 +207,7 @@ resend(struct tcp *t, struct tcb *c, struct tcp_burst *b, struct sendq_rec *rec)
 		rec->tries++;
 	tx->sent_ms = t->now_ms;
 	tx->rexmt_from = rec->seq + rec->len;
+	tx->rexmt_rec = seq_lt(tx->rexmt_from, tx->rexmt_end) ? rec->next : 0;
 	tcp_count(t, PMTCP_C_retransmitted);
 	t->counter[PMTCP_C_fin_retransmitted] += (out.flags & TCP_FIN) != 0;
 	return true;

@@ -44,13 +44,26 @@ has_room(const struct tcp *t, const struct tcb *c, const struct tcp_tx *tx, uint
 }
 
 static void
-start_sending(struct tcp *t, struct tcb *c, struct tcp_tx *tx)
+start_sending(struct tcp *t, struct tcb *c)
 {
-	tx->push_end = tx->q.end;
 	if (tcb_timer(c) == TIMER_IDLE)
 		tcp_timer_stop(c);
 	if (tcb_is_synchronized(c))
 		tcp_mark_data(t, c);
+}
+
+/* Nothing was queued after all. */
+static void
+rest_tx(struct tcp *t, struct tcb *c)
+{
+	if (c->snd.una == c->snd.nxt && tcb_timer(c) == TIMER_NONE)
+		tcp_tx_release(t, c);
+}
+
+uint32_t
+tcp_user_send_space(const struct tcp *t, const struct tcb *c)
+{
+	return send_check(c) == 0 ? tcp_send_space(t, c) : 0;
 }
 
 int
@@ -76,7 +89,10 @@ tcp_user_send(struct tcp *t, struct tcb *c, struct rte_mbuf **pkts, uint16_t n)
 		c->flags |= TCB_SHORT_SEND;
 	if (taken == 0)
 		return -EAGAIN;
-	start_sending(t, c, tx);
+	if (sendq_is_empty(&tx->q))
+		rest_tx(t, c);
+	else
+		start_sending(t, c);
 	return taken;
 }
 
@@ -108,7 +124,7 @@ tcp_user_write(struct tcp *t, struct tcb *c, const void *buf, uint32_t len)
 	if (taken < len)
 		c->flags |= TCB_SHORT_SEND;
 	if (taken > 0)
-		start_sending(t, c, tx);
+		start_sending(t, c);
 	return taken > 0 ? (int)taken : -EAGAIN;
 }
 
@@ -125,7 +141,7 @@ nothing_to_read(const struct tcb *c)
 static void
 rest_rx(struct tcp *t, struct tcb *c, struct tcp_rx *rx)
 {
-	if (rx->held == 0 && reasm_is_idle(&rx->r) && rx->dsack_left == rx->dsack_right)
+	if (rx->held == 0 && reasm_is_idle(&rx->r))
 		tcp_rx_release(t, c);
 }
 

@@ -140,6 +140,14 @@ insert_text(struct tcp *t, struct tcb *c, struct seg *seg, struct tcp_rx *rx)
 	}
 }
 
+/* RES-5: packet buffers, or the records that sending needs too, are nearly gone: what is
+ * not in order must wait. */
+static bool
+is_too_short_for_ooo(const struct tcp *t)
+{
+	return t->free_permille < 100 || recpool_available(&t->recs) < t->conf.max_records / 8;
+}
+
 enum verdict
 tcp_take_text(struct tcp *t, struct tcb *c, struct seg *seg)
 {
@@ -157,10 +165,14 @@ tcp_take_text(struct tcp *t, struct tcb *c, struct seg *seg)
 		return NEXT; /* only its FIN is new */
 	if (is_unlikely(tcb_has(c, TCB_ORPHAN)))
 		return abort_on_data(t, c, seg);
-	/* RES-5: packet buffers are nearly gone; what is not in order must wait. */
+	if (seq_gt(seg->seq, c->rcv.nxt) && is_too_short_for_ooo(t)) {
+		t->fate = PMTCP_C_drop_ooo_limit;
+		ack_out_of_order(t, c);
+		return DONE;
+	}
 	rx = tcp_rx_get(t, c);
-	if (!rx || (t->free_permille < 100 && seq_gt(seg->seq, c->rcv.nxt))) {
-		t->fate = rx ? PMTCP_C_drop_ooo_limit : PMTCP_C_drop_rec_full;
+	if (!rx) {
+		t->fate = PMTCP_C_drop_rec_full;
 		ack_out_of_order(t, c);
 		return DONE;
 	}

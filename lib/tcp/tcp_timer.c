@@ -9,13 +9,20 @@
 
 #include "tcp/tcp.h"
 
-enum { BATCH = 64 };
+enum {
+	BATCH = 64,
+	DELACK_AHEAD_MAX = 201, /* pmtcp_conf.delack_ms and the millisecond in progress */
+	OOO_LOOKS = 64,         /* side records per pass, when packet buffers are nearly gone */
+};
 
 /* The delayed ACK's deadline from the low half that is kept of it. */
 static uint32_t
 delack_deadline(const struct tcp *t, const struct tcb *c)
 {
-	return t->now_ms + (uint32_t)(int16_t)(c->delack - (uint16_t)t->now_ms);
+	uint16_t left = (uint16_t)(c->delack - (uint16_t)t->now_ms);
+
+	/* Never more than the longest delay ahead: then it has passed, however long ago. */
+	return t->now_ms + (left <= DELACK_AHEAD_MAX ? left : 0);
 }
 
 /* Arms the node for the earliest deadline, unless it stands early enough. */
@@ -119,7 +126,10 @@ persist_timeout(struct tcp *t, struct tcb *c)
 {
 	uint8_t limit = tcb_has(c, TCB_ORPHAN) ? t->conf.orphan_retries : tcp_class(t, c)->retries;
 
-	if (c->retries >= limit && t->now_ms - c->last_rx > 2 * t->conf.rto_max_ms) {
+	/* Nobody waits for an orphan's data: a peer cannot keep it alive (NEG-18). */
+	if (c->retries >= limit &&
+			(tcb_has(c, TCB_ORPHAN) ||
+					t->now_ms - c->last_rx > 2 * t->conf.rto_max_ms)) {
 		tcp_conn_reset(t, c, PMTCP_TIMEOUT_RTX);
 		return;
 	}
@@ -254,6 +264,23 @@ expire_batch(struct tcp *t, const uint32_t *due, uint16_t n)
 	t->counter[PMTCP_C_timers_expired] += n;
 }
 
+/* RES-5: packet buffers are nearly gone, so text that waits above holes goes, some side
+ * records a pass. The peer sends it again. */
+static void
+drop_some_ooo(struct tcp *t)
+{
+	for (int i = 0; i < OOO_LOOKS && t->rxs.fresh > 1; i++) {
+		struct tcp_rx *rx;
+
+		if (++t->ooo_hand >= t->rxs.fresh)
+			t->ooo_hand = 1;
+		/* A record given back has no ranges either. */
+		rx = slab_at(&t->rxs, t->ooo_hand);
+		if (reasm_has_ooo(&rx->r))
+			t->counter[PMTCP_C_ooo_dropped] += reasm_drop_ooo(&rx->r, &t->recs);
+	}
+}
+
 /* TW-17: a bounded number per pass, the rest next pass, in order. */
 void
 tcp_tick(struct tcp *t, uint64_t now_ns)
@@ -261,6 +288,8 @@ tcp_tick(struct tcp *t, uint64_t now_ns)
 	uint32_t due[BATCH];
 
 	tcp_set_now(t, now_ns);
+	if (is_unlikely(t->free_permille < 100))
+		drop_some_ooo(t);
 	for (int pass = 0; pass < TCP_TICK_EXPIRIES / BATCH; pass++) {
 		uint16_t n;
 

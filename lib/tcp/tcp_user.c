@@ -204,7 +204,7 @@ check_remote(const struct tcp *t, const struct pmtcp_addr *remote)
 }
 
 /* TW-12: the old entry goes, its numbers bind the new connection. */
-static void
+static int
 reuse_entry(struct tcp *t, uint32_t index, struct heritage *h)
 {
 	struct time_wait *tw = (struct time_wait *)tcp_block(t, index);
@@ -214,10 +214,11 @@ reuse_entry(struct tcp *t, uint32_t index, struct heritage *h)
 	h->ts_recent = tw->ts_recent;
 	/* The tuple stays counted in its pair: the entry does not give it back. One of a
 	 * passive connection was never counted. */
-	if (!(tw->flags & TW_ACTIVE))
-		tcp_port_claim(t, &tw->head.key);
+	if (!(tw->flags & TW_ACTIVE) && tcp_port_claim(t, &tw->head.key) != 0)
+		return -ENOBUFS;
 	tw->flags &= (uint8_t)~TW_ACTIVE;
 	tcp_time_wait_remove(t, tw, tcp_hash(t, &tw->head.key), PMTCP_C_tw_reused_out);
+	return 0;
 }
 
 /* The application named the port. */
@@ -233,8 +234,7 @@ claim_tuple(struct tcp *t, const struct flow_key *key, struct heritage *h)
 		return -EISCONN;
 	if (!tcp_time_wait_may_reuse(t, (const struct time_wait *)b))
 		return -EBUSY;
-	reuse_entry(t, index, h);
-	return 0;
+	return reuse_entry(t, index, h);
 }
 
 static int
@@ -243,9 +243,7 @@ pick_tuple(struct tcp *t, struct flow_key *key, struct heritage *h)
 	uint32_t reused;
 	int err = tcp_port_pick(t, key, &reused);
 
-	if (err == 0 && reused)
-		reuse_entry(t, reused, h);
-	return err;
+	return err == 0 && reused ? reuse_entry(t, reused, h) : err;
 }
 
 static void

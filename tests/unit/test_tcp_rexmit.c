@@ -111,12 +111,13 @@ ROW(data_34_r1_tells_and_r2_ends_with_one_rst, &rows_plain,
 			   "< PA i+1 p+1 len=10; []; +3150; .; []; +100; < RA i+11 p+1;"
 			   "[CLOSED TIMEOUT_RTX]; +10s; .; # rst_sent rexmt_timeout+4")
 
-/* DATA-34: an ACK of new data in between starts the count anew. */
+/* DATA-34: an ACK of new data in between starts the count anew; the backed-off RTO stays
+ * until something sent once is acknowledged (Karn, RFC 6298 section 5). */
 ROW(data_34_progress_resets_the_count, &rows_plain,
 		REACH_WIDE "; {retries 4}; {send 10}; < PA i+1 p+1 len=10; +2s; ~;"
 			   "[ERROR TIMEOUT_RTX]; > A p+1 i+11 wnd=65535; .; {send 10};"
-			   "< PA i+11 p+1 len=10; +205; < PA i+11 p+1 len=10;"
-			   "+405; < PA i+11 p+1 len=10; []; > A p+1 i+21 wnd=65535; .; = EST")
+			   "< PA i+11 p+1 len=10; +1595; .; +10; < PA i+11 p+1 len=10;"
+			   "+3205; < PA i+11 p+1 len=10; []; > A p+1 i+21 wnd=65535; .; = EST")
 
 /* DATA-45: the FIN is behind the tail and goes with it, whatever carried it first. */
 ROW(data_45_fin_rides_on_the_resent_tail, &rows_plain,
