@@ -61,19 +61,29 @@ add_sack(struct tcp *t, struct tcb *c, struct wire_tcp *w, uint32_t len)
 	w->opts |= SEG_OPT_SACK;
 }
 
+/* Rounding up takes the edge on by a little with each ACK. It must not do so once the
+ * buffer is full, nor for ever: a peer of small segments would be promised as much again
+ * before that (RES-10). */
+static bool
+may_round_up(const struct tcp *t, const struct tcb *c)
+{
+	const struct tcp_rx *rx = tcp_rx(t, c);
+	uint32_t buffer = tcp_class(t, c)->recv_buffer;
+	uint32_t held = rx ? rx->held : 0;
+
+	return held < buffer && held + tcb_rcv_wnd(c) < buffer + buffer / 8;
+}
+
 /* The window field, and the edge that it promises: rounded up to the scale, so that
- * rounding never moves the edge back (DATA-17, DATA-18) - until the buffer is full, or the
- * edge would creep on by a little with every ACK (RES-10). Text up to the edge once
- * promised is taken all the same. One of several ACKs of a burst acknowledges less than
- * RCV.NXT and offers as much more. */
+ * rounding never moves the edge back (DATA-17, DATA-18), while the buffer allows. Text up
+ * to the edge once promised is taken all the same. One of several ACKs of a burst
+ * acknowledges less than RCV.NXT and offers as much more. */
 static uint16_t
 advertise(struct tcp *t, struct tcb *c, uint32_t ack)
 {
-	const struct tcp_rx *rx = tcp_rx(t, c);
 	uint8_t shift = tcb_rcv_shift(c);
-	bool is_full = rx && rx->held >= tcp_class(t, c)->recv_buffer;
 	uint32_t space = tcp_rcv_space(t, c) + (c->rcv.nxt - ack);
-	uint32_t field = (space + (is_full ? 0 : (1u << shift) - 1)) >> shift;
+	uint32_t field = (space + (may_round_up(t, c) ? (1u << shift) - 1 : 0)) >> shift;
 
 	field = min_u32(field, UINT16_MAX);
 	c->rcv.adv = seq_max(c->rcv.adv, ack + (field << shift));
