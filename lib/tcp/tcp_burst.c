@@ -159,19 +159,17 @@ output_list(struct tcp *t, struct mark_list *list, struct tcp_burst *b)
 		uint32_t next = h->mark_next;
 		bool is_waiting = must_wait(t, h);
 
-		if (!is_waiting) {
+		if (next != MARK_END)
+			__builtin_prefetch(tcp_block(t, next));
+		if (!is_waiting && !visit(t, h, b)) {
 			/* Without room or packet buffers the mark stays where it is (RES-6). */
-			if (next != MARK_END)
-				__builtin_prefetch(tcp_block(t, next));
-			if (!visit(t, h, b)) {
-				if (b->n == b->max || next == MARK_END)
-					return;
-				/* Out of something that others may not need: they go first. */
-				stuck = stuck ? stuck : list->head;
-				list->head = next;
-				tcp_mark_last(t, list, h);
-				continue;
-			}
+			if (b->n == b->max || next == MARK_END)
+				return;
+			/* Out of something that others may not need: they go first. */
+			stuck = stuck ? stuck : list->head;
+			list->head = next;
+			tcp_mark_last(t, list, h);
+			continue;
 		}
 		list->head = next == MARK_END ? 0 : next;
 		h->mark_next = 0;
