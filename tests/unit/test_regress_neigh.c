@@ -1,0 +1,159 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ * Copyright (c) 2026 pmtcp authors
+ */
+
+/* Goal: what once was wrong with next hops stays right: a pause that never ended, a
+ * neighbour that moved, progress that was no answer. Method: a bed of stations whose ARP
+ * packets are written by hand; each test failed before its defect was mended. */
+
+#include <errno.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
+#include <cmocka.h>
+
+#include "base/base.h"
+#include "support/bed.h"
+
+#define STRANGER RTE_IPV4(10, 0, 0, 9) /* no static entry */
+#define DAY_NS   (86400ull * 1000 * BED_MS)
+
+static struct bed bed;
+
+static void
+hear_from(uint32_t ip, struct rte_ether_addr mac, uint16_t op)
+{
+	struct pkt_arp arp = {.op = op, .spa = ip, .tpa = TEST_ADDR};
+
+	memcpy(arp.sha, mac.addr_bytes, 6);
+	bed_inject_arp(&bed, &arp);
+	bed_turn(&bed);
+}
+
+/* Takes all that was sent: how many ARP requests by broadcast and by unicast. */
+struct asked {
+	uint32_t by_broadcast;
+	uint32_t by_unicast;
+};
+
+static struct asked
+take_requests(void)
+{
+	struct asked asked = {0};
+	const struct pkt *p;
+
+	while ((p = bed_take(&bed)) != NULL) {
+		if (p->kind != PKT_KIND_ARP)
+			continue;
+		assert_int_equal(p->arp.op, 1);
+		if (p->dmac[0] == 0xff)
+			asked.by_broadcast++;
+		else
+			asked.by_unicast++;
+	}
+	return asked;
+}
+
+static void
+open_to_stranger(struct bed_peer *peer, struct pmtcp_conn **conn)
+{
+	*peer = (struct bed_peer){.ip = STRANGER, .port = 80, .seq = 1000};
+	bed_create(&bed, NULL);
+	hear_from(STRANGER, ctx_mac_of(STRANGER), 1);
+	bed_forget(&bed);
+	assert_int_equal(bed_open(&bed, peer, 0, conn), 0);
+}
+
+/* NEG-24: once it failed; it is asked again however long ago that was, also when the
+ * millisecond clock makes the end of the pause look like the future. */
+static void
+neg_24_pause_ends_after_the_clock_came_round(void **state)
+{
+	static const uint32_t days[] = {1, 24, 26, 40, 49};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(days) / sizeof(days[0]); i++) {
+		bed_create(&bed, NULL);
+		assert_int_equal(pmtcp_neigh_resolve(bed.ctx, bed.now, STRANGER), 0);
+		bed_advance(&bed, 5000 * BED_MS);
+		assert_int_equal(take_requests().by_broadcast, 3);
+		assert_int_equal(pmtcp_neigh_resolve(bed.ctx, bed.now, STRANGER), -EHOSTUNREACH);
+		bed.now += days[i] * DAY_NS;
+		pmtcp_tick(bed.ctx, bed.now);
+		assert_int_equal(pmtcp_neigh_resolve(bed.ctx, bed.now, STRANGER), 0);
+		bed_advance(&bed, 5000 * BED_MS);
+		assert_int_equal(take_requests().by_broadcast, 3);
+		bed_destroy(&bed);
+	}
+}
+
+/* W-8: nobody answers by unicast: it may have another address now, so all are asked; what
+ * is sent afterwards goes there. */
+static void
+w_8_moved_neighbour_is_found_by_broadcast(void **state)
+{
+	static const struct rte_ether_addr moved = {{0x02, 0xaa, 0, 0, 0, 9}};
+	struct bed_peer peer;
+	struct pmtcp_conn *conn;
+	struct asked asked = {0};
+
+	(void)state;
+	open_to_stranger(&peer, &conn);
+	for (int s = 0; s < 34; s++) {
+		struct asked more;
+
+		bed_advance(&bed, 1000 * BED_MS);
+		more = take_requests();
+		asked.by_unicast += more.by_unicast;
+		asked.by_broadcast += more.by_broadcast;
+	}
+	assert_int_equal(asked.by_unicast, 3);
+	assert_in_range(asked.by_broadcast, 1, 3);
+	hear_from(STRANGER, moved, 2);
+	bed_forget(&bed);
+	assert_int_equal(pmtcp_write(conn, "x", 1), 1);
+	assert_non_null(bed_peer_gets(&bed, &peer));
+	assert_memory_equal(bed.taken.dmac, moved.addr_bytes, 6);
+	pmtcp_abort(conn);
+	bed_destroy(&bed);
+}
+
+/* W-8: it is being probed and answers no ARP, but acknowledges data: it is there. */
+static void
+w_8_progress_while_probed_is_an_answer(void **state)
+{
+	struct bed_peer peer;
+	struct pmtcp_conn *conn;
+
+	(void)state;
+	open_to_stranger(&peer, &conn);
+	bed_advance(&bed, 30500 * BED_MS);
+	assert_int_equal(take_requests().by_unicast, 1);
+	assert_int_equal(pmtcp_write(conn, "x", 1), 1);
+	assert_non_null(bed_peer_gets(&bed, &peer));
+	bed_peer_sends(&bed, &peer, PKT_ACK, 0);
+	bed_advance(&bed, 20000 * BED_MS);
+	{
+		struct asked asked = take_requests();
+
+		assert_int_equal(asked.by_unicast, 0);
+		assert_int_equal(asked.by_broadcast, 0);
+	}
+	assert_int_equal(bed_counter(&bed, PMTCP_C_neigh_failed), 0);
+	pmtcp_abort(conn);
+	bed_destroy(&bed);
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+			cmocka_unit_test(neg_24_pause_ends_after_the_clock_came_round),
+			cmocka_unit_test(w_8_moved_neighbour_is_found_by_broadcast),
+			cmocka_unit_test(w_8_progress_while_probed_is_an_answer),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
