@@ -51,8 +51,8 @@ enum {
 #define TURN_NS 10000ull
 #define WAVE_NS 256000000ull
 
-#define CLIENT_IP RTE_IPV4(198, 18, 0, 1)
-#define SERVER_IP RTE_IPV4(198, 18, 0, 2)
+#define CLIENT_IP PMTCP_IP4(198, 18, 0, 1)
+#define SERVER_IP PMTCP_IP4(198, 18, 0, 2)
 
 /* ---- packet buffers: a stack, as the cache of a mempool is one ---- */
 

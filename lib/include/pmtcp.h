@@ -48,11 +48,16 @@ struct pmtcp_ctx;      /**< one engine, of one core */
 struct pmtcp_conn;     /**< a connection handle */
 struct pmtcp_listener; /**< a listening port */
 
+/** 198.18.0.1 is PMTCP_IP4(198, 18, 0, 1): an address in host byte order. As RTE_IPV4(), but
+ * unsigned throughout, so that it is defined from 128.0.0.0 on. */
+#define PMTCP_IP4(a, b, c, d)                                                                      \
+	((uint32_t)(a) << 24 | (uint32_t)(b) << 16 | (uint32_t)(c) << 8 | (uint32_t)(d))
+
 /** An endpoint address. */
 struct pmtcp_addr {
 	uint8_t version; /**< 4; 0 = unspecified (IPv6 is refused with -EAFNOSUPPORT for now) */
 	uint16_t port;   /**< host byte order; 0 = let pmtcp_connect() choose */
-	uint32_t ip4;    /**< host byte order, as RTE_IPV4() makes it; 0 = any */
+	uint32_t ip4;    /**< host byte order, as PMTCP_IP4() makes it; 0 = any */
 	uint8_t ip6[16]; /**< reserved for IPv6 */
 };
 

@@ -28,7 +28,7 @@
 #define SIM_FNV_PRIME   0x100000001b3ull
 #define SIM_CHECK_EVERY 32
 
-static const uint32_t addr_of[SIM_SIDES] = {RTE_IPV4(10, 0, 0, 1), RTE_IPV4(10, 0, 0, 2)};
+static const uint32_t addr_of[SIM_SIDES] = {PMTCP_IP4(10, 0, 0, 1), PMTCP_IP4(10, 0, 0, 2)};
 
 /* The case that is running, for messages. */
 static const struct sim_case *running;

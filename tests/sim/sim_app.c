@@ -18,7 +18,7 @@
 #define APP_CHUNK    8192
 #define APP_RETRY_NS SIM_MS
 
-static const uint32_t addr_of[SIM_SIDES] = {RTE_IPV4(10, 0, 0, 1), RTE_IPV4(10, 0, 0, 2)};
+static const uint32_t addr_of[SIM_SIDES] = {PMTCP_IP4(10, 0, 0, 1), PMTCP_IP4(10, 0, 0, 2)};
 
 /* ---- flows -------------------------------------------------------------- */
 

@@ -174,7 +174,7 @@ static void
 no_reuse(struct sim *s)
 {
 	struct sim_flow *f = sim_open(s, SIM_A, a_first, NULL);
-	struct pmtcp_addr remote = pmtcp_addr4(RTE_IPV4(10, 0, 0, 2), SIM_PORT);
+	struct pmtcp_addr remote = pmtcp_addr4(PMTCP_IP4(10, 0, 0, 2), SIM_PORT);
 	struct pmtcp_port_report report;
 	int err;
 

@@ -15,9 +15,9 @@
 
 #include "pmtcp.h"
 
-#define TEST_NET  RTE_IPV4(10, 0, 0, 0)
-#define TEST_ADDR RTE_IPV4(10, 0, 0, 1) /* the context under test */
-#define TEST_PEER RTE_IPV4(10, 0, 0, 2)
+#define TEST_NET  PMTCP_IP4(10, 0, 0, 0)
+#define TEST_ADDR PMTCP_IP4(10, 0, 0, 1) /* the context under test */
+#define TEST_PEER PMTCP_IP4(10, 0, 0, 2)
 
 /* Zeroed, aligned to PMTCP_CTX_ALIGN; give it back with the same len. */
 void *ctx_mem_map(size_t len);

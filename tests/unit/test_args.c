@@ -128,7 +128,7 @@ args_value_addresses(void **state)
 
 	assert_int_equal(args_value(ARG_ADDR, "198.18.0.2:80", &addr), 0);
 	assert_int_equal(addr.version, 4);
-	assert_int_equal(addr.ip4, RTE_IPV4(198u, 18, 0, 2));
+	assert_int_equal(addr.ip4, PMTCP_IP4(198u, 18, 0, 2));
 	assert_int_equal(addr.port, 80);
 	assert_string_equal(args_addr_text(&addr, text), "198.18.0.2:80");
 	addr = pmtcp_addr4(UINT32_MAX, UINT16_MAX);
@@ -137,13 +137,13 @@ args_value_addresses(void **state)
 	assert_int_equal(args_value(ARG_ADDR, "198.18.0:80", &addr), -EINVAL);
 	assert_int_equal(args_value(ARG_ADDR, "198.18.0.2:0", &addr), -EINVAL);
 	assert_int_equal(args_value(ARG_IP, "10.0.0.1", &ip), 0);
-	assert_int_equal(ip, RTE_IPV4(10, 0, 0, 1));
+	assert_int_equal(ip, PMTCP_IP4(10, 0, 0, 1));
 
 	assert_int_equal(args_value(ARG_RANGE, "10.0.0.1-10.0.1.5", &range), 0);
-	assert_int_equal(range.first, RTE_IPV4(10, 0, 0, 1));
-	assert_int_equal(range.last, RTE_IPV4(10, 0, 1, 5));
+	assert_int_equal(range.first, PMTCP_IP4(10, 0, 0, 1));
+	assert_int_equal(range.last, PMTCP_IP4(10, 0, 1, 5));
 	assert_int_equal(args_value(ARG_RANGE, "10.0.0.7", &range), 0);
-	assert_int_equal(range.last, RTE_IPV4(10, 0, 0, 7));
+	assert_int_equal(range.last, PMTCP_IP4(10, 0, 0, 7));
 	assert_int_equal(args_value(ARG_RANGE, "10.0.0.7-10.0.0.6", &range), -EINVAL);
 
 	assert_int_equal(args_value(ARG_SUBNET, "10.0.0.1-10.0.1.5/23", &subnet), 0);

@@ -139,7 +139,7 @@ link_word_tap_kernel_address(void **state)
 
 	assert_int_equal(link_word_parse("tap:pm0,kernel=198.18.0.1/20", &word, problem), 0);
 	assert_string_equal(word.name, "pm0");
-	assert_int_equal(word.kernel.range.first, RTE_IPV4(198u, 18, 0, 1));
+	assert_int_equal(word.kernel.range.first, PMTCP_IP4(198u, 18, 0, 1));
 	assert_int_equal(word.kernel.prefix_len, 20);
 	link_word_device(&word, device, sizeof(device));
 	assert_string_equal(device, "--vdev=net_tap0,iface=pm0");
@@ -170,14 +170,14 @@ link_word_ring_faults_have_units(void **state)
 static void
 w_35_address_of_the_kernel_is_found(void **state)
 {
-	const struct pmtcp_range loopback = {RTE_IPV4(127u, 0, 0, 0), RTE_IPV4(127u, 0, 0, 9)};
-	const struct pmtcp_range beside = {RTE_IPV4(127u, 0, 0, 2), RTE_IPV4(127u, 0, 0, 9)};
+	const struct pmtcp_range loopback = {PMTCP_IP4(127u, 0, 0, 0), PMTCP_IP4(127u, 0, 0, 9)};
+	const struct pmtcp_range beside = {PMTCP_IP4(127u, 0, 0, 2), PMTCP_IP4(127u, 0, 0, 9)};
 	char name[IFNAMSIZ] = "";
 
 	/* In a network namespace of its own the loopback may have no address yet. */
 	if (link_check_address(&loopback, name) == 0)
 		skip();
-	assert_int_equal(link_check_address(&loopback, name), RTE_IPV4(127u, 0, 0, 1));
+	assert_int_equal(link_check_address(&loopback, name), PMTCP_IP4(127u, 0, 0, 1));
 	assert_string_equal(name, "lo");
 	assert_int_equal(link_check_address(&beside, name), 0);
 }

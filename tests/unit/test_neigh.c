@@ -17,9 +17,9 @@
 #include "base/base.h"
 #include "support/bed.h"
 
-#define STRANGER RTE_IPV4(10, 0, 0, 9) /* no static entry */
-#define GATEWAY  RTE_IPV4(10, 0, 0, 254)
-#define FAR_AWAY RTE_IPV4(192, 168, 7, 7)
+#define STRANGER PMTCP_IP4(10, 0, 0, 9) /* no static entry */
+#define GATEWAY  PMTCP_IP4(10, 0, 0, 254)
+#define FAR_AWAY PMTCP_IP4(192, 168, 7, 7)
 
 static struct bed bed;
 
@@ -123,7 +123,7 @@ w_5_request_for_others_is_ignored(void **state)
 {
 	(void)state;
 	bed_create(&bed, NULL);
-	hear(STRANGER, 1, RTE_IPV4(10, 0, 0, 77));
+	hear(STRANGER, 1, PMTCP_IP4(10, 0, 0, 77));
 	assert_null(bed_take(&bed));
 	assert_int_equal(bed_counter(&bed, PMTCP_C_drop_arp_unused), 1);
 	check_unknown(STRANGER);
@@ -161,7 +161,7 @@ static void
 w_2_arp_to_a_foreign_mac_is_dropped(void **state)
 {
 	struct pkt_arp arp = arp_from(STRANGER, 1, TEST_ADDR);
-	struct rte_ether_addr other = ctx_mac_of(RTE_IPV4(10, 0, 0, 77));
+	struct rte_ether_addr other = ctx_mac_of(PMTCP_IP4(10, 0, 0, 77));
 	struct build b = {.pad_to = 60};
 
 	(void)state;
@@ -383,7 +383,7 @@ w_8_scan_does_not_push_out_who_is_needed(void **state)
 	bed_forget(&bed);
 	assert_int_equal(bed_open(&bed, &peer, 0, &conn), 0);
 	for (uint32_t i = 0; i < 100000; i++) {
-		hear(RTE_IPV4(10, 1, 0, 0) + i, 1, TEST_ADDR);
+		hear(PMTCP_IP4(10, 1, 0, 0) + i, 1, TEST_ADDR);
 		assert_int_equal(bed_forget(&bed), 1);
 	}
 	/* The connection goes on to the same station, without asking. */

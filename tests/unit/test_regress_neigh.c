@@ -17,7 +17,7 @@
 #include "base/base.h"
 #include "support/bed.h"
 
-#define STRANGER RTE_IPV4(10, 0, 0, 9) /* no static entry */
+#define STRANGER PMTCP_IP4(10, 0, 0, 9) /* no static entry */
 #define DAY_NS   (86400ull * 1000 * BED_MS)
 
 static struct bed bed;

@@ -18,7 +18,7 @@
 #include "support/pool.h"
 #include "support/rows.h"
 
-#define STRANGER RTE_IPV4(10, 0, 0, 77) /* on the link, and never answers */
+#define STRANGER PMTCP_IP4(10, 0, 0, 77) /* on the link, and never answers */
 
 static struct bed bed;
 

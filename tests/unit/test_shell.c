@@ -29,8 +29,8 @@
 #define CONNS     64
 #define OCTETS    20000u
 #define PORT      7
-#define SERVER_IP RTE_IPV4(198u, 18, 0, 1)
-#define CLIENT_IP RTE_IPV4(198u, 18, 0, 2)
+#define SERVER_IP PMTCP_IP4(198u, 18, 0, 1)
+#define CLIENT_IP PMTCP_IP4(198u, 18, 0, 2)
 #define LIMIT_NS  60000000000ull
 
 struct client {

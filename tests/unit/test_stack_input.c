@@ -90,10 +90,10 @@ w_2_foreign_and_group_macs_are_dropped(void **state)
 static void
 w_13_martians_are_dropped(void **state)
 {
-	static const uint32_t rows[] = {RTE_IPV4(0, 0, 0, 1), RTE_IPV4(0, 255, 1, 1),
-			RTE_IPV4(127, 0, 0, 1), RTE_IPV4(127, 255, 255, 254),
-			RTE_IPV4(224, 0, 0, 1), RTE_IPV4(239, 1, 2, 3), RTE_IPV4(240, 0, 0, 1),
-			RTE_IPV4(255, 255, 255, 255), RTE_IPV4(10, 0, 0, 255)};
+	static const uint32_t rows[] = {PMTCP_IP4(0, 0, 0, 1), PMTCP_IP4(0, 255, 1, 1),
+			PMTCP_IP4(127, 0, 0, 1), PMTCP_IP4(127, 255, 255, 254),
+			PMTCP_IP4(224, 0, 0, 1), PMTCP_IP4(239, 1, 2, 3), PMTCP_IP4(240, 0, 0, 1),
+			PMTCP_IP4(255, 255, 255, 255), PMTCP_IP4(10, 0, 0, 255)};
 
 	(void)state;
 	begin(NULL);
@@ -111,8 +111,8 @@ w_13_martians_are_dropped(void **state)
 static void
 w_14_broadcast_and_foreign_ip_are_dropped(void **state)
 {
-	static const uint32_t rows[] = {RTE_IPV4(10, 0, 0, 255), RTE_IPV4(255, 255, 255, 255),
-			RTE_IPV4(224, 0, 0, 1), RTE_IPV4(10, 0, 0, 3), RTE_IPV4(192, 168, 1, 1)};
+	static const uint32_t rows[] = {PMTCP_IP4(10, 0, 0, 255), PMTCP_IP4(255, 255, 255, 255),
+			PMTCP_IP4(224, 0, 0, 1), PMTCP_IP4(10, 0, 0, 3), PMTCP_IP4(192, 168, 1, 1)};
 
 	(void)state;
 	begin(NULL);
@@ -132,14 +132,15 @@ static void
 tune_two_addresses(struct pmtcp_conf *conf)
 {
 	conf->n_ranges = 2;
-	conf->ranges[1] = (struct pmtcp_range){RTE_IPV4(10, 0, 0, 100), RTE_IPV4(10, 0, 0, 110)};
+	conf->ranges[1] = (struct pmtcp_range){PMTCP_IP4(10, 0, 0, 100), PMTCP_IP4(10, 0, 0, 110)};
 }
 
 /* W-15: from any address of ours, ports equal or not. */
 static void
 w_15_land_is_dropped(void **state)
 {
-	static const uint32_t own[] = {TEST_ADDR, RTE_IPV4(10, 0, 0, 100), RTE_IPV4(10, 0, 0, 110)};
+	static const uint32_t own[] = {
+			TEST_ADDR, PMTCP_IP4(10, 0, 0, 100), PMTCP_IP4(10, 0, 0, 110)};
 
 	(void)state;
 	begin(tune_two_addresses);
@@ -482,8 +483,8 @@ w_21_echo_is_returned_as_it_came(void **state)
 		assert_int_equal(p->payload[i], (uint8_t)(i * 7));
 	assert_true(p->is_ip_cksum_good && p->is_l4_cksum_good);
 	assert_int_equal(bed_counter(&bed, PMTCP_C_icmp_echo_taken), 1);
-	inject_icmp(8, 0, RTE_IPV4(10, 0, 0, 255), 8);
-	inject_icmp(8, 0, RTE_IPV4(224, 0, 0, 1), 8);
+	inject_icmp(8, 0, PMTCP_IP4(10, 0, 0, 255), 8);
+	inject_icmp(8, 0, PMTCP_IP4(224, 0, 0, 1), 8);
 	assert_null(bed_take(&bed));
 	bed_destroy(&bed);
 }

@@ -86,15 +86,15 @@ open_10_bad_addresses_are_refused(void **state)
 	} rows[] = {
 			{0, 0, 0, 80, -EINVAL},
 			{0, TEST_PEER, 0, 0, -EINVAL},
-			{0, RTE_IPV4(255, 255, 255, 255), 0, 80, -EINVAL},
-			{0, RTE_IPV4(10, 0, 0, 255), 0, 80, -EINVAL},
-			{0, RTE_IPV4(224, 0, 0, 5), 0, 80, -EINVAL},
-			{0, RTE_IPV4(127, 0, 0, 1), 0, 80, -EINVAL},
-			{0, RTE_IPV4(0, 0, 0, 9), 0, 80, -EINVAL},
+			{0, PMTCP_IP4(255, 255, 255, 255), 0, 80, -EINVAL},
+			{0, PMTCP_IP4(10, 0, 0, 255), 0, 80, -EINVAL},
+			{0, PMTCP_IP4(224, 0, 0, 5), 0, 80, -EINVAL},
+			{0, PMTCP_IP4(127, 0, 0, 1), 0, 80, -EINVAL},
+			{0, PMTCP_IP4(0, 0, 0, 9), 0, 80, -EINVAL},
 			{0, TEST_ADDR, 0, 80, -EINVAL},
 			{TEST_ADDR, TEST_ADDR, 80, 80, -EINVAL},
-			{RTE_IPV4(10, 0, 0, 77), TEST_PEER, 0, 80, -EINVAL},
-			{0, RTE_IPV4(192, 168, 1, 1), 0, 80, -ENETUNREACH},
+			{PMTCP_IP4(10, 0, 0, 77), TEST_PEER, 0, 80, -EINVAL},
+			{0, PMTCP_IP4(192, 168, 1, 1), 0, 80, -ENETUNREACH},
 	};
 	struct pmtcp_addr six = {.version = 6, .port = 80};
 	struct pmtcp_conn *conn;
@@ -348,7 +348,7 @@ res_4_one_port_serves_thousands(void **state)
 	bed_create(&bed, tune_crowd);
 	listen_on(80, NULL);
 	for (uint32_t i = 0; i < 5000; i++) {
-		struct bed_peer peer = {.ip = RTE_IPV4(10, 0, 1, 0) + i % 100,
+		struct bed_peer peer = {.ip = PMTCP_IP4(10, 0, 1, 0) + i % 100,
 				.port = (uint16_t)(1000 + i / 100),
 				.local_port = 80,
 				.seq = i};

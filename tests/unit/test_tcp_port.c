@@ -18,7 +18,7 @@
 #include "base/rng.h"
 #include "support/bed.h"
 
-#define OTHER RTE_IPV4(10, 0, 0, 3)
+#define OTHER PMTCP_IP4(10, 0, 0, 3)
 
 static struct bed bed;
 
