@@ -100,6 +100,14 @@ app_serve_for(struct app *app, uint64_t ns, void (*fn)(struct pmtcp_ctx *ctx, vo
 	} while (pmtcp_clock_now() < deadline_ns);
 }
 
+int
+app_fail(struct app *app, const char *what, int err)
+{
+	fprintf(stderr, "%s: cannot %s: %s\n", app->program, what, strerror(-err));
+	app_close(app);
+	return LINK_EXIT_CODE;
+}
+
 void
 app_close(struct app *app)
 {

@@ -37,6 +37,9 @@ void app_run(struct app *app, void (*fn)(struct pmtcp_ctx *ctx, void *arg), void
 void app_serve_for(struct app *app, uint64_t ns, void (*fn)(struct pmtcp_ctx *ctx, void *arg),
 		void *arg);
 
+/* "PROGRAM: cannot WHAT: why", worker and link ended; returns the exit code. */
+int app_fail(struct app *app, const char *what, int err);
+
 /* Ends worker and link. */
 void app_close(struct app *app);
 

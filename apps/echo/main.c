@@ -5,6 +5,7 @@
 /* pmtcp-echo: sends back what it receives (RFC 862), without touching it. The
  * smallest complete program on pmtcp: listen, serve events, say goodbye. */
 
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -44,6 +45,10 @@ session_flush(struct session *s)
 	for (int i = 0; i < s->n_held; i++)
 		octets[i] = s->held[i]->pkt_len;
 	sent = pmtcp_send(s->conn, s->held, (uint16_t)s->n_held);
+	if (sent == -ENOBUFS || sent == -ENOTCONN) {
+		pmtcp_abort(s->conn); /* out of memory, or the peer is gone */
+		s->is_closed = true;
+	}
 	for (int i = 0; i < sent; i++)
 		pmtcp_recv_done(s->conn, octets[i]);
 	if (sent > 0) {
@@ -119,7 +124,10 @@ main(int argc, char **argv)
 
 	if (ret != 0)
 		return ret;
-	pmtcp_listen(app.ctx, &(struct pmtcp_addr){.version = 4, .port = port}, NULL, &listener);
+	ret = pmtcp_listen(
+			app.ctx, &(struct pmtcp_addr){.version = 4, .port = port}, NULL, &listener);
+	if (ret != 0)
+		return app_fail(&app, "listen", ret);
 	printf("listening on port %u; Ctrl-C ends\n", port);
 	fflush(stdout);
 	app_run(&app, serve, NULL);

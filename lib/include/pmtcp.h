@@ -61,6 +61,7 @@ struct pmtcp_addr {
 	uint8_t ip6[16]; /**< reserved for IPv6 */
 };
 
+/** An IPv4 endpoint address; both in host byte order. */
 static inline struct pmtcp_addr
 pmtcp_addr4(uint32_t ip4, uint16_t port)
 {
@@ -298,7 +299,9 @@ void pmtcp_input(struct pmtcp_ctx *ctx, uint64_t now_ns, struct rte_mbuf **pkts,
  *
  * @param pkts   at least n entries; the caller owns what is returned
  * @param owners the worker each belongs to
- * @return how many; call until 0. What is not taken is freed by the next input.
+ * @param n      room in both arrays
+ * @return how many; call until 0. At most 512 wait: what is above is lost as the network
+ *         loses. What is not taken is freed by the next input.
  */
 uint16_t pmtcp_misdirected(
 		struct pmtcp_ctx *ctx, struct rte_mbuf **pkts, uint16_t *owners, uint16_t n);
@@ -421,8 +424,13 @@ void pmtcp_detach(struct pmtcp_conn *conn);
 /** @return 0, -EINVAL for an unknown option or value, -ENOBUFS no option class free */
 int pmtcp_set(struct pmtcp_conn *conn, enum pmtcp_opt opt, uint64_t value);
 
+/** Changes what events of this connection carry from now on; the context never looks at it. */
 void pmtcp_set_user(struct pmtcp_conn *conn, void *user);
+
+/** What was set last. */
 void *pmtcp_user(const struct pmtcp_conn *conn);
+
+/** The context that a handle belongs to. */
 struct pmtcp_ctx *pmtcp_conn_ctx(const struct pmtcp_conn *conn);
 
 /** Octets of payload per segment now (effective MSS). */
@@ -442,9 +450,11 @@ struct pmtcp_conn_info {
 	uint8_t snd_wscale, rcv_wscale;
 	bool timestamps, sack;
 };
+/** Fills in the state of a living handle; after the end, what was last. */
 void pmtcp_conn_info(const struct pmtcp_conn *conn, struct pmtcp_conn_info *info);
 
-/** An empty mbuf with head room for our headers, from the context's pool; NULL if dry. */
+/** An empty mbuf with head room for our headers, from the context's pool; NULL if dry. The
+ * caller's: to be filled and given to pmtcp_send(), or freed. */
 struct rte_mbuf *pmtcp_buf_alloc(struct pmtcp_ctx *ctx);
 
 /** Time of the running turn. */
@@ -476,8 +486,11 @@ struct pmtcp_stats {
 	uint32_t records_used;
 };
 
-/** A copy of the counters; any thread may call it, values are then a moment old. */
+/** A copy of the counters. From another thread than the context's the values are a moment old
+ * and not all of the same moment: good for display, not for pmtcp_stats_audit(). */
 void pmtcp_stats(const struct pmtcp_ctx *ctx, struct pmtcp_stats *stats);
+
+/** Names and one-line explanations for reports, "?" for a value out of range; any thread. */
 const char *pmtcp_counter_name(enum pmtcp_counter c);
 const char *pmtcp_counter_help(enum pmtcp_counter c);
 const char *pmtcp_reason_name(enum pmtcp_reason r);
