@@ -13,7 +13,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "common/link.h"
+#include "common/link_word.h"
 
 #define NS_PER_MS 1000000ull
 #define SECOND_NS 1000000000ull
@@ -28,6 +28,9 @@
 /* Enough to keep both ends of a ring busy; more only waits in it. */
 #define CONCURRENT_RING 256u
 #define IN_FLIGHT_MAX   65536u
+/* RFC 791 3.2: every host takes 576 octets. Jumbo frames end at 9000. */
+#define MTU_MIN 576
+#define MTU_MAX 9000
 
 struct word {
 	const char *name;
@@ -42,7 +45,7 @@ struct word {
 #define AT(field) offsetof(struct load_conf, field)
 static const struct word words[] = {
 	{"config", 'c', ARG_TEXT, ALL, AT(config), "YAML file of these same words; flags win (none)"},
-	{"link", 'l', ARG_TEXT, ALL, AT(link), LINK_WORDS " (ring)"},
+	{"link", 'l', ARG_TEXT, ALL, AT(link), LINK_WORDS " (ring); ring takes ,loss=P% dup= reorder= corrupt= delay=TIME seed=N; tap ,kernel=IP/LEN; af_packet, af_xdp and pci ,queues=N"},
 	{"ip", 0, ARG_SUBNET, ALL, AT(ip), "own addresses A[-B]/LEN (ring: chosen from 198.18.0.0/15)"},
 	{"gateway", 0, ARG_IP, REMOTE, AT(gateway), "next hop to other subnets (none)"},
 	{"mac", 0, ARG_TEXT, REMOTE, AT(mac_word), "own MAC address (the device's)"},
@@ -61,7 +64,7 @@ static const struct word words[] = {
 	{"tw", 0, ARG_DURATION, ALL, AT(tw_ns), "2MSL: 0, or 1s to 240s (60s)"},
 	{"syn-retries", 0, ARG_COUNT, ALL, AT(syn_retries), "give a SYN up after so many repetitions (3: 15 s)"},
 	{"idle", 0, ARG_TEXT, ALL, AT(idle_word), "auto | spin | yield | sleep, when there is nothing to do (auto)"},
-	{"mtu", 0, ARG_U16, ALL, AT(mtu), "IP packet octets (the device's)"},
+	{"mtu", 0, ARG_U16, ALL, AT(mtu), "IP packet octets, 576 to 9000 (the device's)"},
 	{"no-offloads", 0, ARG_FLAG, ALL, AT(no_offloads), "no checksum offload, even if the device has it"},
 	{"pcap", 0, ARG_CAPTURE, ALL, AT(pcap), "capture both directions into FILE[,N] (the client's end in run)"},
 	{"json", 'j', ARG_TEXT, ALL, AT(json), "write the report to this file; -: standard output (none)"},
@@ -189,6 +192,20 @@ say(char *err, const char *word, const char *what)
 }
 
 static int
+resolve_link(struct load_conf *c, char *err)
+{
+	char problem[LINK_TEXT_MAX];
+	struct link_word word;
+
+	if (link_word_parse(c->link, &word, problem) != 0)
+		return say(err, "link", problem);
+	c->is_ring = word.kind == LINK_RING;
+	if (c->mtu != 0 && (c->mtu < MTU_MIN || c->mtu > MTU_MAX))
+		return say(err, "mtu", "must be between 576 and 9000 octets");
+	return 0;
+}
+
+static int
 resolve_words(struct load_conf *c, char *err)
 {
 	int close = find_name(close_names, LOAD_CLOSE_MAX, c->close_word);
@@ -201,7 +218,6 @@ resolve_words(struct load_conf *c, char *err)
 		return say(err, "idle", "must be auto, spin, yield or sleep");
 	c->close = (enum load_close)close;
 	c->idle = (enum pmtcp_idle)idle;
-	c->is_ring = strncmp(c->link, "ring", 4) == 0 && (c->link[4] == '\0' || c->link[4] == ',');
 	if (parse_ports(c->ports_word, &c->ports) != 0 || c->ports.last == c->ports.first)
 		return say(err, "ports", "must be LO-HI such as 1024-65535");
 	if (c->listen_word != NULL && parse_ports(c->listen_word, &c->listen_ports) != 0)
@@ -339,8 +355,10 @@ resolve_addresses(struct load_conf *c, char *err)
 int
 conf_resolve(struct load_conf *c, char err[LOAD_ERR_LEN])
 {
-	int rc = resolve_words(c, err);
+	int rc = resolve_link(c, err);
 
+	if (rc == 0)
+		rc = resolve_words(c, err);
 	if (rc == 0)
 		rc = resolve_numbers(c, err);
 	return rc == 0 ? resolve_addresses(c, err) : rc;
@@ -356,9 +374,15 @@ print_usage(FILE *f)
 	      "       pmtcp-load SUBCOMMAND --help  the options of each\n\n"
 	      "first run, no root and no NIC needed:\n"
 	      "       pmtcp-load run --duration 5s\n"
-	      "against a server at 10.0.0.1 behind an interface tap0 (root):\n"
-	      "       pmtcp-load client --link tap:tap0 --ip 10.0.0.2/24 --target "
-	      "10.0.0.1:5001\n\n"
+	      "against the kernel's server behind a tap interface that is made for it (root):\n"
+	      "       pmtcp-load client --link tap:pm0,kernel=198.18.0.1/24 --ip 198.18.0.2/24 "
+	      "\\\n"
+	      "           --target 198.18.0.1:5001\n\n"
+	      "link options, behind commas:\n"
+	      "       ring                    loss=P% dup=P% reorder=P% corrupt=P% delay=TIME "
+	      "seed=N\n"
+	      "       tap                     kernel=IP/LEN, the address of the kernel's end\n"
+	      "       af_packet, af_xdp, pci  queues=N\n\n"
 	      "exit codes: 0 fine, 1 usage, 2 set-up, 3 errors during the run or books that "
 	      "do not balance\n",
 			f);

@@ -33,7 +33,7 @@ enum load_close {
 };
 
 #define LOAD_OPTS_MAX 40
-#define LOAD_ERR_LEN  256
+#define LOAD_ERR_LEN  640
 /* "Not given", where 0 means something. */
 #define LOAD_UNSET UINT64_MAX
 

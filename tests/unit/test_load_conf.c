@@ -192,6 +192,10 @@ resolve_contradictions_name_the_word(void **state)
 			{"gateway: 10.2.0.1\n", "gateway: "},
 			{"source: 10.1.0.5-10.2.0.1\n", "source: "},
 			{"link: ring\n", "link: "},
+			{"link: ring,foo=1\n", "link: "},
+			{"link: tap:x,loss=1%\n", "link: "},
+			{"mtu: 575\n", "mtu: "},
+			{"mtu: 9001\n", "mtu: "},
 			{"rate: 1g\n", "rate: "},
 			{"concurrency: 1g\n", "concurrency: "},
 			{"request: 3g\n", "request: "},
@@ -304,6 +308,26 @@ command_line_errors_exit_with_1(void **state)
 }
 
 static void
+links_and_mtus_are_checked_before_anything_is_opened(void **state)
+{
+	char out[16384];
+	char want[64];
+
+	assert_int_equal(load_text("rate: 5\n\nlink: ring,foo=1\n"), 0);
+	assert_int_equal(RUN(out, "pmtcp-load", "run", "--check", "-c", path), 1);
+	snprintf(want, sizeof(want), "%s:3: link: \"ring,foo=1\" is not", path);
+	assert_non_null(strstr(out, want));
+	assert_int_equal(load_text("mtu: 99\n"), 0);
+	assert_int_equal(RUN(out, "pmtcp-load", "run", "--check", "-c", path), 1);
+	snprintf(want, sizeof(want), "%s:1: mtu: must be between 576", path);
+	assert_non_null(strstr(out, want));
+	assert_int_equal(RUN(out, "pmtcp-load", "run", "--link", "ring,loss=200%"), 1);
+	assert_non_null(strstr(out, "pmtcp-load: link: \"ring,loss=200%\" is not"));
+	assert_int_equal(RUN(out, "pmtcp-load", "run", "--mtu", "9001", "--check"), 1);
+	assert_non_null(strstr(out, "pmtcp-load: mtu: must be"));
+}
+
+static void
 help_names_every_word_and_exits_with_0(void **state)
 {
 	struct arg table[LOAD_OPTS_MAX];
@@ -312,6 +336,8 @@ help_names_every_word_and_exits_with_0(void **state)
 
 	assert_int_equal(RUN(out, "pmtcp-load", "--help"), 0);
 	assert_non_null(strstr(out, "first run"));
+	assert_non_null(strstr(out, "tap:pm0,kernel=198.18.0.1/24"));
+	assert_non_null(strstr(out, "queues=N"));
 	assert_int_equal(RUN(out, "pmtcp-load", "run", "--help"), 0);
 	for (uint32_t i = 0; i < n; i++)
 		assert_non_null(strstr(out, table[i].name));
@@ -339,6 +365,7 @@ main(void)
 			cmocka_unit_test(resolve_missing_words_are_named),
 			cmocka_unit_test(flags_win_over_the_file),
 			cmocka_unit_test(command_line_errors_exit_with_1),
+			cmocka_unit_test(links_and_mtus_are_checked_before_anything_is_opened),
 			cmocka_unit_test(help_names_every_word_and_exits_with_0),
 			cmocka_unit_test(sample_file_is_sound),
 	};
