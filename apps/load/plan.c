@@ -70,6 +70,16 @@ rate_of(uint64_t entries, uint64_t hold)
 	return hold == 0 ? RATE_MAX : mul_div(entries, NS_PER_S, span_ns(hold));
 }
 
+/* The rate the tuples sustain when so many of them are free. Where that is none, few are
+ * busy at a time: a plan so small is held by TIME-WAIT alone. */
+static uint64_t
+rate_of_tuples(const struct plan *p, uint64_t free_tuples, uint64_t hold)
+{
+	uint64_t rate = rate_of(free_tuples, hold);
+
+	return rate != 0 ? rate : rate_of(p->tuples, hold);
+}
+
 /* Tuples that connections hold before TIME-WAIT: all there is room for at full speed, a
  * tenth of a second's worth in an open loop, whose limit is for emergencies. */
 static uint64_t
@@ -134,7 +144,7 @@ find_bound(const struct plan_in *in, struct plan *p, uint64_t rate)
 	uint64_t hold = hold_ns(in);
 	uint64_t busy = in_flight(in);
 	uint64_t free_tuples = p->tuples > busy ? p->tuples - busy : 0;
-	uint64_t by_tuples = rate_of(free_tuples, hold);
+	uint64_t by_tuples = rate_of_tuples(p, free_tuples, hold);
 	uint64_t by_memory = in->sides_here > 0 ? rate_of(p->max_time_wait, hold) : RATE_MAX;
 	bool is_counted = in->count != 0 && in->count <= free_tuples;
 
@@ -143,10 +153,11 @@ find_bound(const struct plan_in *in, struct plan *p, uint64_t rate)
 	if (in->count != 0 && in->count <= p->max_time_wait)
 		by_memory = RATE_MAX;
 	p->sustained = by_tuples < by_memory ? by_tuples : by_memory;
-	p->sustained_2msl = in->holder == PLAN_TW_NOBODY || in->tw_ms == 0
-					    ? RATE_MAX
-					    : rate_of(free_tuples, in->tw_ms * NS_PER_MS +
-										   EXPIRY_SLACK_NS);
+	p->sustained_2msl =
+			in->holder == PLAN_TW_NOBODY || in->tw_ms == 0
+					? RATE_MAX
+					: rate_of_tuples(p, free_tuples,
+							  in->tw_ms * NS_PER_MS + EXPIRY_SLACK_NS);
 	p->bound = PLAN_BOUND_NONE;
 	/* entries_at() and rate_of() round against each other: a thousandth is no bound. */
 	if (p->sustained >= rate - rate / 1000)
@@ -176,6 +187,11 @@ print_bound(const struct plan_in *in, const struct plan *p, char *buf, size_t le
 
 	if (p->bound == PLAN_BOUND_NONE)
 		return 0;
+	if (p->sustained == 0)
+		return snprintf(buf, len,
+				"note      %s for TIME-WAIT sustain %.2f opens/s (tuples / 2MSL), "
+				"less than one a second: expect errors.\n",
+				what, (double)p->tuples * 1000 / in->tw_ms);
 	return snprintf(buf, len,
 			"note      %s for TIME-WAIT sustain %" PRIu64
 			" opens/s over this run, less than the %" PRIu64 "/s %s: %s.\n",

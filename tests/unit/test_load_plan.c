@@ -239,6 +239,17 @@ print_bound_plan_says_the_rate_in_one_sentence(void **state)
 	assert_non_null(strstr(buf, "= 64512 tuples\n"));
 	assert_non_null(strstr(buf, "sustain 973 opens/s"));
 	assert_non_null(strstr(buf, "100000/s asked for"));
+	/* Fewer tuples than may be open at once: never "0 opens/s". */
+	in.concurrency = 256;
+	in.ports = (struct plan_range){1024, 1223};
+	plan_make(&in, &p);
+	plan_print(&in, &p, buf, sizeof(buf));
+	assert_non_null(strstr(buf, "= 200 tuples\n"));
+	assert_non_null(strstr(buf, "sustain 3 opens/s"));
+	in.ports.last = 1029;
+	plan_make(&in, &p);
+	plan_print(&in, &p, buf, sizeof(buf));
+	assert_non_null(strstr(buf, "sustain 0.10 opens/s"));
 }
 
 int
