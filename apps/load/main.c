@@ -15,6 +15,7 @@ static void
 print_plan(const struct load *l)
 {
 	const struct load_conf *c = &l->conf;
+	struct pmtcp_conf conf;
 	char text[1024];
 
 	fprintf(l->out, "pmtcp-load %s over %s: %" PRIu64 " + %" PRIu64 " octets, %s, ",
@@ -24,9 +25,12 @@ print_plan(const struct load *l)
 		fprintf(l->out, "%" PRIu64 " opens/s, ", c->rate);
 	fprintf(l->out, "at most %" PRIu64 " open at once\n", c->concurrency);
 	if (c->cmd == LOAD_SERVER) {
+		/* What its context gets: next to nothing if the client keeps TIME-WAIT. */
+		load_server_conf(l, &conf);
 		fprintf(l->out, "plan      2MSL %g s: max_time_wait %u (%.1f MB)\n",
-				c->tw_ms / 1000.0, l->plan.max_time_wait,
-				(double)l->plan.tw_octets / 1e6);
+				c->tw_ms / 1000.0, conf.max_time_wait,
+				(double)conf.max_time_wait * l->plan_in.tw_octets / 1e6);
+		fflush(l->out);
 		return;
 	}
 	plan_print(&l->plan_in, &l->plan, text, sizeof(text));

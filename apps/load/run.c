@@ -5,11 +5,15 @@
 /* Carries a run out: contexts, link, threads, the control loop and the way down. */
 
 #include <errno.h>
+#include <fcntl.h>
 #include <sched.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
+#include <unistd.h>
+
+#include <sys/stat.h>
 
 #include "load/load.h"
 
@@ -153,6 +157,37 @@ fail_setup(const struct load *l, const char *what, int rc)
 {
 	fprintf(stderr, "pmtcp-load: cannot %s: %s.\n", what, strerror(-rc));
 	return LOAD_EXIT_SETUP;
+}
+
+/* Whether a file can be written, asked before the run and not after it. Nothing but a
+ * regular file is opened: a reader of a pipe would take that for its end. */
+static int
+check_output(const char *path)
+{
+	struct stat st;
+	int fd;
+
+	if (stat(path, &st) == 0 && !S_ISREG(st.st_mode) && !S_ISDIR(st.st_mode))
+		return access(path, W_OK) == 0 ? 0 : -errno;
+	fd = open(path, O_WRONLY | O_CREAT | O_CLOEXEC, 0666);
+	return fd < 0 ? -errno : close(fd);
+}
+
+static int
+check_outputs(const struct load_conf *c)
+{
+	const char *json = c->json != NULL && strcmp(c->json, "-") != 0 ? c->json : "";
+	const char *paths[] = {json, c->pcap.file};
+
+	for (size_t i = 0; i < sizeof(paths) / sizeof(paths[0]); i++) {
+		int rc = paths[i][0] == '\0' ? 0 : check_output(paths[i]);
+
+		if (rc == 0)
+			continue;
+		fprintf(stderr, "pmtcp-load: cannot write %s: %s.\n", paths[i], strerror(-rc));
+		return LOAD_EXIT_SETUP;
+	}
+	return 0;
 }
 
 /* On a ring the other end is the gateway: see conf.c. */
@@ -420,6 +455,8 @@ load_run(struct load *l)
 	sigset_t signals;
 	int code = LOAD_EXIT_SETUP;
 
+	if (check_outputs(&l->conf) != 0)
+		return code;
 	/* Threads inherit the mask: signals come to the control loop alone. */
 	sigemptyset(&signals);
 	sigaddset(&signals, SIGINT);

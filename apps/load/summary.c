@@ -109,6 +109,13 @@ print_speed(const struct load *l, const struct window *w)
 {
 	char text[2][REPORT_NUMBER_LEN];
 
+	if (!load_main_side(l)->has_window) {
+		fprintf(l->out, "\nwindow    %s\n",
+				l->has_client && l->conf.warmup_ns > 0
+						? "ended during the warm-up: no window"
+						: "none");
+		return;
+	}
 	fprintf(l->out, "\nwindow    %.3f s: %s opens/s, %s closes/s\n", w->seconds,
 			report_number((uint64_t)w->opens_per_s, text[0]),
 			report_number((uint64_t)w->closes_per_s, text[1]));

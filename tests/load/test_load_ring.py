@@ -225,7 +225,25 @@ class Ring(unittest.TestCase):
         self.assertEqual(load("client", "--link", "tap:x")[0], 1)
         self.assertEqual(load("client", "--link", "pci:0000:ff:1f.7", "--ip", "10.0.0.2/24",
                               "--target", "10.0.0.1:80")[0], 2)
-        self.assertEqual(load("run", "--count", "1", "--json", "/nowhere/x.json")[0], 2)
+        for option in ("--json", "--pcap"):
+            with start("run", "--count", "1", option, "/nowhere/x") as p:
+                out, err = p.communicate(timeout=10)
+            self.assertEqual(p.returncode, 2)
+            self.assertEqual(err, "pmtcp-load: cannot write /nowhere/x: "
+                                  "No such file or directory.\n")
+            self.assertNotIn("window", out)
+
+    def test_end_in_the_warm_up_is_said(self):
+        code, _, text = load("run", "--json", "-", "--count", "10", "--warmup", "5s")
+        self.assertEqual(code, 0, text)
+        self.assertIn("ended during the warm-up: no window", text)
+
+    def test_server_plan_is_what_its_context_gets(self):
+        words = ("server", "--check", "--link", "memif:server:/tmp/x", "--ip", "10.7.0.1/24")
+        with start(*words) as p:
+            out, err = p.communicate(timeout=10)
+        self.assertEqual(p.returncode, 0, err)
+        self.assertIn("max_time_wait 1024 (0.1 MB)", out)
 
 
 class Memif(unittest.TestCase):
