@@ -9,6 +9,9 @@
 
 #include "load/load.h"
 
+/* Of one address, or two ports, as text. */
+#define ADDRESS_LEN 24
+
 static uint64_t
 in_all(const struct load *l, enum pmtcp_counter c)
 {
@@ -82,6 +85,59 @@ put_conservation(struct json *j, const struct load *l)
 	json_end_array(j);
 }
 
+/* "A.B.C.D" */
+static const char *
+ip_text(uint32_t ip, char text[ADDRESS_LEN])
+{
+	snprintf(text, ADDRESS_LEN, "%u.%u.%u.%u", ip >> 24, ip >> 16 & 255, ip >> 8 & 255,
+			ip & 255);
+	return text;
+}
+
+static void
+put_addresses(struct json *j, const char *key, uint32_t first, uint32_t last, const char *tail)
+{
+	char from[ADDRESS_LEN];
+	char to[ADDRESS_LEN];
+	char text[3 * ADDRESS_LEN];
+
+	snprintf(text, sizeof(text), "%s%s%s%s", ip_text(first, from), first == last ? "" : "-",
+			first == last ? "" : ip_text(last, to), tail);
+	json_text(j, key, text);
+}
+
+/* Addresses and ports as they came out, in the form of the words that set them; null
+ * where the word does not concern this end. */
+static void
+put_config_addresses(struct json *j, const struct load *l)
+{
+	const struct load_conf *c = &l->conf;
+	const struct plan *p = &l->plan;
+	struct plan_range listen = load_server_ports(l);
+	bool is_chosen = c->own.last == 0;
+	char text[ADDRESS_LEN];
+
+	snprintf(text, sizeof(text), "/%u", c->prefix_len);
+	put_addresses(j, "ip", is_chosen ? p->sources.first : c->own.first,
+			is_chosen ? p->sources.last : c->own.last, text);
+	json_text(j, "gateway", c->gateway == 0 ? NULL : ip_text(c->gateway, text));
+	snprintf(text, sizeof(text), "%u-%u", listen.first, listen.last);
+	json_text(j, "listen", l->has_server ? text : NULL);
+	snprintf(text, sizeof(text), ":%u-%u", p->target_ports.first, p->target_ports.last);
+	if (l->has_client) {
+		put_addresses(j, "source", p->sources.first, p->sources.last, "");
+		put_addresses(j, "target", c->target_ip, c->target_ip, text);
+	} else {
+		json_text(j, "source", NULL);
+		json_text(j, "target", NULL);
+	}
+	snprintf(text, sizeof(text), "%u-%u", p->ports.first, p->ports.last);
+	json_text(j, "ports", l->has_client ? text : NULL);
+	json_text(j, "mac", c->mac_word);
+	snprintf(text, sizeof(text), "%u", c->mtu);
+	json_text(j, "mtu", c->mtu == 0 ? NULL : text);
+}
+
 static void
 put_config(struct json *j, const struct load *l)
 {
@@ -90,6 +146,7 @@ put_config(struct json *j, const struct load *l)
 	json_object(j, "config");
 	json_text(j, "command", conf_cmd_name(c->cmd));
 	json_text(j, "link", c->link);
+	put_config_addresses(j, l);
 	json_u64(j, "rate", c->rate);
 	json_u64(j, "concurrency", c->concurrency);
 	json_u64(j, "count", c->count);

@@ -53,6 +53,9 @@ struct load {
 void load_client_conf(const struct load *l, struct pmtcp_conf *conf);
 void load_server_conf(const struct load *l, struct pmtcp_conf *conf);
 
+/* The ports the server listens on. */
+struct plan_range load_server_ports(const struct load *l);
+
 /* Works out l->plan_in and l->plan. */
 void load_plan(struct load *l);
 

@@ -66,9 +66,9 @@ load_client_conf(const struct load *l, struct pmtcp_conf *conf)
 	conf->port_last = (uint16_t)l->plan.ports.last;
 }
 
-/* What the server listens on: what --listen says, else whatever the client opens to. */
-static struct plan_range
-server_ports(const struct load *l)
+/* What --listen says, else whatever the client opens to. */
+struct plan_range
+load_server_ports(const struct load *l)
 {
 	return l->conf.listen_ports.last != 0 ? l->conf.listen_ports : l->plan.target_ports;
 }
@@ -78,7 +78,7 @@ load_server_conf(const struct load *l, struct pmtcp_conf *conf)
 {
 	const struct load_conf *c = &l->conf;
 	uint32_t conns = 2 * (uint32_t)c->concurrency + SPARE_CONNS;
-	struct plan_range ports = server_ports(l);
+	struct plan_range ports = load_server_ports(l);
 	uint32_t listeners = ports.last - ports.first + 1;
 
 	common_conf(l, conf, conns, l->plan_in.holder & PLAN_TW_SERVER);
@@ -219,7 +219,7 @@ static int
 make_server(struct load *l)
 {
 	uint16_t port = l->conf.cmd == LOAD_RUN ? 1 : 0;
-	struct plan_range ports = server_ports(l);
+	struct plan_range ports = load_server_ports(l);
 	struct pmtcp_conf conf;
 	int rc;
 

@@ -233,6 +233,14 @@ class Ring(unittest.TestCase):
                                   "No such file or directory.\n")
             self.assertNotIn("window", out)
 
+    def test_report_has_the_addresses_as_they_came_out(self):
+        config = self.run_fine("--count", "10", "--source", "10.1.0.3-10.1.0.4", "--target",
+                               "10.2.0.1:80-81", "--ports", "2000-3000", "--mtu", "1400")["config"]
+        want = {"ip": "10.1.0.3-10.1.0.4/16", "source": "10.1.0.3-10.1.0.4",
+                "target": "10.2.0.1:80-81", "listen": "80-81", "ports": "2000-3000",
+                "gateway": "10.1.255.254", "mac": None, "mtu": "1400"}
+        self.assertEqual({key: config[key] for key in want}, want)
+
     def test_end_in_the_warm_up_is_said(self):
         code, _, text = load("run", "--json", "-", "--count", "10", "--warmup", "5s")
         self.assertEqual(code, 0, text)
