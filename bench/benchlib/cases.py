@@ -9,7 +9,7 @@ import re
 import statistics
 import time
 
-from . import lab, load
+from . import cpu, lab, load
 from .lab import DPDK_CPU, KERNEL_CPU, say
 
 OCTETS = 10000000
@@ -17,6 +17,9 @@ PORT = 5001
 CONCURRENCY = 256
 # More at once only fills queues on devices that are slower than either end.
 DEVICE_CONCURRENCY = 128
+# And what is tried as well, so that nobody waits for want of connections.
+DEEP_CONCURRENCY = 512
+PERCENT = ("own_", "kernel_")
 REQUEST = {"open_close": (0, 0), "request_response": (1, 1)}
 
 
@@ -33,7 +36,8 @@ class Results:
     def put(self, name, unit, digits, case):
         case["unit"] = unit
         self.cases[name] = case
-        words = " ".join(f"{key}={value:.0f}" if isinstance(value, float) else f"{key}={value}"
+        words = " ".join(f"{key}={value:.0f}{'%' if key.startswith(PERCENT) else ''}"
+                         if isinstance(value, float) else f"{key}={value}"
                          for key, value in case.items()
                          if key not in ("median", "min", "max", "n", "unit") and value is not None)
         print(f"{name}  {case['median']:.{digits}f} {unit}  n={case['n']} "
@@ -181,7 +185,10 @@ class Device:
                                 KERNEL_CPU, netns=self.net.kernel)
 
     def kernel_client(self, args, name, server, *more):
-        return self.tools.run("kernel_loop", "--role", "client", "--server", server, "--port",
+        return self.start_kernel_client(args, name, server, *more).finish(120)
+
+    def start_kernel_client(self, args, name, server, *more):
+        return self.tools.start("kernel_loop", "--role", "client", "--server", server, "--port",
                               PORT, "--sources", self.kernel_sources, "--client-cpu", KERNEL_CPU,
                               *args, "--name", name, *more, netns=self.net.kernel)
 
@@ -202,37 +209,80 @@ def echo_ceiling(device, results, args):
                                 "device_cyc": float(rest["cyc"]), "frame": rest["frame"]})
 
 
+def depths(device):
+    """Suffix of a case's name, and connections in flight."""
+    deep = {f".c{DEEP_CONCURRENCY}": DEEP_CONCURRENCY} if device.kind == "veth" else {}
+    return {"": DEVICE_CONCURRENCY, **deep}.items()
+
+
 def as_client(device, results, args):
-    for case, (request, response) in REQUEST.items():
-        name = f"{device.kind}.client.{case}"
-        say(f"{name}: {args.runs} runs")
-        server = device.kernel_server(request, response)
-        reports = [device.load(f"{name}-{i}", "client", "--target", f"{device.kernel_ip}:{PORT}",
-                               "--warmup", "1s", "--duration", f"{args.seconds}s", "--concurrency",
-                               DEVICE_CONCURRENCY, "--request", request, "--response",
-                               response).finish(120) for i in range(args.runs)]
-        server.interrupt()
-        results.add(name, [r["closes_per_s"] for r in reports],
-                    client_cyc=median_cycles(reports, "client"),
-                    packets=f"{statistics.median(r['packets_per_connection'] for r in reports):.2f}",
-                    retransmitted=sum(r["retransmitted"] for r in reports),
-                    challenges=sum(r["challenges"] for r in reports),
-                    concurrency=DEVICE_CONCURRENCY, tw="60s")
+    for case in REQUEST:
+        for suffix, concurrency in depths(device):
+            client_case(device, results, args, case + suffix, concurrency)
+
+
+def client_case(device, results, args, case, concurrency):
+    name = f"{device.kind}.client.{case}"
+    request, response = REQUEST[case.split(".", maxsplit=1)[0]]
+    say(f"{name}: {args.runs} runs")
+    server = device.kernel_server(request, response)
+    reports, cores = [], []
+    for i in range(args.runs):
+        own = device.load(f"{name}-{i}", "client", "--target", f"{device.kernel_ip}:{PORT}",
+                          "--warmup", "1s", "--duration", f"{args.seconds}s", "--concurrency",
+                          concurrency, "--request", request, "--response", response)
+        own.process.wait_for("plan")
+        watch = cpu.Watch(own.process, server, 1.1, args.seconds * 0.8)
+        reports.append(own.finish(120))
+        cores.append(watch.finish())
+    server.interrupt()
+    results.add(name, [r["closes_per_s"] for r in reports],
+                client_cyc=median_cycles(reports, "client"),
+                packets=f"{statistics.median(r['packets_per_connection'] for r in reports):.2f}",
+                retransmitted=sum(r["retransmitted"] for r in reports),
+                challenges=sum(r["challenges"] for r in reports),
+                own_working=statistics.median(float(r["box"]["client_busy_percent"])
+                                              for r in reports),
+                **{key: statistics.median(c[key] for c in cores) for key in cores[0]},
+                concurrency=concurrency, tw="60s")
+    add_verdict(results, device, name)
 
 
 def as_server(device, results, args):
-    for case, (request, response) in REQUEST.items():
-        name = f"{device.kind}.server.{case}"
-        say(f"{name}: {args.runs} runs")
-        server = device.load(name, "server", "--listen", PORT, "--request", request, "--response",
-                             response)
-        server.process.wait_for("plan")
-        time.sleep(1)
-        text = device.kernel_client(kernel_loop_args(args, name, request, response,
-                                                     DEVICE_CONCURRENCY), name, device.server_ip)
-        report = server.interrupt()
-        add_kernel_line(results, text, name, server_cyc=load.cycles(report, "server"),
-                        packets=f"{report['packets_per_connection']:.2f}")
+    for case in REQUEST:
+        for suffix, concurrency in depths(device):
+            server_case(device, results, args, case + suffix, concurrency)
+
+
+def server_case(device, results, args, case, concurrency):
+    name = f"{device.kind}.server.{case}"
+    request, response = REQUEST[case.split(".", maxsplit=1)[0]]
+    say(f"{name}: {args.runs} runs")
+    server = device.load(name, "server", "--listen", PORT, "--request", request, "--response",
+                         response)
+    server.process.wait_for("plan")
+    time.sleep(1)
+    client = device.start_kernel_client(kernel_loop_args(args, name, request, response,
+                                                         concurrency), name, device.server_ip)
+    watch = cpu.Watch(server.process, client, 1.1, args.seconds * args.runs * 0.9)
+    text = client.finish(120)
+    report, cores = server.interrupt(), watch.finish()
+    add_kernel_line(results, text, name, server_cyc=load.cycles(report, "server"),
+                    packets=f"{report['packets_per_connection']:.2f}", **cores)
+    add_verdict(results, device, name)
+
+
+def add_verdict(results, device, name):
+    """What is full: the device, the kernel's core, or neither."""
+    case, ceiling = results.cases[name], results.cases[f"{device.kind}.echo_ceiling"]
+    of_ceiling = case["median"] * float(case["packets"]) / 2 / ceiling["median"]
+    case["of_ceiling"], case["verdict"] = of_ceiling, cpu.verdict(of_ceiling, case)
+    print(f"{device.kind}.verdict  {case['verdict']}  case={name} of_ceiling={of_ceiling:.2f} "
+          f"kernel_cpu_busy={case['kernel_cpu_busy']:.0f}% "
+          f"kernel_cpu_other={case['kernel_cpu_other']:.0f}% "
+          f"own_cpu_busy={case['own_cpu_busy']:.0f}% own_user={case['own_user']:.0f}% "
+          f"own_system={case['own_system']:.0f}% own_softirq={case['own_softirq']:.0f}%",
+          flush=True)
 
 
 def bulk(device, results, args):
