@@ -301,6 +301,21 @@ def bulk(device, results, args):
                        *bulk_args(args, "--response")).finish(180) for i in range(args.runs)]
     server.interrupt()
     results.add(name, [gigabits(r) for r in got], "Gbit/s", 2, octets=OCTETS)
+    for direction, (request, response) in {"receive": (OCTETS, 0), "send": (0, OCTETS)}.items():
+        server_bulk(device, results, args, direction, (request, response))
+
+
+def server_bulk(device, results, args, direction, octets):
+    """The same with the kernel as the one that opens."""
+    name = f"{device.kind}.server.bulk_{direction}"
+    say(f"{name}: {args.runs} runs")
+    server = device.load(name, "server", "--listen", PORT, "--request", octets[0], "--response",
+                         octets[1])
+    server.process.wait_for("plan")
+    time.sleep(1)
+    text = device.kernel_client(kernel_loop_args(args, name, *octets, 1), name, device.server_ip)
+    server.interrupt()
+    add_kernel_line(results, text, name, is_bulk=True, octets=OCTETS)
 
 
 def kernel_pair(device, results, args):

@@ -153,6 +153,7 @@ class Network:
                                check=True, capture_output=True)
                 ip("-n", name, "link", "set", end, "up")
             ip("-n", self.kernel, "addr", "add", self.VETH_KERNEL + "/16", "dev", "pmv1")
+            self.receive_on_kernel_core()
             for routes in ("198.18.128.0/17", "198.19.128.0/17"):
                 ip("-n", self.kernel, "route", "add", "local", routes, "dev", "lo")
         except BaseException:
@@ -164,6 +165,13 @@ class Network:
         self.tools.stop_all()
         for name in (self.kernel, self.dpdk):
             subprocess.run(["ip", "netns", "del", name], capture_output=True, check=False)
+
+    def receive_on_kernel_core(self):
+        """A veth receives within the sender's call. Packet steering (RPS) moves the kernel's
+        TCP to the kernel's core, so that each core does its own end's work."""
+        path = "/sys/class/net/pmv1/queues/rx-0/rps_cpus"
+        subprocess.run(["ip", "netns", "exec", self.kernel, "sh", "-c",
+                        f"echo {1 << KERNEL_CPU:x} > {path}"], check=True, capture_output=True)
 
     def kernel_address_at_dpdk_end(self, present):
         """For the kernel against itself; DPDK's end must have no address of its own."""
