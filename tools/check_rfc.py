@@ -1,0 +1,251 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: BSD-3-Clause
+# Copyright (c) 2026 pmtcp authors
+
+"""Keeps the contract, the code and the tests together.
+
+Every row of doc/requirements.md must be named in a comment of lib/ or apps/ where
+it is done, and in the name of a test that shows it (`close_7_ack_of_fin_...` is one
+for CLOSE-7), or stand in tests/rfc/reasons.tsv with the reason why not. From this
+doc/conformance.md is made.
+
+    check_rfc.py             fails on a row without code, test or reason, on an id
+                             that is no row, and on a stale doc/conformance.md
+    check_rfc.py --update    writes doc/conformance.md
+    check_rfc.py --missing   lists the rows that lack something, and fails not
+"""
+
+import os
+import re
+import sys
+
+ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
+CATALOGUE = "doc/requirements.md"
+OUTPUT = "doc/conformance.md"
+REASONS = "tests/rfc/reasons.tsv"
+PREFIXES = ("W", "OPEN", "DATA", "CLOSE", "TW", "RES", "SEC", "NEG", "DEC")
+AREAS = {"W": "Wire", "OPEN": "Opening", "DATA": "Data transfer", "CLOSE": "Closing",
+         "TW": "TIME-WAIT", "RES": "Resources and diagnosis", "SEC": "Security",
+         "NEG": "What must not happen", "DEC": "Decisions"}
+SHOWN_MAX = 3
+
+ROW = re.compile(r"^\| ((?:%s)-\d+) \| (?:([MS]) \| )?(.*?) \|" % "|".join(PREFIXES))
+# "TW-8", "TW-8..10", "W-5 to W-8", "CLOSE-7, -12, -15"
+MENTION = re.compile(
+    r"\b(%s)-(\d+)(?:\.\.(\d+)| to \1-(\d+))?((?:(?:,| and) -\d+)*)" % "|".join(PREFIXES))
+TEST_NAME = re.compile(
+    r"\b(?:%s)_\d+_\w+" % "|".join(p.lower() for p in PREFIXES))
+TEST_ID = re.compile(r"(?:^|_)(%s)_(\d+)(?=_)" % "|".join(p.lower() for p in PREFIXES))
+COMMENT = re.compile(r"/\*.*?\*/|//[^\n]*", re.S)
+FUNCTION = re.compile(r"^(\w+)\(")
+TYPE = re.compile(r"^(?:struct|enum|union) (\w+) \{|^#define (\w+)|^(?:static |extern )?[\w ]+?\*?(\w+)\(")
+
+
+def read(path):
+    with open(os.path.join(ROOT, path), encoding="utf-8") as file:
+        return file.read()
+
+
+def source_files(*folders, ends=(".c", ".h")):
+    for folder in folders:
+        for path, folders_in, names in os.walk(os.path.join(ROOT, folder)):
+            folders_in[:] = sorted(f for f in folders_in if f != "corpus")
+            for name in sorted(names):
+                if name.endswith(ends):
+                    yield os.path.relpath(os.path.join(path, name), ROOT)
+
+
+def catalogue(text):
+    """Row id -> its first words, in the order of the page."""
+    rows = {}
+    for line in text.split("\n"):
+        match = ROW.match(line)
+        if match:
+            rows[match.group(1)] = match.group(3)
+    return rows
+
+
+def ids_in(comment):
+    """(id, offset) of each row that a comment names."""
+    for match in MENTION.finditer(comment):
+        prefix, first = match.group(1), int(match.group(2))
+        last = int(match.group(3) or match.group(4) or first)
+        numbers = list(range(first, last + 1)) if first <= last <= first + 20 else [first]
+        numbers += [int(n) for n in re.findall(r"-(\d+)", match.group(5) or "")]
+        for number in numbers:
+            yield "%s-%d" % (prefix, number), match.start()
+
+
+def owner_of(lines, number, is_inside):
+    """The function around a line, or the one (or the type) that a comment stands before."""
+    if is_inside:
+        for i in range(number, -1, -1):
+            match = FUNCTION.match(lines[i])
+            if match:
+                return match.group(1)
+        return ""
+    for line in lines[number:number + 12]:
+        match = FUNCTION.match(line) or TYPE.match(line)
+        if match:
+            return next(g for g in match.groups() if g)
+    return ""
+
+
+def code_places(path, text):
+    """(id, path, line number, function) for each mention in a comment."""
+    lines = text.split("\n")
+    for comment in COMMENT.finditer(text):
+        first = text.count("\n", 0, comment.start())
+        last = text.count("\n", 0, comment.end())
+        is_inside = lines[first][:1] in ("\t", " ") or not lines[first].startswith("/")
+        owner = owner_of(lines, first if is_inside else last + 1, is_inside)
+        for row, offset in ids_in(comment.group(0)):
+            at = first + comment.group(0).count("\n", 0, offset)
+            yield row, path, at + 1, owner
+
+
+def test_names(path, text):
+    for name in sorted(set(TEST_NAME.findall(text))):
+        for prefix, number in TEST_ID.findall(name):
+            yield "%s-%s" % (prefix.upper(), number), path, name
+
+
+def collect():
+    code, tests = {}, {}
+    for path in source_files("lib", "apps"):
+        for row, *place in code_places(path, read(path)):
+            code.setdefault(row, []).append(tuple(place))
+    for path in source_files("tests", ends=(".c", ".h", ".py")):
+        for row, *place in test_names(path, read(path)):
+            tests.setdefault(row, []).append(tuple(place))
+    return code, tests
+
+
+def reasons(text):
+    """(id, "code" or "test") -> why it has none."""
+    out = {}
+    for line in text.split("\n"):
+        if line.strip() and not line.startswith("#"):
+            row, what, why = line.split("\t")
+            out[(row, what)] = why
+    return out
+
+
+def first_words(text):
+    words = re.split(r"(?<=[a-z0-9\)])(?:; |\. |: )", text)[0]
+    return words if len(words) <= 110 else words[:107].rsplit(" ", 1)[0] + " ..."
+
+
+def shown(items):
+    more = "" if len(items) <= SHOWN_MAX else "<br>and %d more" % (len(items) - SHOWN_MAX)
+    return "<br>".join(items[:SHOWN_MAX]) + more
+
+
+def code_cell(row, code, why):
+    places, seen = [], set()
+    # A place in the code proper says more than one in a header.
+    for path, line, owner in sorted(code.get(row, []), key=lambda p: p[0].endswith(".h")):
+        if (path, owner) not in seen:
+            seen.add((path, owner))
+            places.append("`%s:%d` %s" % (path, line, owner))
+    return shown(places) if places else "*%s*" % why.get((row, "code"), "none")
+
+
+def test_cell(row, tests, why):
+    names = sorted(tests.get(row, []), key=lambda t: not t[0].startswith("tests/rfc"))
+    names = ["%s `%s`" % (os.path.basename(path), name) for path, name in names]
+    return shown(names) if names else "*%s*" % why.get((row, "test"), "none")
+
+
+def page(rows, code, tests, why, kept):
+    out = ["# Conformance", "",
+           "Row of [requirements.md](requirements.md) → the code that does it → the test that shows",
+           "it. Made by `tools/check_rfc.py --update`; a row with neither is a failing test.", ""]
+    area = None
+    for row, text in rows.items():
+        prefix = row.split("-")[0]
+        if prefix == "DEC":
+            continue
+        if prefix != area:
+            area = prefix
+            out += ["", "## " + AREAS[area], "", "| Row | What | Code | Test |", "|---|---|---|---|"]
+        out.append("| %s | %s | %s | %s |" % (row, first_words(text).replace("|", "\\|"),
+                                              code_cell(row, code, why), test_cell(row, tests, why)))
+    return "\n".join(out) + "\n" + kept
+
+
+KEPT_FROM = "\n<!-- written by hand from here on -->\n"
+
+
+def kept_part():
+    if not os.path.exists(os.path.join(ROOT, OUTPUT)):
+        return KEPT_FROM
+    text = read(OUTPUT)
+    at = text.find(KEPT_FROM)
+    return text[at:] if at >= 0 else KEPT_FROM
+
+
+def without_line_numbers(text):
+    return re.sub(r"(`lib[^`:]*|`apps[^`:]*):\d+`", r"\1`", text)
+
+
+def problems(rows, code, tests, why):
+    for row in rows:
+        prefix = row.split("-")[0]
+        if prefix == "DEC":
+            continue
+        if row not in code and prefix != "NEG" and (row, "code") not in why:
+            yield "%s: no code names it" % row
+        if row not in tests and (row, "test") not in why:
+            yield "%s: no test is named for it" % row
+    for what, found in (("code", code), ("tests", tests)):
+        for row in sorted(set(found) - set(rows)):
+            yield "%s is no row: %s names it in %s" % (row, what, found[row][0][0])
+    for row, what in sorted(why):
+        if row not in rows or (what == "code" and row in code) or (what == "test" and row in tests):
+            yield "%s: the reason for no %s is not needed" % (row, what)
+
+
+def self_test():
+    text = ("/* TW-8..10, CLOSE-7, -12 and W-5 to W-6. */\nvoid\nf(int a)\n{\n"
+            "\t/* SEC-1 */\n}\n")
+    got = [(row, line, owner) for row, _, line, owner in code_places("x.c", text)]
+    want = [("TW-8", 1, "f"), ("TW-9", 1, "f"), ("TW-10", 1, "f"), ("CLOSE-7", 1, "f"),
+            ("CLOSE-12", 1, "f"), ("W-5", 1, "f"), ("W-6", 1, "f"), ("SEC-1", 5, "f")]
+    assert got == want, got
+    got = [row for row, _, _ in test_names("x.c", "ROW(data_4_neg_5_cut, 1) tw_2msl close_43_tail")]
+    assert got == ["CLOSE-43", "DATA-4", "NEG-5"], got
+    assert catalogue("| W-1 | M | Read it | 1122 | x |\n| NEG-2 | hang | a | b |") == {
+        "W-1": "Read it", "NEG-2": "hang"}
+    rows = {"W-1": "a", "W-2": "b", "NEG-1": "c"}
+    found = list(problems(rows, {"W-1": [("p", 1, "f")]}, {"W-9": [("t", "w_9_x")]},
+                          {("W-2", "test"): "why"}))
+    assert found == ["W-1: no test is named for it", "W-2: no code names it",
+                     "NEG-1: no test is named for it",
+                     "W-9 is no row: tests names it in t"], found
+    assert without_line_numbers("`lib/a.c:12` f") == without_line_numbers("`lib/a.c:99` f")
+
+
+def main(args):
+    if args == ["--self-test"]:
+        self_test()
+        return 0
+    rows = catalogue(read(CATALOGUE))
+    code, tests = collect()
+    why = reasons(read(REASONS))
+    found = list(problems(rows, code, tests, why))
+    new = page(rows, code, tests, why, kept_part())
+    if args == ["--update"]:
+        with open(os.path.join(ROOT, OUTPUT), "w", encoding="utf-8") as file:
+            file.write(new)
+    elif args != ["--missing"] and (not os.path.exists(os.path.join(ROOT, OUTPUT)) or
+                                    without_line_numbers(read(OUTPUT)) != without_line_numbers(new)):
+        found.append("%s is stale: run tools/check_rfc.py --update" % OUTPUT)
+    for line in found:
+        print(line)
+    print("%d rows, %d findings" % (sum(r[:3] != "DEC" for r in rows), len(found)))
+    return 1 if found and args != ["--missing"] else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
