@@ -340,6 +340,7 @@ sim_create(struct sim *s, const struct sim_case *c, uint64_t seed)
 		c->setup(&s->opts, &s->rng);
 	for (int side = 0; side < SIM_SIDES; side++) {
 		wire_init(&s->wire[side], side, &s->opts.faults[side], rng_next(&s->rng));
+		s->wire[side].n_both = &s->n_tcp;
 		s->wire[side].rules = s->opts.rules;
 		s->wire[side].n_rules = s->opts.n_rules;
 		end_point_create(s, side);

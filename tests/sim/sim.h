@@ -121,6 +121,7 @@ struct sim {
 	uint64_t now;
 	uint64_t digest;
 	uint64_t n_frames;
+	uint64_t n_tcp; /* of both sides */
 	uint64_t n_turns;
 	uint32_t n_stuck;
 	uint32_t n_flows;

@@ -139,10 +139,14 @@ static bool
 is_spared_by_mask(struct wire *w, bool is_tcp)
 {
 	uint64_t number = w->n_tcp;
+	uint64_t of_both;
 
 	if (!is_tcp)
 		return true;
 	w->n_tcp++;
+	of_both = w->n_both ? (*w->n_both)++ : UINT64_MAX;
+	if (of_both < 64 && (w->both_mask >> of_both & 1) != 0)
+		return false;
 	return number >= 64 || (w->faults.loss_mask >> number & 1) == 0;
 }
 

@@ -47,6 +47,8 @@ struct wire {
 	uint64_t last_ns; /* arrival of the last frame in order */
 	uint64_t free_ns; /* the sender's end is busy until then */
 	uint64_t n_tcp;
+	uint64_t *n_both;   /* TCP frames of both directions so far; NULL: not counted */
+	uint64_t both_mask; /* bit i: frame i of both directions together is lost */
 	uint64_t serial;
 	uint64_t n_lost;
 	uint32_t n;
