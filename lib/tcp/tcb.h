@@ -82,14 +82,11 @@ enum tcb_flag {
 	TCB_CLOSED_POPPED = 1u << 16, /* the application has seen CLOSED */
 	TCB_SHORT_SEND = 1u << 17,    /* a send was cut short: WRITABLE is owed */
 	TCB_SYN_REXMT = 1u << 18,     /* the SYN or SYN-ACK was sent more than once */
-	TCB_OVERRIDE = 1u << 19,      /* send what there is: sender's SWS override (DATA-21) */
 	TCB_SYN_LOST = 1u << 20,      /* the SYN or SYN-ACK timed out more than once (OPEN-13) */
 	TCB_SYN_UNACKED = 1u << 21,   /* una is our SYN's number */
 	TCB_CHALLENGED = 1u << 22,    /* challenge_epoch is meaningful */
-	TCB_IN_RECOVERY = 1u << 23,   /* fast recovery (RFC 6582) */
 	TCB_QUICKACK = 0xfu << 24,    /* full segments still to be acknowledged at once */
 	TCB_TIMER = 7u << 28,         /* enum tcb_timer */
-	TCB_RTO_RECOVERY = 1u << 31,  /* una has not passed the recovery point of a timeout */
 };
 #define TCB_QUICKACK_SHIFT 24
 #define TCB_TIMER_SHIFT    28

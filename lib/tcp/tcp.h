@@ -43,6 +43,7 @@ enum {
 	TCP_PAWS_IDLE_MS = 24 * 86400 * 1000u, /* RFC 7323 5.5 */
 	TCP_BUFFER_MIN = 2048,
 	TCP_BUFFER_MAX = 4 << 20,
+	TCP_TX_UNITS = 3, /* of a slab, per side record of a sender */
 };
 
 /* A next hop as output sees it; lib/stack resolves. */
@@ -92,18 +93,25 @@ struct pmtcp_listener {
 	void *user;
 };
 
+enum tcp_tx_flag {
+	TX_LIMITED = 1u << 0,      /* cwnd held sending back since the last ACK */
+	TX_OVERRIDE = 1u << 1,     /* send what there is: sender's SWS override (DATA-21) */
+	TX_IN_RECOVERY = 1u << 2,  /* fast recovery (RFC 6582, 6675) */
+	TX_RTO_RECOVERY = 1u << 3, /* una has not passed the recovery point of a timeout */
+};
+
 /* Side record of a connection that has something queued, or lately had. */
 struct tcp_tx {
 	struct sendq q;
 	struct cc cc;
+	uint32_t flags;      /* enum tcp_tx_flag */
 	uint32_t sent_ms;    /* of the last data segment: idle restart (RFC 5681 4.1) */
 	uint32_t small_end;  /* Minshall: behind the last small segment sent (RFC 9293 A.3) */
 	uint32_t rexmt_end;  /* go-back point after a timeout: records below are sent again */
 	uint32_t rexmt_from; /* next octet to send again; == rexmt_end: nothing */
 	uint32_t rexmt_rec;  /* its record; 0: to be looked up (SEC-14) */
-	uint32_t is_limited; /* cwnd held sending back since the last ACK */
 };
-STATIC_ASSERT(sizeof(struct tcp_tx) <= 128);
+STATIC_ASSERT(sizeof(struct tcp_tx) <= TCP_TX_UNITS * SLAB_UNIT);
 
 /* Side record of a connection with text unread, out of order, or not given back. */
 struct tcp_rx {
@@ -236,6 +244,21 @@ static inline struct tcp_class *
 tcp_class(const struct tcp *t, const struct tcb *c)
 {
 	return &t->classes[c->cls];
+}
+
+static inline bool
+tcp_tx_has(const struct tcp_tx *tx, uint32_t flags)
+{
+	return (tx->flags & flags) != 0;
+}
+
+/* The congestion control of a connection. */
+static inline const struct cc_ops *
+tcp_cc(const struct tcp *t, const struct tcb *c)
+{
+	(void)t;
+	(void)c;
+	return &cc_newreno;
 }
 
 static inline uint64_t

@@ -67,7 +67,7 @@ tcp_tx_start(struct tcp *t, struct tcb *c, struct tcp_tx *tx)
 {
 	struct cc_event e = {.now_us = t->now_us, .mss = c->smss, .nxt = c->snd.nxt};
 
-	cc_newreno.init(&tx->cc, &e);
+	tcp_cc(t, c)->init(&tx->cc, &e);
 	/* recover starts below the first octet, or the first loss could not be seen. */
 	tx->cc.recover = c->snd.una - 1;
 	/* RFC 5681 3.1, OPEN-13: a SYN that was lost more than once leaves one segment. */

@@ -55,7 +55,7 @@ lay_out(const struct pmtcp_conf *conf, struct layout *l)
 	at = (size_t)l->time_wait_end * SLAB_UNIT;
 	l->table = part(&at, flow_table_memsize(l->entries));
 	/* Side records: index 0 of each slab is none, so one object more. */
-	l->txs = part(&at, ((size_t)conf->max_transfers + 1) * 2 * SLAB_UNIT);
+	l->txs = part(&at, ((size_t)conf->max_transfers + 1) * TCP_TX_UNITS * SLAB_UNIT);
 	l->rxs = part(&at, ((size_t)conf->max_transfers + 1) * SLAB_UNIT);
 	l->recs = part(&at, recpool_memsize(conf->max_records));
 	l->classes = part(&at, conf->max_classes * sizeof(struct tcp_class));
@@ -136,8 +136,9 @@ init_shares(struct tcp *t, uint8_t *mem, const struct layout *l)
 	t->tcbs.has_chunk_head = true;
 	slab_init(&t->half_opens, mem, l->half_open_first, l->half_open_end, conf->max_half_open);
 	slab_init(&t->time_waits, mem, l->time_wait_first, l->time_wait_end, conf->max_time_wait);
-	slab_init(&t->txs, mem + l->txs, 2, 2 * (conf->max_transfers + 1), conf->max_transfers);
-	t->txs.units = 2;
+	slab_init(&t->txs, mem + l->txs, TCP_TX_UNITS, TCP_TX_UNITS * (conf->max_transfers + 1),
+			conf->max_transfers);
+	t->txs.units = TCP_TX_UNITS;
 	slab_init(&t->rxs, mem + l->rxs, 1, conf->max_transfers + 1, conf->max_transfers);
 	recpool_init(&t->recs, mem + l->recs, conf->max_records);
 	t->classes = (void *)(mem + l->classes);

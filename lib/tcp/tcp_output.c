@@ -214,7 +214,7 @@ cwnd_left(const struct tcb *c, const struct tcp_tx *tx)
 	uint32_t flight = sendq_flight(&tx->q);
 	uint32_t dups = c->dups >> 4;
 
-	if (dups > 0 && dups < TCP_DUP_ACKS_REXMT && !tcb_has(c, TCB_IN_RECOVERY))
+	if (dups > 0 && dups < TCP_DUP_ACKS_REXMT && !tcp_tx_has(tx, TX_IN_RECOVERY))
 		cwnd += dups * c->smss;
 	return cwnd > flight ? cwnd - flight : 0;
 }
@@ -231,7 +231,7 @@ short_may_leave(const struct tcp *t, const struct tcb *c, const struct tcp_tx *t
 	}
 	if (len > 0 && 2 * len >= (uint32_t)c->max_wnd << tcb_snd_shift(c))
 		return true;
-	return len > 0 && tcb_has(c, TCB_OVERRIDE);
+	return len > 0 && tcp_tx_has(tx, TX_OVERRIDE);
 }
 
 /* How much the next segment may carry; 0: nothing now. */
@@ -244,7 +244,9 @@ next_len(struct tcp *t, struct tcb *c, struct tcp_tx *tx)
 	uint32_t len = min_u32(min_u32(unsent, c->smss), room);
 
 	/* For the ACKs of the next burst, all of them (DATA-41). */
-	tx->is_limited = by_cwnd < min_u32(unsent, c->smss);
+	tx->flags &= ~(uint32_t)TX_LIMITED;
+	if (by_cwnd < min_u32(unsent, c->smss))
+		tx->flags |= TX_LIMITED;
 	if (is_likely(len == c->smss) || (len > 0 && short_may_leave(t, c, tx, len)))
 		return len;
 	return 0;
@@ -256,7 +258,7 @@ note_sent(struct tcp *t, struct tcb *c, struct tcp_tx *tx, uint32_t len)
 	if (len < c->smss)
 		tx->small_end = tx->q.nxt;
 	tx->sent_ms = t->now_ms;
-	c->flags &= ~(uint32_t)TCB_OVERRIDE;
+	tx->flags &= ~(uint32_t)TX_OVERRIDE;
 	t->counter[PMTCP_C_tx_octets] += len;
 	if (tcb_timer(c) != TIMER_REXMT)
 		tcp_timer_rexmt(t, c);
@@ -306,7 +308,7 @@ restart_after_idle(struct tcp *t, struct tcb *c, struct tcp_tx *tx)
 	struct cc_event e = {.now_us = t->now_us, .mss = c->smss, .nxt = c->snd.nxt};
 
 	if (sendq_flight(&tx->q) == 0 && t->now_ms - tx->sent_ms > tcp_rto_ms(t, c))
-		cc_newreno.idle(&tx->cc, &e);
+		tcp_cc(t, c)->idle(&tx->cc, &e);
 }
 
 /* Something waits, nothing is in flight and nothing may leave: only a timer can go

@@ -18,8 +18,8 @@ event_of(const struct tcp *t, const struct tcb *c, const struct tcp_tx *tx)
 			.mss = c->smss,
 			.flight = sendq_flight(&tx->q),
 			.nxt = c->snd.nxt,
-			.is_limited = tx->is_limited != 0,
-			.is_rto = tcb_has(c, TCB_RTO_RECOVERY)};
+			.is_limited = tcp_tx_has(tx, TX_LIMITED),
+			.is_rto = tcp_tx_has(tx, TX_RTO_RECOVERY)};
 }
 
 /* The stretch is the first unacknowledged segment, sent whatever cwnd says. */
@@ -33,7 +33,7 @@ resend_first(struct tcp *t, struct tcb *c, struct tcp_tx *tx)
 	tx->rexmt_from = tx->q.una;
 	tx->rexmt_rec = first;
 	tx->rexmt_end = seq_max(tx->rexmt_end, tx->q.una + sendq_rec(&t->recs, first)->len);
-	if (!tcb_has(c, TCB_RTO_RECOVERY))
+	if (!tcp_tx_has(tx, TX_RTO_RECOVERY))
 		tx->rexmt_end = tx->q.una + sendq_rec(&t->recs, first)->len;
 	c->flags |= TCB_REXMT_DUE;
 	tcp_mark(t, &c->head);
@@ -52,13 +52,13 @@ tcp_rexmit_dup_ack(struct tcp *t, struct tcb *c)
 	if (dups < 0x0f)
 		c->dups = (uint8_t)((dups + 1) << 4 | (c->dups & 0x0f));
 	e = event_of(t, c, tx);
-	if (tcb_has(c, TCB_IN_RECOVERY)) {
-		cc_newreno.dup_ack(&tx->cc, &e);
+	if (tcp_tx_has(tx, TX_IN_RECOVERY)) {
+		tcp_cc(t, c)->dup_ack(&tx->cc, &e);
 	} else if (dups + 1 == TCP_DUP_ACKS_REXMT && cc_may_enter(&tx->cc, c->snd.una)) {
 		/* RFC 5681 3.2 step 2: what limited transmit sent beyond cwnd is not counted. */
 		e.flight = min_u32(e.flight, tx->cc.cwnd);
-		cc_newreno.loss(&tx->cc, &e);
-		c->flags |= TCB_IN_RECOVERY;
+		tcp_cc(t, c)->loss(&tx->cc, &e);
+		tx->flags |= TX_IN_RECOVERY;
 		tcp_count(t, PMTCP_C_rexmt_fast);
 		resend_first(t, c, tx);
 	}
@@ -80,17 +80,17 @@ tcp_rexmit_new_ack(struct tcp *t, struct tcb *c, uint32_t bytes)
 		tx->rexmt_rec = 0;
 	}
 	tx->rexmt_end = seq_max(tx->rexmt_end, tx->rexmt_from);
-	if (!tcb_has(c, TCB_IN_RECOVERY)) {
-		cc_newreno.acked(&tx->cc, &e);
+	if (!tcp_tx_has(tx, TX_IN_RECOVERY)) {
+		tcp_cc(t, c)->acked(&tx->cc, &e);
 	} else if (is_full) {
-		cc_newreno.recovered(&tx->cc, &e);
-		c->flags &= ~(uint32_t)TCB_IN_RECOVERY;
+		tcp_cc(t, c)->recovered(&tx->cc, &e);
+		tx->flags &= ~(uint32_t)TX_IN_RECOVERY;
 	} else {
-		cc_newreno.partial_ack(&tx->cc, &e);
+		tcp_cc(t, c)->partial_ack(&tx->cc, &e);
 		resend_first(t, c, tx);
 	}
 	if (is_full)
-		c->flags &= ~(uint32_t)TCB_RTO_RECOVERY;
+		tx->flags &= ~(uint32_t)TX_RTO_RECOVERY;
 	/* What the same burst's duplicates asked for has arrived meanwhile. */
 	if (is_full && tx->rexmt_from == tx->rexmt_end)
 		c->flags &= ~(uint32_t)TCB_REXMT_DUE;
@@ -129,9 +129,9 @@ lose_flight(struct tcp *t, struct tcb *c, struct tcp_tx *tx)
 	struct cc_event e = event_of(t, c, tx);
 
 	e.is_rto = c->retries > 1;
-	cc_newreno.timeout(&tx->cc, &e);
-	c->flags &= ~(uint32_t)TCB_IN_RECOVERY;
-	c->flags |= TCB_RTO_RECOVERY;
+	tcp_cc(t, c)->timeout(&tx->cc, &e);
+	tx->flags &= ~(uint32_t)TX_IN_RECOVERY;
+	tx->flags |= TX_RTO_RECOVERY;
 	tx->rexmt_from = tx->q.una;
 	tx->rexmt_rec = sendq_first(&tx->q);
 	tx->rexmt_end = tx->q.nxt;
@@ -248,7 +248,7 @@ resend_data(struct tcp *t, struct tcb *c, struct tcp_burst *b, struct tcp_tx *tx
 		if (len == 0)
 			return true;
 		if (!is_first && rec->seq + len - tx->q.una > tx->cc.cwnd) {
-			tx->is_limited = 1; /* slow start goes on though nothing new waits */
+			tx->flags |= TX_LIMITED; /* slow start goes on though nothing new waits */
 			return true;
 		}
 		if (b->n == b->max)

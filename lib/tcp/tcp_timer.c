@@ -141,6 +141,17 @@ persist_timeout(struct tcp *t, struct tcb *c)
 }
 
 static void
+override_timeout(struct tcp *t, struct tcb *c)
+{
+	struct tcp_tx *tx = tcp_tx(t, c);
+
+	tcp_timer_stop(c);
+	if (tx)
+		tx->flags |= TX_OVERRIDE;
+	tcp_mark_data(t, c);
+}
+
+static void
 idle_timeout(struct tcp *t, struct tcb *c)
 {
 	const struct tcp_tx *tx = tcp_tx(t, c);
@@ -176,9 +187,7 @@ fire(struct tcp *t, struct tcb *c)
 		persist_timeout(t, c);
 		break;
 	case TIMER_OVERRIDE:
-		tcp_timer_stop(c);
-		c->flags |= TCB_OVERRIDE;
-		tcp_mark_data(t, c);
+		override_timeout(t, c);
 		break;
 	case TIMER_FW2:
 		fw2_timeout(t, c);
