@@ -66,7 +66,7 @@ check_between(struct load *l)
 	const uint64_t *n = s->final.stats.counter;
 	uint64_t lost = n[PMTCP_C_half_open_reset] + n[PMTCP_C_half_open_timeout] +
 			n[PMTCP_C_half_open_replaced] + n[PMTCP_C_half_open_closed] +
-			s->final.stats.half_open;
+			n[PMTCP_C_half_open_icmp] + s->final.stats.half_open;
 
 	/* Who was connected was accepted, or its half-open tells why not. */
 	if (s->n.opened > c->n.connected || c->n.connected - s->n.opened > lost) {

@@ -3,8 +3,8 @@
  */
 
 /* ICMP for IPv4 (RFC 792, 1122 3.2.2): echo to our unicast address is answered
- * within a limit; nothing else is answered, and errors do not reach connections
- * from here. */
+ * within a limit, and errors about our own segments go to the connection that sent
+ * them. Nothing else is acted on (W-23), and no error is ever answered. */
 
 #include "stack/stack.h"
 
@@ -45,6 +45,51 @@ echo(struct pmtcp_ctx *s, struct seg *seg)
 		seg->m = NULL;
 }
 
+/* Only 3/2 and 3/3 say that there is nobody; 3/4 is too-big, whatever its MTU (SEC-9). */
+static enum tcp_icmp_kind
+kind_of(const struct wire_icmp *icmp)
+{
+	enum { BAD_PROTOCOL = 2, BAD_PORT = 3, NEED_FRAGMENTS = 4 };
+
+	if (icmp->type != WIRE_ICMP_UNREACHABLE)
+		return TCP_ICMP_SOFT;
+	if (icmp->code == NEED_FRAGMENTS)
+		return TCP_ICMP_TOO_BIG;
+	return icmp->code == BAD_PROTOCOL || icmp->code == BAD_PORT ? TCP_ICMP_HARD : TCP_ICMP_SOFT;
+}
+
+/* W-22. The error may have come to another worker than the segment left from. */
+static void
+error_input(struct pmtcp_ctx *s, struct seg *seg, const struct wire_icmp *icmp)
+{
+	const struct tcp_icmp_error e = {.key = icmp->inner,
+			.seq = icmp->inner_seq,
+			.mtu = icmp->mtu,
+			.inner_len = icmp->inner_len,
+			.kind = (uint8_t)kind_of(icmp),
+			.type = icmp->type,
+			.code = icmp->code};
+	uint16_t owner;
+
+	if (!stack_is_local(s, e.key.laddr)) {
+		tcp_drop(&s->t, PMTCP_C_drop_icmp_bad);
+		return;
+	}
+	owner = s->t.conf.owners > 1 ? flow_owner(&s->owner, &e.key) : s->t.conf.owner;
+	if (owner != s->t.conf.owner)
+		stack_set_aside(s, seg, owner);
+	else
+		tcp_icmp_error(&s->t, &e);
+}
+
+/* W-23: a source quench is obsolete (MUST-55, RFC 6633), a redirect not obeyed. */
+static bool
+is_heeded(const struct wire_icmp *icmp)
+{
+	return icmp->is_error && icmp->type != WIRE_ICMP_SOURCE_QUENCH &&
+	       icmp->type != WIRE_ICMP_REDIRECT;
+}
+
 void
 icmp_input(struct pmtcp_ctx *s, struct seg *seg)
 {
@@ -54,6 +99,8 @@ icmp_input(struct pmtcp_ctx *s, struct seg *seg)
 		tcp_drop(&s->t, PMTCP_C_drop_icmp_bad);
 	else if (icmp.type == WIRE_ICMP_ECHO)
 		echo(s, seg);
+	else if (is_heeded(&icmp))
+		error_input(s, seg, &icmp);
 	else
 		tcp_drop(&s->t, PMTCP_C_drop_icmp_unused);
 }

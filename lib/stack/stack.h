@@ -49,6 +49,10 @@ uint16_t stack_route(void *stack, uint32_t raddr);
 uint32_t stack_pick_local(void *stack, uint32_t raddr);
 bool stack_owns(const void *stack, const struct flow_key *key);
 
+/* ---- stack_input.c ---- */
+/* Another worker's: kept for pmtcp_misdirected() and counted; seg->m is NULL if it was. */
+void stack_set_aside(struct pmtcp_ctx *s, struct seg *seg, uint16_t owner);
+
 /* ---- icmp.c ---- */
 /* Takes the packet or leaves it in seg->m. */
 void icmp_input(struct pmtcp_ctx *s, struct seg *seg);

@@ -76,9 +76,8 @@ judge_addresses(const struct pmtcp_ctx *s, const struct seg *seg)
 	return PMTCP_C_seg_taken;
 }
 
-/* Somebody else's: kept for pmtcp_misdirected(). */
-static void
-set_aside(struct pmtcp_ctx *s, struct seg *seg, uint16_t owner)
+void
+stack_set_aside(struct pmtcp_ctx *s, struct seg *seg, uint16_t owner)
 {
 	tcp_count(&s->t, PMTCP_C_misdirected);
 	if (s->n_misdirected == STACK_MISDIRECTED)
@@ -98,7 +97,7 @@ count_options(struct tcp *t, const struct seg *seg)
 }
 
 static void
-ip_frame(struct pmtcp_ctx *s, struct seg *seg, enum wire_kind kind, struct batch *b)
+tcp_frame(struct pmtcp_ctx *s, struct seg *seg, struct batch *b)
 {
 	enum pmtcp_counter fate = judge_addresses(s, seg);
 
@@ -106,15 +105,11 @@ ip_frame(struct pmtcp_ctx *s, struct seg *seg, enum wire_kind kind, struct batch
 		tcp_drop(&s->t, fate);
 		return;
 	}
-	if (is_unlikely(kind == WIRE_ICMP)) {
-		icmp_input(s, seg);
-		return;
-	}
 	if (is_unlikely(s->t.conf.owners > 1)) {
 		uint16_t owner = flow_owner(&s->owner, &seg->key);
 
 		if (owner != s->t.conf.owner) {
-			set_aside(s, seg, owner);
+			stack_set_aside(s, seg, owner);
 			return;
 		}
 	}
@@ -124,6 +119,39 @@ ip_frame(struct pmtcp_ctx *s, struct seg *seg, enum wire_kind kind, struct batch
 	b->key[b->n] = &seg->key;
 	flow_table_prefetch(&s->t.table, b->hash[b->n]);
 	b->n++;
+}
+
+/* The segments gathered so far, looked up whole, run in order. */
+static void
+batch_input(struct pmtcp_ctx *s, struct batch *b)
+{
+	flow_table_lookup_bulk(&s->t.table, b->hash, b->key, b->index, b->n);
+	for (uint16_t i = 0; i < b->n; i++) {
+		struct seg *seg = &b->seg[i];
+
+		seg->hash_lo = (uint32_t)b->hash[i];
+		seg->hash_hi = (uint32_t)(b->hash[i] >> 32);
+		seg->index = b->index[i];
+		tcp_input(&s->t, seg);
+		if (seg->m)
+			tcp_spare_put(&s->t, seg->m);
+	}
+	b->n = 0;
+}
+
+/* An error may concern what the segments before it acknowledge (SEC-8): they go first. */
+static void
+icmp_frame(struct pmtcp_ctx *s, const struct seg *parsed, struct batch *b, struct rte_mbuf **m)
+{
+	enum pmtcp_counter fate = judge_addresses(s, parsed);
+	struct seg seg = *parsed;
+
+	batch_input(s, b);
+	if (fate == PMTCP_C_seg_taken)
+		icmp_input(s, &seg);
+	else
+		tcp_drop(&s->t, fate);
+	*m = seg.m;
 }
 
 /* W-35: the peer's offloads are on. Said once a second at most. */
@@ -147,12 +175,15 @@ frame_input(struct pmtcp_ctx *s, struct rte_mbuf *m, struct batch *b)
 
 	switch (kind) {
 	case WIRE_TCP:
-	case WIRE_ICMP:
 		seg->m = m;
-		ip_frame(s, seg, kind, b);
+		tcp_frame(s, seg, b);
 		if (b->n != before)
 			return;
 		m = seg->m;
+		break;
+	case WIRE_ICMP:
+		seg->m = m;
+		icmp_frame(s, seg, b, &m);
 		break;
 	case WIRE_ARP:
 		arp_frame(s, m);
@@ -180,17 +211,7 @@ burst_input(struct pmtcp_ctx *s, struct rte_mbuf **pkts, uint16_t n)
 			__builtin_prefetch(rte_pktmbuf_mtod(pkts[i + 4], void *));
 		frame_input(s, pkts[i], &b);
 	}
-	flow_table_lookup_bulk(&s->t.table, b.hash, b.key, b.index, b.n);
-	for (uint16_t i = 0; i < b.n; i++) {
-		struct seg *seg = &b.seg[i];
-
-		seg->hash_lo = (uint32_t)b.hash[i];
-		seg->hash_hi = (uint32_t)(b.hash[i] >> 32);
-		seg->index = b.index[i];
-		tcp_input(&s->t, seg);
-		if (seg->m)
-			tcp_spare_put(&s->t, seg->m);
-	}
+	batch_input(s, &b);
 }
 
 static void

@@ -97,7 +97,8 @@ pmtcp_stats_audit(const struct pmtcp_stats *st)
 			c[PMTCP_C_half_open_accepted] + c[PMTCP_C_half_open_reset] +
 					c[PMTCP_C_half_open_timeout] +
 					c[PMTCP_C_half_open_replaced] +
-					c[PMTCP_C_half_open_closed] + st->half_open)
+					c[PMTCP_C_half_open_closed] + c[PMTCP_C_half_open_icmp] +
+					st->half_open)
 		return "half-opens made = ended by cause + waiting";
 	if (c[PMTCP_C_tw_entered] + c[PMTCP_C_tw_restored] !=
 			st->time_wait + c[PMTCP_C_tw_expired] + c[PMTCP_C_tw_evicted] +

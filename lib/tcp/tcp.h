@@ -418,6 +418,26 @@ void tcp_sample_rtt(struct tcp *t, struct tcb *c, const struct seg *seg);
 uint32_t tcp_isn(const struct tcp *t, const struct flow_key *key);
 uint32_t tcp_ts_offset(const struct tcp *t, const struct flow_key *key);
 
+/* ---- tcp_icmp.c: errors about what we sent ---- */
+enum tcp_icmp_kind {
+	TCP_ICMP_SOFT,
+	TCP_ICMP_HARD,    /* port or protocol unreachable, or their IPv6 likes (SEC-9) */
+	TCP_ICMP_TOO_BIG, /* a router could not forward it whole */
+};
+
+/* One ICMP error of either family, parsed and within its bounds (W-22). */
+struct tcp_icmp_error {
+	struct flow_key key; /* of the segment we sent, from our side */
+	uint32_t seq;        /* its sequence number */
+	uint32_t mtu;        /* too-big: of the next hop, IP packet octets; 0 unknown */
+	uint16_t inner_len;  /* IP packet octets of that segment, 0 unknown */
+	uint8_t kind;        /* enum tcp_icmp_kind */
+	uint8_t type;        /* as received: for STATUS */
+	uint8_t code;
+};
+/* Counts the frame's fate. Caller: the key's local address is ours. */
+void tcp_icmp_error(struct tcp *t, const struct tcp_icmp_error *e);
+
 /* ---- tcp_reply.c: answers that belong to no block ---- */
 void tcp_reply_rst(struct tcp *t, struct seg *seg);
 /* Takes a received packet for a reply; NULL if it is not fit. */

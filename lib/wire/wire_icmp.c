@@ -53,6 +53,7 @@ parse_inner(const struct seg *seg, struct wire_icmp *icmp)
 	icmp->inner.raddr = wire_load32(ip + 16);
 	icmp->inner.lport = wire_load16(tcp);
 	icmp->inner.rport = wire_load16(tcp + 2);
+	icmp->inner_len = rte_be_to_cpu_16(wire_load16(ip + 2));
 	icmp->inner_seq = rte_be_to_cpu_32(wire_load32(tcp + 4));
 	return true;
 }

@@ -36,6 +36,7 @@ struct wire_icmp {
 	uint16_t mtu;          /* next hop's, if unreachable code 4 (RFC 1191); else 0 */
 	struct flow_key inner; /* of the segment we sent, from our side: laddr = its source */
 	uint32_t inner_seq;
+	uint16_t inner_len; /* octets of that IP packet, as its header says */
 };
 
 /* seg is as wire_parse() left it for WIRE_ICMP, seg->m the packet. false: shorter

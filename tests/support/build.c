@@ -262,11 +262,10 @@ build_tcp(struct rte_mempool *pool, const struct build *b)
 	return build_mbuf(pool, bytes, len, b->seg_size);
 }
 
-struct rte_mbuf *
-build_icmp(struct rte_mempool *pool, const struct build *b, const struct build_icmp *icmp)
+size_t
+build_icmp_bytes(const struct build *b, const struct build_icmp *icmp, uint8_t *bytes, size_t cap)
 {
-	uint8_t bytes[BUILD_BYTES_MAX];
-	struct out o = {.p = bytes, .cap = sizeof(bytes)};
+	struct out o = {.p = bytes, .cap = cap};
 	bool is_v6 = b->version == 6;
 	uint8_t proto = is_v6 ? PROTO_ICMPV6 : PROTO_ICMP;
 	size_t ip_at, l4_at;
@@ -288,7 +287,16 @@ build_icmp(struct rte_mempool *pool, const struct build *b, const struct build_i
 	sum = build_sum(sum, bytes + l4_at, o.len - l4_at);
 	patch_u16(&o, l4_at + 2, build_cksum(sum) ^ b->l4_cksum_xor);
 	put_pad(&o, b);
-	return build_mbuf(pool, bytes, o.len, b->seg_size);
+	return o.len;
+}
+
+struct rte_mbuf *
+build_icmp(struct rte_mempool *pool, const struct build *b, const struct build_icmp *icmp)
+{
+	uint8_t bytes[BUILD_BYTES_MAX];
+	size_t len = build_icmp_bytes(b, icmp, bytes, sizeof(bytes));
+
+	return build_mbuf(pool, bytes, len, b->seg_size);
 }
 
 struct rte_mbuf *

@@ -86,6 +86,10 @@ struct build_icmp {
 struct rte_mbuf *build_icmp(
 		struct rte_mempool *pool, const struct build *b, const struct build_icmp *icmp);
 
+/* The same as bytes; returns the length. */
+size_t build_icmp_bytes(
+		const struct build *b, const struct build_icmp *icmp, uint8_t *out, size_t cap);
+
 /* Ethernet and ARP, padded to 60 bytes if pad_to says so; uses macs and vlan of `b`. */
 struct rte_mbuf *build_arp(
 		struct rte_mempool *pool, const struct build *b, const struct pkt_arp *arp);

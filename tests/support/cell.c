@@ -166,6 +166,30 @@ do_inject(struct ep *ep, const struct words *w)
 	ep_inject(ep, &seg);
 }
 
+/* ! icmp TYPE/CODE SEQ */
+static void
+do_inject_icmp(struct ep *ep, const struct words *w)
+{
+	struct ep_icmp e = {.len = 40};
+	unsigned int type = 0, code = 0, value;
+
+	require(w->n >= 4 && strcmp(w->at[1], "icmp") == 0 &&
+					sscanf(w->at[2], "%u/%u", &type, &code) == 2,
+			"icmp, type/code and SEQ", w->at[0]);
+	e.type = (uint8_t)type;
+	e.code = (uint8_t)code;
+	e.seq = number_of(ep, w->at[3]);
+	for (int i = 4; i < w->n; i++) {
+		if (sscanf(w->at[i], "mtu=%u", &value) == 1)
+			e.mtu = (uint16_t)value;
+		else if (sscanf(w->at[i], "len=%u", &value) == 1)
+			e.len = (uint16_t)value;
+		else
+			require(false, "unknown word", w->at[i]);
+	}
+	ep_inject_icmp(ep, &e);
+}
+
 static void
 do_expect(struct ep *ep, const struct words *w)
 {
@@ -389,6 +413,9 @@ do_statement(struct ep *ep, char *text)
 	switch (text[0]) {
 	case '>':
 		do_inject(ep, &w);
+		break;
+	case '!':
+		do_inject_icmp(ep, &w);
 		break;
 	case '<':
 		do_expect(ep, &w);

@@ -9,6 +9,9 @@
  *                                 wnd= mss= ws= ts=VAL:ECR
  *     < RA i+1 p+1 len=10         the context has sent exactly this as its next frame;
  *                                 more words: wnd= mss= ts=ECR
+ *     ! icmp 3/4 i+1 mtu=1400     a router says by ICMP type/code that a segment of the
+ *                                 context did not arrive, and quotes this SEQ; more
+ *                                 words: mtu=, len= of the IP packet quoted (40)
  *     .                           it has sent nothing else
  *     ~                           whatever it has sent does not matter here
  *     {send 10} {recv 10}=-EAGAIN a call and its result (0, or the octets, unless said)

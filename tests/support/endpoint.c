@@ -204,6 +204,28 @@ ep_inject(struct ep *ep, const struct ep_seg *seg)
 	ep_inject_mbuf(ep, build_tcp(ep->pool, &b));
 }
 
+void
+ep_inject_icmp(struct ep *ep, const struct ep_icmp *e)
+{
+	const struct build sent = {.saddr = TEST_ADDR,
+			.daddr = TEST_PEER,
+			.sport = EP_PORT,
+			.dport = EP_PEER_PORT,
+			.ip_len = e->len,
+			.seq = e->seq};
+	struct rte_ether_addr self = ctx_mac_of(TEST_ADDR);
+	struct rte_ether_addr peer = ctx_mac_of(TEST_PEER);
+	struct build b = {.saddr = PMTCP_IP4(10, 9, 9, 9), .daddr = TEST_ADDR, .len = EP_QUOTE};
+	struct build_icmp icmp = {.type = e->type, .code = e->code, .rest = e->mtu};
+	uint8_t frame[64];
+
+	build_tcp_bytes(&sent, frame, sizeof(frame));
+	memcpy(b.dmac, self.addr_bytes, 6);
+	memcpy(b.smac, peer.addr_bytes, 6);
+	b.payload = frame + 14;
+	ep_inject_mbuf(ep, build_icmp(ep->pool, &b, &icmp));
+}
+
 const struct pkt *
 ep_peek(struct ep *ep)
 {

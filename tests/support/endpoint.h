@@ -30,6 +30,7 @@ enum {
 	EP_PEER_WND = 8192,   /* window of every injected segment unless it says its own */
 	EP_RECV_BUFFER = 32768,
 	EP_TEXT_MAX = 1460,
+	EP_QUOTE = 28, /* what routers quote: the IP header and 8 octets (RFC 792) */
 };
 
 #define EP_PEER_ISS 1000000u
@@ -54,6 +55,15 @@ struct ep_seg {
 	bool has_ts;
 	uint32_t tsval;
 	uint32_t tsecr;
+};
+
+/* An ICMP error of a router, about a segment that the context sent. */
+struct ep_icmp {
+	uint8_t type;
+	uint8_t code;
+	uint16_t mtu; /* of the next hop, for too-big */
+	uint16_t len; /* of the IP packet quoted */
+	uint32_t seq; /* of the segment quoted */
 };
 
 struct ep_frame {
@@ -111,6 +121,7 @@ void ep_unlisten(struct ep *ep);
 
 /* ---- the wire ---- */
 void ep_inject(struct ep *ep, const struct ep_seg *seg);
+void ep_inject_icmp(struct ep *ep, const struct ep_icmp *e);
 void ep_inject_mbuf(struct ep *ep, struct rte_mbuf *m);
 /* Compares and drops the oldest frame the context sent. */
 void ep_expect(struct ep *ep, const struct ep_seg *seg);

@@ -88,7 +88,10 @@ static const struct cell cells[] = {
 				"> - p+2; > P p+2 len=10; .; []; = CLW; # drop_no_ack+2"},
 		{"close_wait_bare_fin_is_dropped", REACH_CLW,
 				"> F p+2; .; []; = CLW; # drop_no_ack"},
-		{"close_wait_icmp_hard", "ICMP errors are not acted on", NULL},
+		{"close_wait_icmp_hard_is_told", REACH_CLW,
+				"{send 10}; < PA i+1 p+2 len=10; ! icmp 3/3 i+1; "
+				"[ERROR UNREACHABLE]; .;"
+				"= CLW; > A p+2 i+11; .; # icmp_error_taken seg_taken"},
 
 		{"close_wait_rto_resends_first", REACH_CLW,
 				"{send 10}; < PA i+1 p+2 len=10; +195; .; +10; < PA i+1 p+2 len=10;"

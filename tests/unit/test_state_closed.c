@@ -57,7 +57,8 @@ static const struct cell cells[] = {
 				"> - 100; < RA 0 100; # drop_no_tcb rst_reply_sent"},
 		{"closed_bare_fin_gets_rst0", REACH_CLD,
 				"> F 100; < RA 0 101; # drop_no_tcb rst_reply_sent"},
-		{"closed_icmp_hard_is_dropped", "ICMP errors are not acted on", NULL},
+		{"closed_icmp_hard_is_dropped", REACH_CLD,
+				"! icmp 3/3 5000; .; []; = CLD; # drop_icmp_stale"},
 
 		/* CLOSE-40: no timer outlives the connection. */
 		{"closed_rto_is_not_armed", REACH_EST "; {send 10}; < PA i+1 p+1 len=10",

@@ -104,7 +104,9 @@ static const struct cell cells[] = {
 		{"closing_null_segment_is_dropped", REACH_CLG,
 				"> - p+2; > P p+2 len=10; .; []; = CLG; # drop_no_ack+2"},
 		{"closing_bare_fin_is_dropped", REACH_CLG, "> F p+2; .; []; = CLG; # drop_no_ack"},
-		{"closing_icmp_hard", "ICMP errors are not acted on", NULL},
+		{"closing_icmp_hard_is_told", REACH_CLG,
+				"! icmp 3/3 i+1; [ERROR UNREACHABLE]; .; = CLG; # "
+				"icmp_error_taken"},
 
 		/* CLOSE-20 */
 		{"closing_rto_repeats_fin", REACH_CLG,

@@ -114,7 +114,17 @@ static const struct cell cells[] = {
 				"> - p+1; > P p+1 len=10; .; []; = EST; # drop_no_ack+2"},
 		{"established_bare_fin_is_dropped", REACH_EST,
 				"> F p+1; .; []; = EST; # drop_no_ack"},
-		{"established_icmp_hard", "ICMP errors are not acted on", NULL},
+		/* DEC-7: told, and nothing more. */
+		{"established_icmp_hard_is_told", REACH_EST,
+				"{send 10}; < PA i+1 p+1 len=10; ! icmp 3/3 i+1; "
+				"[ERROR UNREACHABLE]; .;"
+				"= EST; > A p+1 i+11; .; # icmp_error_taken seg_taken"},
+		/* SEC-8: SND.UNA <= SEQ < SND.MAX. */
+		{"established_icmp_hard_outside_flight_is_dropped", REACH_EST,
+				"! icmp 3/3 i+1; []; {send 10}; < PA i+1 p+1 len=10; ! icmp 3/3 i;"
+				"! icmp 3/3 i+11; []; = EST; ! icmp 3/3 i+10; [ERROR UNREACHABLE];"
+				"= EST; > A p+1 i+11; .; # drop_icmp_stale+3 icmp_error_taken "
+				"seg_taken"},
 
 		/* DATA-33: one segment, the interval doubles. */
 		{"established_rto_resends_first", REACH_EST,

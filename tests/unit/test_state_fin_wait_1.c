@@ -96,7 +96,9 @@ static const struct cell cells[] = {
 				"> - p+1; > P p+1 len=10; .; []; = FW1; # drop_no_ack+2"},
 		{"fin_wait_1_bare_fin_is_dropped", REACH_FW1,
 				"> F p+1; .; []; = FW1; # drop_no_ack"},
-		{"fin_wait_1_icmp_hard", "ICMP errors are not acted on", NULL},
+		{"fin_wait_1_icmp_hard_is_told", REACH_FW1,
+				"! icmp 3/3 i+1; [ERROR UNREACHABLE]; .; = FW1; # "
+				"icmp_error_taken"},
 
 		/* CLOSE-19 */
 		{"fin_wait_1_rto_repeats_fin", REACH_FW1,

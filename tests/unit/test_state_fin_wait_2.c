@@ -86,7 +86,10 @@ static const struct cell cells[] = {
 				"> - p+1; > P p+1 len=10; .; []; = FW2; # drop_no_ack+2"},
 		{"fin_wait_2_bare_fin_is_dropped", REACH_FW2,
 				"> F p+1; .; []; = FW2; # drop_no_ack"},
-		{"fin_wait_2_icmp_hard", "ICMP errors are not acted on", NULL},
+		/* Everything is acknowledged: none can pass SEC-8. */
+		{"fin_wait_2_icmp_hard_is_dropped", REACH_FW2,
+				"! icmp 3/3 i+1; ! icmp 3/3 i+2; []; .; = FW2; # "
+				"drop_icmp_stale+2"},
 
 		{"fin_wait_2_rto_is_not_armed", REACH_FW2,
 				"+600s; .; []; = FW2; # rexmt_timeout+0"},

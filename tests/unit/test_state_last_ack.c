@@ -103,7 +103,9 @@ static const struct cell cells[] = {
 		{"last_ack_null_segment_is_dropped", REACH_LAK,
 				"> - p+2; > P p+2 len=10; .; []; = LAK; # drop_no_ack+2"},
 		{"last_ack_bare_fin_is_dropped", REACH_LAK, "> F p+2; .; []; = LAK; # drop_no_ack"},
-		{"last_ack_icmp_hard", "ICMP errors are not acted on", NULL},
+		{"last_ack_icmp_hard_is_told", REACH_LAK,
+				"! icmp 3/3 i+1; [ERROR UNREACHABLE]; .; = LAK; # "
+				"icmp_error_taken"},
 
 		/* CLOSE-20 */
 		{"last_ack_rto_repeats_fin", REACH_LAK,

@@ -64,7 +64,8 @@ static const struct cell cells[] = {
 				"> FA p+11 700; < R 700 0; = LIS; # drop_listen"},
 		{"listen_null_segment_is_dropped", REACH_LIS, "> - p; .; = LIS; # drop_listen"},
 		{"listen_bare_fin_is_dropped", REACH_LIS, "> F p; .; = LIS; # drop_listen"},
-		{"listen_icmp_hard_is_ignored", "ICMP errors are not acted on", NULL},
+		{"listen_icmp_hard_is_ignored", REACH_LIS,
+				"! icmp 3/3 5000; .; []; = LIS; # drop_icmp_stale"},
 
 		/* The timers of a half-open go with it, the listener has none. */
 		{"listen_rto_is_not_armed", REACH_SYR,

@@ -82,7 +82,15 @@ static const struct cell passive[] = {
 		{"syn_rcvd_null_segment_is_dropped", REACH_SYR,
 				"> - p+1; .; []; = SYR; # drop_no_ack"},
 		{"syn_rcvd_bare_fin_is_dropped", REACH_SYR, "> F p+1; .; []; = SYR; # drop_no_ack"},
-		{"syn_rcvd_icmp_hard", "ICMP errors are not acted on", NULL},
+		/* SEC-9 */
+		{"syn_rcvd_icmp_hard_frees_half_open", REACH_SYR,
+				"! icmp 3/3 i; []; .; = LIS; # icmp_error_taken half_open_icmp"},
+		{"syn_rcvd_icmp_hard_of_other_number_is_dropped", REACH_SYR,
+				"! icmp 3/3 i+1; ! icmp 3/3 i-1; []; .; = SYR; # "
+				"drop_icmp_stale+2"},
+		{"syn_rcvd_icmp_soft_is_ignored", REACH_SYR,
+				"! icmp 3/1 i; []; .; = SYR; +1010; < SA i p+1; # "
+				"icmp_error_taken"},
 
 		/* OPEN-14: five repetitions, then silence. */
 		{"syn_rcvd_rto_repeats_syn_ack", REACH_SYR,
@@ -173,7 +181,10 @@ static const struct cell active[] = {
 				"> - p+1; .; []; = SYR; # drop_no_ack"},
 		{"syn_rcvd_active_bare_fin_is_dropped", REACH_SYR_ACT,
 				"> F p+1; .; []; = SYR; # drop_no_ack"},
-		{"syn_rcvd_active_icmp_hard", "ICMP errors are not acted on", NULL},
+		{"syn_rcvd_active_icmp_hard_ends", REACH_SYR_ACT,
+				"! icmp 3/3 i; [CLOSED UNREACHABLE]; .; = CLD; # icmp_error_taken"},
+		{"syn_rcvd_active_icmp_soft_is_told", REACH_SYR_ACT,
+				"! icmp 11/0 i; [ERROR UNREACHABLE]; .; = SYR; # icmp_error_taken"},
 
 		{"syn_rcvd_active_rto_repeats_syn_ack", REACH_SYR_ACT,
 				"+990; .; +20; < SA i p+1; .; +1980; .; +20; < SA i p+1; .; = SYR"},

@@ -94,7 +94,20 @@ static const struct cell cells[] = {
 		{"syn_sent_null_segment_is_dropped", REACH_SYS,
 				"> - p; .; []; = SYS; # drop_syn_sent"},
 		{"syn_sent_bare_fin_is_dropped", REACH_SYS, "> F p; .; []; = SYS; # drop_syn_sent"},
-		{"syn_sent_icmp_hard", "ICMP errors are not acted on", NULL},
+		/* SEC-9 (RFC 5461): nobody is there, and who asked learns it at once. */
+		{"syn_sent_icmp_hard_ends", REACH_SYS,
+				"! icmp 3/3 i; [CLOSED UNREACHABLE]; .; = CLD; # icmp_error_taken"},
+		{"syn_sent_icmp_hard_protocol_ends", REACH_SYS,
+				"! icmp 3/2 i; [CLOSED UNREACHABLE]; .; = CLD; # icmp_error_taken"},
+		/* SEC-8: the ISS and nothing else. */
+		{"syn_sent_icmp_hard_of_other_number_is_dropped", REACH_SYS,
+				"! icmp 3/3 i-1; ! icmp 3/3 i+1; []; .; = SYS; # "
+				"drop_icmp_stale+2"},
+		/* MUST-56 */
+		{"syn_sent_icmp_soft_is_told", REACH_SYS,
+				"! icmp 3/1 i; [ERROR UNREACHABLE]; .; = SYS; +990; .; +20; < S i "
+				"0;"
+				"# icmp_error_taken"},
 
 		/* OPEN-12: 1, 3, 7, 15, 31, 63, 123 s, then the end after 180 s or more. */
 		{"syn_sent_rto_repeats_syn", REACH_SYS,

@@ -83,8 +83,9 @@
 					"> - p+2; .; = TW; # drop_no_ack"},                        \
 			{prefix "bare_fin_is_dropped", reach,                                      \
 					"> F p+1; > F p+2; .; = TW; # drop_no_ack+2"},             \
-			{prefix "icmp_hard_is_ignored", "ICMP errors are not acted on",            \
-					NULL}, /* CLOSE-40 */                                      \
+			{prefix "icmp_hard_is_ignored", reach,                                     \
+					"! icmp 3/3 i+1; ! icmp 3/3 i; .; []; = TW;"               \
+					"# drop_icmp_stale+2"}, /* CLOSE-40 */                     \
 			NO_TIMER(prefix "rto_is_not_armed", reach),                                \
 			NO_TIMER(prefix "persist_is_not_armed", reach "; > A p+2 i+2 wnd=0"),      \
 			NO_TIMER(prefix "delayed_ack_is_not_armed", reach), /* TW-1 */             \

@@ -1,0 +1,70 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ * Copyright (c) 2026 pmtcp authors
+ */
+
+/* What an ICMP error does to a connection (RFC 9293 3.9.2.2, RFC 5927). Whoever can
+ * guess a tuple can send one, so it must quote a number that is in flight, and even
+ * then it ends only what was never open. Parsing is lib/wire's; the path MTU that a
+ * too-big tells is tcp_pmtud.c's. */
+
+#include "tcp/tcp.h"
+
+/* SEC-8 (RFC 5927 4.1): SND.UNA <= SEQ < SND.MAX. In SYN-SENT that is the ISS alone. */
+static bool
+is_in_flight(uint32_t una, uint32_t nxt, uint32_t seq)
+{
+	return seq - una < nxt - una;
+}
+
+static void
+tcb_error(struct tcp *t, struct tcb *c, const struct tcp_icmp_error *e)
+{
+	bool is_opening = c->head.state == TCPS_SYN_SENT || c->head.state == TCPS_SYN_RCVD;
+
+	if (!is_in_flight(c->snd.una, c->snd.nxt, e->seq)) {
+		tcp_drop(t, PMTCP_C_drop_icmp_stale);
+		return;
+	}
+	if (e->kind == TCP_ICMP_TOO_BIG) {
+		tcp_drop(t, PMTCP_C_drop_icmp_mtu);
+		return;
+	}
+	tcp_count(t, PMTCP_C_icmp_error_taken);
+	/* SEC-9, DEC-7 (RFC 5927 5.2 over SHLD-26): hard errors end an opening at once;
+	 * an open connection survives them, since its own timers know better. */
+	if (is_opening && e->kind == TCP_ICMP_HARD) {
+		tcp_conn_end(t, c, PMTCP_UNREACHABLE);
+		return;
+	}
+	/* MUST-56: a soft error is told and ends nothing. */
+	c->reason = PMTCP_UNREACHABLE;
+	tcp_event(t, c, PMTCP_EV_ERROR);
+}
+
+/* SEC-9: a hard error frees a half-open; soft ones have nobody to be told to. */
+static void
+syn_rcvd_error(struct tcp *t, struct syn_rcvd *sr, const struct tcp_icmp_error *e)
+{
+	if (e->seq != sr->iss) {
+		tcp_drop(t, PMTCP_C_drop_icmp_stale);
+		return;
+	}
+	tcp_count(t, PMTCP_C_icmp_error_taken);
+	if (e->kind == TCP_ICMP_HARD)
+		tcp_syn_rcvd_end(t, sr, PMTCP_C_half_open_icmp);
+}
+
+void
+tcp_icmp_error(struct tcp *t, const struct tcp_icmp_error *e)
+{
+	uint32_t index = flow_table_lookup(&t->table, tcp_hash(t, &e->key), &e->key);
+	struct block_head *b = index ? tcp_block(t, index) : NULL;
+
+	/* Listeners have no block; TIME-WAIT ignores (SEC-8, CLOSE-40). */
+	if (b && b->kind == BLOCK_TCB)
+		tcb_error(t, (struct tcb *)b, e);
+	else if (b && b->kind == BLOCK_SYN_RCVD)
+		syn_rcvd_error(t, (struct syn_rcvd *)b, e);
+	else
+		tcp_drop(t, PMTCP_C_drop_icmp_stale);
+}
