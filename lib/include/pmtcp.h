@@ -129,12 +129,21 @@ enum pmtcp_opt {
 	PMTCP_OPT_NODELAY, /**< 1 switches Nagle's algorithm off; 0..1 */
 	PMTCP_OPT_TW_MS,   /**< 2MSL of this connection in ms; 0 or 1000..240000 */
 	PMTCP_OPT_FW2_MS, /**< FIN-WAIT-2 limit, ms: for orphans always, attached only if set here */
-	PMTCP_OPT_SEND_BUFFER, /**< octets, 2048..4 MiB */
-	PMTCP_OPT_RECV_BUFFER, /**< octets, 2048..4 MiB; never retracts an offered window */
-	PMTCP_OPT_DSCP,        /**< 0..63 */
-	PMTCP_OPT_TTL,         /**< 1..255 */
-	PMTCP_OPT_DELACK_MS,   /**< delayed-ACK time, 0 (every segment at once) ..200 */
-	PMTCP_OPT_RETRIES,     /**< R2: retransmissions of one segment before the end, 1..255 */
+	PMTCP_OPT_SEND_BUFFER,  /**< octets, 2048..4 MiB */
+	PMTCP_OPT_RECV_BUFFER,  /**< octets, 2048..4 MiB; never retracts an offered window */
+	PMTCP_OPT_DSCP,         /**< 0..63 */
+	PMTCP_OPT_TTL,          /**< 1..255 */
+	PMTCP_OPT_DELACK_MS,    /**< delayed-ACK time, 0 (every segment at once) ..200 */
+	PMTCP_OPT_RETRIES,      /**< R2: retransmissions of one segment before the end, 1..255 */
+	PMTCP_OPT_KEEPALIVE_MS, /**< silence before the first probe, ms; 0 (off), 100..604800000 */
+	PMTCP_OPT_KEEPALIVE_INTVL_MS, /**< between probes, ms; 100..604800000 */
+	PMTCP_OPT_KEEPALIVE_COUNT,    /**< probes without answer before the end, 1..255 */
+	PMTCP_OPT_USER_TIMEOUT_MS, /**< ms without progress of what was sent or queued, before the
+					* end; 0 (off) ..604800000 */
+	PMTCP_OPT_LINGER_MS, /**< after pmtcp_close(), ms until RST; 0: close aborts; ..604800000, or
+			       * PMTCP_LINGER_OFF */
+	PMTCP_OPT_MSS,       /**< cap of payload octets per segment before options, 88..65535; once
+			       * open it only lowers */
 	PMTCP_OPT_MAX,
 };
 
@@ -150,14 +159,30 @@ struct pmtcp_conn_opts {
 	uint8_t retries;      /**< R2, repetitions of data and FIN */
 	uint8_t ttl;
 	uint8_t dscp;
+	uint16_t mss; /**< cap of the MSS offered and of segments sent, 88..65535 */
+	/** Keepalive (RFC 9293 3.8.4): silence in ms before the first probe; 0: off. */
+	uint32_t keepalive_ms;
+	uint32_t keepalive_intvl_ms; /**< between probes; 0: 75000 */
+	uint8_t keepalive_count;     /**< probes without answer before TIMEOUT_KA; 0: 9 */
+	/** User timeout (RFC 9293 3.10.8): ms that SYN, data or FIN may wait without SND.UNA
+	 * moving, then RST and TIMEOUT_USER; 0: off. */
+	uint32_t user_timeout_ms;
+	/** What pmtcp_close() does about unsent and unacknowledged data: 0 goes on in the
+	 * background, up to R2; so many ms, then RST and TIMEOUT_LINGER; PMTCP_LINGER_ABORT: RST
+	 * at once, LOCAL_ABORT. pmtcp_close() never blocks. */
+	uint32_t linger_ms;
 	bool nodelay;       /**< no Nagle */
 	bool no_timestamps; /**< do not offer, do not accept */
 	bool no_sack;
 	bool no_wscale;
 };
 
-#define PMTCP_TW_NONE     UINT32_MAX
-#define PMTCP_DELACK_NONE UINT16_MAX
+#define PMTCP_TW_NONE      UINT32_MAX
+#define PMTCP_DELACK_NONE  UINT16_MAX
+#define PMTCP_LINGER_OFF   UINT32_MAX
+#define PMTCP_LINGER_ABORT (UINT32_MAX - 1)
+/** The idle time that RFC 1122 4.2.3.6 asks for as a default, 2 h. */
+#define PMTCP_KEEPALIVE_DEFAULT_MS 7200000
 
 struct pmtcp_listen_opts {
 	struct pmtcp_conn_opts
@@ -220,10 +245,12 @@ struct pmtcp_conf {
 	struct pmtcp_secrets secrets; /**< zero is taken literally: tests only */
 	uint64_t seed;                /**< of jitter and probabilistic choices, not of secrets */
 
-	uint32_t max_conns;      /**< connection blocks of 128 bytes */
-	uint32_t max_half_open;  /**< half-open blocks of 64 bytes */
-	uint32_t max_time_wait;  /**< TIME-WAIT blocks of 64 bytes */
-	uint32_t max_transfers;  /**< connections with data in flight or unread at one time */
+	uint32_t max_conns;     /**< connection blocks of 128 bytes */
+	uint32_t max_half_open; /**< half-open blocks of 64 bytes */
+	uint32_t max_time_wait; /**< TIME-WAIT blocks of 64 bytes */
+	uint32_t max_transfers; /**< connections with data in flight or unread at one time */
+	uint32_t max_rares; /**< connections with keepalive, user timeout, linger, urgent data or a
+				  * reduced path MTU at one time; 0: max_conns */
 	uint32_t max_records;    /**< segments in flight and out-of-order ranges */
 	uint32_t max_port_pairs; /**< distinct (local, remote, remote port) of active opens */
 	uint16_t max_listeners;
@@ -421,7 +448,8 @@ void pmtcp_abort(struct pmtcp_conn *conn);
 /** pmtcp_close() and no event at all: the handle and `user` are dead at once. */
 void pmtcp_detach(struct pmtcp_conn *conn);
 
-/** @return 0, -EINVAL for an unknown option or value, -ENOBUFS no option class free */
+/** Takes effect at once. @return 0, -EINVAL for an unknown option or value, -ENOBUFS no
+ * option class free, or no side record for a timer that the option switches on */
 int pmtcp_set(struct pmtcp_conn *conn, enum pmtcp_opt opt, uint64_t value);
 
 /** Changes what events of this connection carry from now on; the context never looks at it. */
@@ -484,6 +512,7 @@ struct pmtcp_stats {
 	uint32_t blocks_used;    /**< blocks of all kinds not yet given back */
 	uint32_t transfers_used; /**< side records in use */
 	uint32_t records_used;
+	uint32_t rares_used; /**< connections with rare side records, see max_rares */
 };
 
 /** A copy of the counters. From another thread than the context's the values are a moment old

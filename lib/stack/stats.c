@@ -69,6 +69,7 @@ pmtcp_stats(const struct pmtcp_ctx *s, struct pmtcp_stats *out)
 	out->parked = t->parked;
 	out->blocks_used = t->tcbs.used + t->half_opens.used + t->time_waits.used;
 	out->transfers_used = t->txs.used + t->rxs.used;
+	out->rares_used = t->rares.used;
 	out->records_used = t->recs.in_use;
 }
 

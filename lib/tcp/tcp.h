@@ -25,6 +25,7 @@
 #include "stream/sendq.h"
 #include "tcp/slab.h"
 #include "tcp/tcb.h"
+#include "tcp/tcp_rare.h"
 #include "wheel/wheel.h"
 #include "wire/seg.h"
 #include "wire/wire_emit.h"
@@ -65,6 +66,13 @@ struct tcp_class {
 	uint32_t tw_ms;
 	uint32_t fw2_ms;          /* orphans */
 	uint32_t fw2_attached_ms; /* 0: no limit */
+	uint32_t linger_ms;       /* PMTCP_LINGER_OFF: none */
+	uint32_t user_timeout_ms; /* 0: none */
+	uint32_t keep_idle_ms;    /* 0: no keepalive */
+	uint32_t keep_intvl_ms;
+	uint16_t mss; /* cap, also of the one offered */
+	uint8_t keep_count;
+	bool has_slow_timers; /* keepalive or user timeout: its connections have a side record */
 	uint16_t delack_ms;
 	uint8_t syn_retries;
 	uint8_t retries;
@@ -170,6 +178,7 @@ struct tcp {
 	struct slab time_waits;
 	struct slab txs;
 	struct slab rxs;
+	struct slab rares;
 	struct recpool recs;
 	struct tcp_class *classes;
 	struct tcp_hop *hops;
@@ -240,6 +249,12 @@ tcp_rx(const struct tcp *t, const struct tcb *c)
 	return c->rx ? slab_at(&t->rxs, c->rx) : NULL;
 }
 
+static inline struct tcp_rare *
+tcp_rare(const struct tcp *t, const struct tcb *c)
+{
+	return c->rare ? slab_at(&t->rares, c->rare) : NULL;
+}
+
 static inline struct tcp_class *
 tcp_class(const struct tcp *t, const struct tcb *c)
 {
@@ -259,6 +274,23 @@ tcp_cc(const struct tcp *t, const struct tcb *c)
 	(void)t;
 	(void)c;
 	return &cc_newreno;
+}
+
+/* OPEN-9: what a SYN offers, and no segment of ours exceeds. */
+static inline uint16_t
+tcp_mss_max(const struct tcp *t, const struct tcp_class *k)
+{
+	return k->mss < t->mss ? k->mss : t->mss;
+}
+
+/* Something of ours, SYN and FIN included, is unsent or unacknowledged. */
+static inline bool
+tcp_is_waiting(const struct tcp *t, const struct tcb *c)
+{
+	const struct tcp_tx *tx = tcp_tx(t, c);
+
+	return c->snd.una != c->snd.nxt || (tx && sendq_unsent(&tx->q) > 0) ||
+	       (c->flags & (TCB_FIN_WANTED | TCB_FIN_SENT)) == TCB_FIN_WANTED;
 }
 
 static inline uint64_t
@@ -369,6 +401,8 @@ int tcp_user_listen(struct tcp *t, const struct pmtcp_addr *local,
 void tcp_user_unlisten(struct pmtcp_listener *l);
 int tcp_user_connect(struct tcp *t, const struct pmtcp_addr *local, const struct pmtcp_addr *remote,
 		const struct pmtcp_conn_opts *opts, struct tcb **out);
+/* RSTX of a half-open, written at once: its block is going. */
+void tcp_syn_rcvd_reset(struct tcp *t, struct syn_rcvd *sr);
 int tcp_user_shutdown(struct tcp *t, struct tcb *c);
 void tcp_user_close(struct tcp *t, struct tcb *c);
 void tcp_user_abort(struct tcp *t, struct tcb *c);
@@ -475,9 +509,13 @@ void tcp_rexmit_new_ack(struct tcp *t, struct tcb *c, uint32_t bytes);
 void tcp_tick(struct tcp *t, uint64_t now_ns);
 void tcp_timer_start(struct tcp *t, struct tcb *c, enum tcb_timer timer, uint32_t in_ms);
 void tcp_timer_stop(struct tcb *c);
+/* A deadline of the tcb or its side record was set: moves the wheel node if need be. */
+void tcp_timer_arm(struct tcp *t, struct tcb *c);
 void tcp_timer_rexmt(struct tcp *t, struct tcb *c);
 void tcp_delack_start(struct tcp *t, struct tcb *c);
 uint32_t tcp_rto_ms(const struct tcp *t, const struct tcb *c);
+/* Arms the node for the next repetition of the SYN-ACK. */
+void tcp_syn_rcvd_start(struct tcp *t, struct syn_rcvd *sr);
 uint32_t tcp_syn_rto_ms(const struct tcp *t, uint8_t tries);
 /* Deadlines up to 2^31 ms away as a 64-bit wheel tick. */
 static inline uint64_t

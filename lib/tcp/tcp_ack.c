@@ -140,6 +140,8 @@ new_ack(struct tcp *t, struct tcb *c, const struct seg *seg)
 		tcp_sample_rtt(t, c, seg);
 	keep_back_off(c, &before, rto_ms);
 	restart_timer(t, c, tx);
+	if (is_unlikely(c->rare))
+		tcp_rare_acked(t, c);
 	if (!tx)
 		return;
 	if (sendq_unsent(&tx->q) || tx->rexmt_from != tx->rexmt_end ||

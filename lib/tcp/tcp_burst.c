@@ -33,7 +33,7 @@ emit_syn_ack(struct tcp *t, struct syn_rcvd *sr, struct tcp_burst *b)
 			.ack = sr->irs + 1,
 			.flags = TCP_SYN | TCP_ACK,
 			.wnd = (uint16_t)min_u32(k->recv_buffer, UINT16_MAX),
-			.mss = t->mss,
+			.mss = tcp_mss_max(t, k),
 			.wscale = k->rcv_wscale,
 			.opts = SEG_OPT_MSS,
 			.tsval = tcp_tsval(t, sr->ts_offset),

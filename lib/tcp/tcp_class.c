@@ -17,6 +17,10 @@ enum {
 	TW_MS_MAX = 240000,
 	DELACK_MS_MAX = 200, /* DATA-11 */
 	FW2_MS_MAX = 24 * 3600 * 1000,
+	SLOW_MS_MAX = 7 * 24 * 3600 * 1000, /* of keepalive, user timeout, linger */
+	KEEP_MS_MIN = 100,
+	KEEP_INTVL_MS = 75000, /* DATA-47 */
+	KEEP_COUNT = 9,
 };
 
 /* The smallest shift that can advertise the whole buffer. */
@@ -89,12 +93,33 @@ tcp_class_default(struct tcp *t)
 	k->delack_ms = conf->delack_ms;
 	k->syn_retries = conf->syn_retries;
 	k->retries = conf->retries;
+	k->linger_ms = PMTCP_LINGER_OFF;
+	k->keep_intvl_ms = KEEP_INTVL_MS; /* MUST-25: off all the same, without idle time */
+	k->keep_count = KEEP_COUNT;
+	k->mss = UINT16_MAX;
 	k->ttl = conf->ttl;
 	k->has_ts = k->has_sack = k->has_wscale = true;
 	k->rcv_wscale = shift_for(conf->recv_buffer);
 	t->default_class = 0;
 	t->last_class = 0;
 	return 0;
+}
+
+static bool
+keep_ms_is_sane(uint64_t ms)
+{
+	return ms >= KEEP_MS_MIN && ms <= SLOW_MS_MAX;
+}
+
+static bool
+slow_opts_are_sane(const struct pmtcp_conn_opts *o)
+{
+	bool keep_ok = o->keepalive_ms == 0 || keep_ms_is_sane(o->keepalive_ms);
+	bool intvl_ok = o->keepalive_intvl_ms == 0 || keep_ms_is_sane(o->keepalive_intvl_ms);
+	bool linger_ok = o->linger_ms <= SLOW_MS_MAX || o->linger_ms >= PMTCP_LINGER_ABORT;
+	bool mss_ok = o->mss == 0 || o->mss >= TCP_MSS_FLOOR;
+
+	return keep_ok && intvl_ok && linger_ok && mss_ok && o->user_timeout_ms <= SLOW_MS_MAX;
 }
 
 static bool
@@ -110,7 +135,26 @@ opts_are_sane(const struct pmtcp_conn_opts *o)
 			(o->recv_buffer == 0 || (o->recv_buffer >= TCP_BUFFER_MIN &&
 								o->recv_buffer <= TCP_BUFFER_MAX));
 
-	return tw_ok && delack_ok && buffers_ok && o->dscp <= 63 && o->fw2_ms <= FW2_MS_MAX;
+	return tw_ok && delack_ok && buffers_ok && o->dscp <= 63 && o->fw2_ms <= FW2_MS_MAX &&
+	       slow_opts_are_sane(o);
+}
+
+static void
+apply_slow_opts(struct tcp_class *k, const struct pmtcp_conn_opts *o)
+{
+	if (o->mss)
+		k->mss = o->mss;
+	if (o->keepalive_ms)
+		k->keep_idle_ms = o->keepalive_ms;
+	if (o->keepalive_intvl_ms)
+		k->keep_intvl_ms = o->keepalive_intvl_ms;
+	if (o->keepalive_count)
+		k->keep_count = o->keepalive_count;
+	if (o->user_timeout_ms)
+		k->user_timeout_ms = o->user_timeout_ms;
+	if (o->linger_ms)
+		k->linger_ms = o->linger_ms == PMTCP_LINGER_ABORT ? 0 : o->linger_ms;
+	k->has_slow_timers = k->keep_idle_ms || k->user_timeout_ms;
 }
 
 /* Caller: opts were checked. */
@@ -140,6 +184,7 @@ apply_opts(struct tcp_class *k, const struct pmtcp_conn_opts *o)
 	k->has_sack = !o->no_sack;
 	k->has_wscale = !o->no_wscale;
 	k->rcv_wscale = shift_for(k->recv_buffer);
+	apply_slow_opts(k, o);
 }
 
 int
@@ -194,6 +239,35 @@ set_times(struct tcp_class *k, enum pmtcp_opt opt, uint64_t value)
 }
 
 static int
+set_keepalive(struct tcp_class *k, enum pmtcp_opt opt, uint64_t value)
+{
+	if (opt == PMTCP_OPT_KEEPALIVE_COUNT) {
+		k->keep_count = (uint8_t)value;
+		return value >= 1 && value <= UINT8_MAX ? 0 : -EINVAL;
+	}
+	if (!keep_ms_is_sane(value) && !(opt == PMTCP_OPT_KEEPALIVE_MS && value == 0))
+		return -EINVAL;
+	if (opt == PMTCP_OPT_KEEPALIVE_MS)
+		k->keep_idle_ms = (uint32_t)value;
+	else
+		k->keep_intvl_ms = (uint32_t)value;
+	return 0;
+}
+
+static int
+set_patience(struct tcp_class *k, enum pmtcp_opt opt, uint64_t value)
+{
+	if (opt == PMTCP_OPT_USER_TIMEOUT_MS) {
+		k->user_timeout_ms = (uint32_t)value;
+		return value <= SLOW_MS_MAX ? 0 : -EINVAL;
+	}
+	k->linger_ms = value == PMTCP_LINGER_ABORT ? 0 : (uint32_t)value;
+	return value <= SLOW_MS_MAX || value == PMTCP_LINGER_ABORT || value == PMTCP_LINGER_OFF
+			       ? 0
+			       : -EINVAL;
+}
+
+static int
 set_option(struct tcp_class *k, enum pmtcp_opt opt, uint64_t value)
 {
 	switch (opt) {
@@ -216,9 +290,37 @@ set_option(struct tcp_class *k, enum pmtcp_opt opt, uint64_t value)
 	case PMTCP_OPT_RETRIES:
 		k->retries = (uint8_t)value;
 		return value >= 1 && value <= 255 ? 0 : -EINVAL;
+	case PMTCP_OPT_KEEPALIVE_MS:
+	case PMTCP_OPT_KEEPALIVE_INTVL_MS:
+	case PMTCP_OPT_KEEPALIVE_COUNT:
+		return set_keepalive(k, opt, value);
+	case PMTCP_OPT_USER_TIMEOUT_MS:
+	case PMTCP_OPT_LINGER_MS:
+		return set_patience(k, opt, value);
+	case PMTCP_OPT_MSS:
+		k->mss = (uint16_t)value;
+		return value >= TCP_MSS_FLOOR && value <= UINT16_MAX ? 0 : -EINVAL;
 	default:
 		return -EINVAL;
 	}
+}
+
+/* The class has changed; what depends on it and is kept elsewhere follows. */
+static void
+follow_class(struct tcp *t, struct tcb *c, enum pmtcp_opt opt)
+{
+	const struct tcp_class *k = tcp_class(t, c);
+	uint32_t ts = tcb_has(c, TCB_TS) ? TCP_TS_OPT_LEN : 0;
+
+	if (opt == PMTCP_OPT_NODELAY && c->tx)
+		tcp_mark_data(t, c);
+	if (opt == PMTCP_OPT_FW2_MS && c->head.state == TCPS_FIN_WAIT_2)
+		tcp_timer_start(t, c, TIMER_FW2, k->fw2_ms);
+	/* Before the handshake is over the class's cap is looked at there. */
+	if (opt == PMTCP_OPT_MSS && tcb_is_synchronized(c))
+		c->smss = (uint16_t)min_u32(c->smss, k->mss - ts);
+	if (k->has_slow_timers || c->rare)
+		tcp_rare_options(t, c);
 }
 
 int
@@ -228,6 +330,9 @@ tcp_class_set(struct tcp *t, struct tcb *c, enum pmtcp_opt opt, uint64_t value)
 	uint16_t cls;
 	int err = set_option(&want, opt, value);
 
+	want.has_slow_timers = want.keep_idle_ms || want.user_timeout_ms;
+	if (err == 0 && want.has_slow_timers && c->head.kind == BLOCK_TCB && !tcp_rare_get(t, c))
+		err = -ENOBUFS;
 	if (err == 0)
 		err = tcp_class_get(t, &want, &cls);
 	if (err)
@@ -235,9 +340,6 @@ tcp_class_set(struct tcp *t, struct tcb *c, enum pmtcp_opt opt, uint64_t value)
 	t->classes[cls].refs++;
 	tcp_class_put(t, c->cls);
 	c->cls = cls;
-	if (opt == PMTCP_OPT_NODELAY && c->tx)
-		tcp_mark_data(t, c);
-	if (opt == PMTCP_OPT_FW2_MS && c->head.state == TCPS_FIN_WAIT_2)
-		tcp_timer_start(t, c, TIMER_FW2, (uint32_t)value);
+	follow_class(t, c, opt);
 	return 0;
 }

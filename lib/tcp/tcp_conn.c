@@ -189,6 +189,7 @@ tcp_conn_end(struct tcp *t, struct tcb *c, enum pmtcp_reason reason)
 	c->flags &= ~(uint32_t)(TCB_ACK_DUE | TCB_DELACK | TCB_SYN_DUE | TCB_REXMT_DUE |
 				TCB_PROBE_DUE | TCB_RST_DUE);
 	tcp_tx_release(t, c);
+	tcp_rare_release(t, c); /* CLOSE-40: and with it the slow timers */
 	if (tcb_has(c, TCB_RELEASED))
 		tcp_rx_release(t, c);
 	else if (c->rx)

@@ -15,8 +15,9 @@ struct layout {
 	uint32_t tcb_first, tcb_end;
 	uint32_t half_open_first, half_open_end;
 	uint32_t time_wait_first, time_wait_end;
-	size_t table, txs, rxs, recs, classes, hops, pairs, listeners, ports, end;
+	size_t table, txs, rxs, rares, recs, classes, hops, pairs, listeners, ports, end;
 	uint32_t entries;
+	uint32_t n_rares;
 	uint32_t n_pairs;
 };
 
@@ -51,12 +52,14 @@ lay_out(const struct pmtcp_conf *conf, struct layout *l)
 	l->time_wait_first = l->half_open_end;
 	l->time_wait_end = l->time_wait_first + conf->max_time_wait;
 	l->entries = conf->max_conns + conf->max_half_open + conf->max_time_wait;
+	l->n_rares = conf->max_rares ? conf->max_rares : conf->max_conns;
 	l->n_pairs = pow2_at_least(2 * conf->max_port_pairs);
 	at = (size_t)l->time_wait_end * SLAB_UNIT;
 	l->table = part(&at, flow_table_memsize(l->entries));
 	/* Side records: index 0 of each slab is none, so one object more. */
 	l->txs = part(&at, ((size_t)conf->max_transfers + 1) * TCP_TX_UNITS * SLAB_UNIT);
 	l->rxs = part(&at, ((size_t)conf->max_transfers + 1) * SLAB_UNIT);
+	l->rares = part(&at, ((size_t)l->n_rares + 1) * SLAB_UNIT);
 	l->recs = part(&at, recpool_memsize(conf->max_records));
 	l->classes = part(&at, conf->max_classes * sizeof(struct tcp_class));
 	l->hops = part(&at, ((size_t)conf->max_neighbours + 1) * sizeof(struct tcp_hop));
@@ -82,11 +85,12 @@ counts_are_sane(const struct pmtcp_conf *conf)
 
 	return conf->max_conns >= 1 && conf->max_half_open >= 1 && conf->max_time_wait >= 1 &&
 	       units < 1u << 30 && conf->max_transfers >= 1 && conf->max_transfers < 1u << 29 &&
-	       conf->max_records >= 1 && conf->max_records < 1u << 30 &&
-	       conf->max_port_pairs >= 1 && conf->max_port_pairs < 1u << 28 &&
-	       conf->max_listeners >= 1 && conf->max_listeners < UINT16_MAX &&
-	       conf->max_classes >= 2 && conf->max_neighbours >= 1 &&
-	       conf->max_neighbours < TCP_NO_HOP - 1 && conf->spare_max <= TCP_SPARES_MAX;
+	       conf->max_rares < 1u << 30 && conf->max_records >= 1 &&
+	       conf->max_records < 1u << 30 && conf->max_port_pairs >= 1 &&
+	       conf->max_port_pairs < 1u << 28 && conf->max_listeners >= 1 &&
+	       conf->max_listeners < UINT16_MAX && conf->max_classes >= 2 &&
+	       conf->max_neighbours >= 1 && conf->max_neighbours < TCP_NO_HOP - 1 &&
+	       conf->spare_max <= TCP_SPARES_MAX;
 }
 
 static bool
@@ -140,6 +144,7 @@ init_shares(struct tcp *t, uint8_t *mem, const struct layout *l)
 			conf->max_transfers);
 	t->txs.units = TCP_TX_UNITS;
 	slab_init(&t->rxs, mem + l->rxs, 1, conf->max_transfers + 1, conf->max_transfers);
+	slab_init(&t->rares, mem + l->rares, 1, l->n_rares + 1, l->n_rares);
 	recpool_init(&t->recs, mem + l->recs, conf->max_records);
 	t->classes = (void *)(mem + l->classes);
 	t->hops = (void *)(mem + l->hops);
@@ -223,11 +228,15 @@ check_tcb(const struct tcp *t, const struct tcb *c, uint32_t *live)
 {
 	const struct tcp_rx *rx = tcp_rx(t, c);
 	const struct tcp_tx *tx = tcp_tx(t, c);
+	uint32_t at;
 
 	if (c->head.kind != BLOCK_TCB && c->head.kind != BLOCK_ENDED)
 		return;
 	tcb_check(c);
 	*live += c->head.kind == BLOCK_TCB;
+	CHECK(!c->rare || c->head.kind == BLOCK_TCB);
+	if (c->rare && tcp_rare_deadline(t, c, &at))
+		CHECK(wheel_is_armed(&t->wheel, tcp_index(t, c)));
 	if (tx)
 		sendq_check(&tx->q, &t->recs);
 	if (rx && c->head.kind == BLOCK_TCB)

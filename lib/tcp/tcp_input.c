@@ -67,6 +67,8 @@ tcb_input(struct tcp *t, struct tcb *c, struct seg *seg)
 		tcp_syn_sent_input(t, c, seg);
 		return;
 	}
+	if (is_unlikely(c->rare))
+		tcp_rare_heard(t, c);
 	if (is_unlikely(c->head.state == TCPS_SYN_RCVD || (seg->flags & TCP_SYN)) &&
 			tcp_check_syn(t, c, seg) == DONE)
 		return;

@@ -194,7 +194,7 @@ tcp_listen_syn(struct tcp *t, struct pmtcp_listener *l, struct seg *seg, struct 
 	tcp_count(t, PMTCP_C_syn_taken);
 	sr->flags |= SR_SYN_DUE;
 	tcp_mark(t, &sr->head);
-	wheel_arm(&t->wheel, index, tcp_tick_in(t, tcp_syn_rto_ms(t, 0)), 0);
+	tcp_syn_rcvd_start(t, sr);
 }
 
 /* OPEN-24. */

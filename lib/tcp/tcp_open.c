@@ -42,7 +42,7 @@ tcp_set_options(struct tcp *t, struct tcb *c, const struct seg *seg)
 	const struct tcp_class *k = tcp_class(t, c);
 	uint32_t mss = seg->opts & SEG_OPT_MSS ? max_u32(seg->mss, TCP_MSS_FLOOR) : TCP_MSS_DEFAULT;
 
-	mss = min_u32(mss, t->mss);
+	mss = min_u32(mss, tcp_mss_max(t, k));
 	c->flags &= ~(uint32_t)(TCB_TS | TCB_SACK | TCB_WSCALE);
 	c->wscales = 0;
 	if (k->has_ts && (seg->opts & SEG_OPT_TS)) {
@@ -76,6 +76,8 @@ tcp_established(struct tcp *t, struct tcb *c, const struct seg *seg, uint32_t ev
 	if (event == PMTCP_EV_CONNECTED)
 		tcp_count(t, PMTCP_C_connected);
 	tcp_event(t, c, event);
+	if (is_unlikely(c->rare || tcp_class(t, c)->has_slow_timers))
+		tcp_rare_established(t, c);
 	if (c->tx) {
 		/* OPEN-38: queued before the peer answered, and said what it can take. */
 		tcp_tx_start(t, c, tcp_tx(t, c));

@@ -97,7 +97,7 @@ fill_syn(struct tcp *t, struct tcb *c, struct wire_tcp *w)
 	bool is_first = !(w->flags & TCP_ACK);
 
 	w->opts = SEG_OPT_MSS;
-	w->mss = t->mss;
+	w->mss = tcp_mss_max(t, k);
 	w->wscale = k->rcv_wscale;
 	w->wnd = (uint16_t)min_u32(k->recv_buffer, UINT16_MAX);
 	/* OPEN-8: a SYN offers, a SYN-ACK repeats what the SYN had. */
@@ -387,6 +387,12 @@ output_probe(struct tcp *t, struct tcb *c, struct tcp_burst *b)
 		return true;
 	if (b->n == b->max)
 		return false;
+	if (c->rare && (tcp_rare(t, c)->flags & RARE_KEEP_DUE)) {
+		if (!tcp_keepalive_output(t, c, b))
+			return false;
+		c->flags &= ~(uint32_t)TCB_PROBE_DUE;
+		return true;
+	}
 	if (c->snd.una != c->snd.nxt) {
 		/* The last probe again. */
 		c->flags |= TCB_REXMT_DUE;

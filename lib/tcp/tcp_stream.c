@@ -48,6 +48,8 @@ start_sending(struct tcp *t, struct tcb *c)
 {
 	if (tcb_timer(c) == TIMER_IDLE)
 		tcp_timer_stop(c);
+	if (is_unlikely(c->rare))
+		tcp_rare_queued(t, c);
 	if (tcb_is_synchronized(c))
 		tcp_mark_data(t, c);
 }

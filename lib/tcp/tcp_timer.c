@@ -5,7 +5,8 @@
 /* Time passes. One wheel node per block, armed for the earliest of its deadlines
  * and re-armed lazily: a later deadline leaves the node where it is, an earlier one
  * moves it. The timers of a tcb: one transmit timer (SYN, REXMT, PERSIST, OVERRIDE,
- * FW2 and IDLE exclude each other) and the delayed ACK. */
+ * FW2 and IDLE exclude each other), the delayed ACK, and the slow ones of its rare
+ * side record (tcp_rare.h). */
 
 #include "tcp/tcp.h"
 
@@ -26,21 +27,27 @@ delack_deadline(const struct tcp *t, const struct tcb *c)
 }
 
 /* Arms the node for the earliest deadline, unless it stands early enough. */
-static void
-arm(struct tcp *t, struct tcb *c)
+void
+tcp_timer_arm(struct tcp *t, struct tcb *c)
 {
 	bool has_timer = tcb_timer(c) != TIMER_NONE;
 	uint32_t at = c->deadline;
 	uint32_t index = tcp_index(t, c);
+	uint32_t slow;
 	int32_t in_ms;
 
 	if (tcb_has(c, TCB_DELACK)) {
 		uint32_t delack = delack_deadline(t, c);
 
 		at = has_timer ? seq_min(at, delack) : delack;
-	} else if (!has_timer) {
-		return;
+		has_timer = true;
 	}
+	if (is_unlikely(c->rare) && tcp_rare_deadline(t, c, &slow)) {
+		at = has_timer ? seq_min(at, slow) : slow;
+		has_timer = true;
+	}
+	if (!has_timer)
+		return;
 	if (wheel_is_armed(&t->wheel, index) && seq_leq(c->head.timer.tick, at))
 		return;
 	in_ms = seq_diff(at, t->now_ms);
@@ -53,7 +60,7 @@ tcp_timer_start(struct tcp *t, struct tcb *c, enum tcb_timer timer, uint32_t in_
 {
 	tcb_set_timer(c, timer);
 	c->deadline = t->now_ms + t->tick_begun + in_ms;
-	arm(t, c);
+	tcp_timer_arm(t, c);
 }
 
 void
@@ -97,7 +104,7 @@ tcp_delack_start(struct tcp *t, struct tcb *c)
 		return;
 	c->flags |= TCB_DELACK;
 	c->delack = (uint16_t)(t->now_ms + t->tick_begun + tcp_class(t, c)->delack_ms);
-	arm(t, c);
+	tcp_timer_arm(t, c);
 }
 
 static void
@@ -210,8 +217,33 @@ tcb_timeout(struct tcp *t, struct tcb *c)
 	}
 	if (tcb_timer(c) != TIMER_NONE && seq_leq(c->deadline, t->now_ms))
 		fire(t, c);
+	if (is_unlikely(c->rare))
+		tcp_rare_timeout(t, c);
 	if (c->head.kind == BLOCK_TCB)
-		arm(t, c);
+		tcp_timer_arm(t, c);
+}
+
+/* DATA-48: the user timeout of the listener's options bounds its half-opens too. They
+ * have no room for when they came; it follows from the tries. */
+static uint32_t
+half_open_left_ms(const struct tcp *t, const struct tcp_class *k, const struct syn_rcvd *sr)
+{
+	uint64_t gone = 0;
+
+	for (uint8_t i = 0; i < sr->tries; i++)
+		gone += tcp_syn_rto_ms(t, i);
+	return gone < k->user_timeout_ms ? k->user_timeout_ms - (uint32_t)gone : 0;
+}
+
+void
+tcp_syn_rcvd_start(struct tcp *t, struct syn_rcvd *sr)
+{
+	const struct tcp_class *k = &t->classes[sr->cls];
+	uint32_t ms = tcp_syn_rto_ms(t, sr->tries);
+
+	if (is_unlikely(k->user_timeout_ms))
+		ms = min_u32(ms, half_open_left_ms(t, k, sr));
+	wheel_arm(&t->wheel, tcp_index(t, sr), tcp_tick_in(t, ms), 0);
 }
 
 /* OPEN-14. */
@@ -219,7 +251,13 @@ static void
 syn_rcvd_timeout(struct tcp *t, struct syn_rcvd *sr)
 {
 	const struct tcp_class *k = &t->classes[sr->cls];
+	uint32_t rto_ms = tcp_syn_rto_ms(t, sr->tries);
 
+	if (is_unlikely(k->user_timeout_ms) && half_open_left_ms(t, k, sr) <= rto_ms) {
+		tcp_syn_rcvd_reset(t, sr);
+		tcp_syn_rcvd_end(t, sr, PMTCP_C_half_open_timeout);
+		return;
+	}
 	if (sr->tries >= k->syn_retries) {
 		tcp_syn_rcvd_end(t, sr, PMTCP_C_half_open_timeout);
 		return;
@@ -229,7 +267,7 @@ syn_rcvd_timeout(struct tcp *t, struct syn_rcvd *sr)
 	tcp_count(t, PMTCP_C_retransmitted);
 	tcp_count(t, PMTCP_C_synack_retransmitted);
 	tcp_mark(t, &sr->head);
-	wheel_arm(&t->wheel, tcp_index(t, sr), tcp_tick_in(t, tcp_syn_rto_ms(t, sr->tries)), 0);
+	tcp_syn_rcvd_start(t, sr);
 }
 
 static void

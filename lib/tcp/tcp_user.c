@@ -109,9 +109,8 @@ tcp_user_listen(struct tcp *t, const struct pmtcp_addr *local, const struct pmtc
 	return 0;
 }
 
-/* RSTX of a half-open, written at once: its block is going. */
-static void
-reset_half_open(struct tcp *t, struct syn_rcvd *sr)
+void
+tcp_syn_rcvd_reset(struct tcp *t, struct syn_rcvd *sr)
 {
 	struct wire_tcp w = {.key = sr->head.key,
 			.seq = sr->iss + 1,
@@ -150,7 +149,7 @@ end_children(struct tcp *t, struct pmtcp_listener *l)
 		if (sr->head.kind != BLOCK_SYN_RCVD ||
 				t->classes[sr->cls].listener != l->number + 1)
 			continue;
-		reset_half_open(t, sr);
+		tcp_syn_rcvd_reset(t, sr);
 		tcp_syn_rcvd_end(t, sr, PMTCP_C_half_open_closed);
 	}
 	for (uint16_t i = 0; i < t->conf.max_classes; i++)
@@ -265,6 +264,8 @@ start_syn(struct tcp *t, struct tcb *c, const struct heritage *h)
 	tcp_count(t, PMTCP_C_opened_active);
 	tcp_mark(t, &c->head);
 	tcp_timer_start(t, c, TIMER_SYN, tcp_syn_rto_ms(t, 0));
+	if (is_unlikely(tcp_class(t, c)->has_slow_timers))
+		tcp_rare_opened(t, c);
 }
 
 /* Addresses and next hop of a new connection; lport is the application's or 0. */
@@ -339,6 +340,8 @@ want_fin(struct tcp *t, struct tcb *c)
 		tcp_timer_rexmt(t, c); /* SYN-RECEIVED: FIN follows the unacknowledged SYN */
 	if (tcb_timer(c) == TIMER_IDLE || tcb_timer(c) == TIMER_OVERRIDE)
 		tcp_timer_stop(c);
+	if (is_unlikely(c->rare))
+		tcp_rare_queued(t, c);
 	tcp_mark(t, &c->head);
 }
 
@@ -380,6 +383,11 @@ tcp_user_close(struct tcp *t, struct tcb *c)
 
 	if (tcb_has(c, TCB_RELEASED))
 		return;
+	/* CLOSE-31 (RFC 9293 3.9.1.4). */
+	if (is_unlikely(tcp_class(t, c)->linger_ms == 0)) {
+		tcp_user_abort(t, c);
+		return;
+	}
 	release(t, c);
 	if (c->head.kind == BLOCK_ENDED)
 		return;
@@ -404,6 +412,8 @@ tcp_user_close(struct tcp *t, struct tcb *c)
 	want_fin(t, c);
 	if (c->head.state == TCPS_FIN_WAIT_2)
 		tcp_timer_start(t, c, TIMER_FW2, tcp_class(t, c)->fw2_ms);
+	else if (is_unlikely(tcp_class(t, c)->linger_ms != PMTCP_LINGER_OFF))
+		tcp_linger_start(t, c);
 }
 
 void

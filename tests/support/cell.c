@@ -68,6 +68,9 @@ static const struct word_value reasons[] = {
 		{"TIMEOUT_SYN", PMTCP_TIMEOUT_SYN},
 		{"TIMEOUT_RTX", PMTCP_TIMEOUT_RTX},
 		{"TIMEOUT_FW2", PMTCP_TIMEOUT_FW2},
+		{"TIMEOUT_USER", PMTCP_TIMEOUT_USER},
+		{"TIMEOUT_KA", PMTCP_TIMEOUT_KA},
+		{"TIMEOUT_LINGER", PMTCP_TIMEOUT_LINGER},
 		{"LOCAL_ABORT", PMTCP_LOCAL_ABORT},
 		{"LOCAL_CLOSE", PMTCP_LOCAL_CLOSE},
 		{"DATA_LOST", PMTCP_DATA_LOST},
@@ -84,6 +87,22 @@ static const struct word_value errors[] = {
 		{"-EISCONN", -EISCONN},
 		{"-EADDRINUSE", -EADDRINUSE},
 		{"-EBUSY", -EBUSY},
+		{"-EINVAL", -EINVAL},
+		{"-ENOBUFS", -ENOBUFS},
+		{NULL, 0},
+};
+
+/* {name value}: pmtcp_set(). */
+static const struct word_value options[] = {
+		{"fw2_ms", PMTCP_OPT_FW2_MS},
+		{"retries", PMTCP_OPT_RETRIES},
+		{"nodelay", PMTCP_OPT_NODELAY},
+		{"keepalive_ms", PMTCP_OPT_KEEPALIVE_MS},
+		{"keepalive_intvl_ms", PMTCP_OPT_KEEPALIVE_INTVL_MS},
+		{"keepalive_count", PMTCP_OPT_KEEPALIVE_COUNT},
+		{"user_timeout_ms", PMTCP_OPT_USER_TIMEOUT_MS},
+		{"linger_ms", PMTCP_OPT_LINGER_MS},
+		{"mss", PMTCP_OPT_MSS},
 		{NULL, 0},
 };
 
@@ -212,6 +231,10 @@ do_expect(struct ep *ep, const struct words *w)
 static int
 call_one(struct ep *ep, const char *verb, uint32_t n)
 {
+	const struct word_value *opt = find_word(options, verb);
+
+	if (opt != NULL)
+		return pmtcp_set(ep->conn, (enum pmtcp_opt)opt->value, n);
 	if (strcmp(verb, "listen") == 0)
 		return ep_listen(ep);
 	if (strcmp(verb, "open") == 0)
@@ -222,10 +245,6 @@ call_one(struct ep *ep, const char *verb, uint32_t n)
 		return ep_read(ep, n);
 	if (strcmp(verb, "shutdown") == 0)
 		return pmtcp_shutdown(ep->conn);
-	if (strcmp(verb, "fw2_ms") == 0)
-		return pmtcp_set(ep->conn, PMTCP_OPT_FW2_MS, n);
-	if (strcmp(verb, "retries") == 0)
-		return pmtcp_set(ep->conn, PMTCP_OPT_RETRIES, n);
 	if (strcmp(verb, "close") == 0)
 		ep_close(ep);
 	else if (strcmp(verb, "abort") == 0)

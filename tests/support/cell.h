@@ -14,7 +14,8 @@
  *                                 words: mtu=, len= of the IP packet quoted (40)
  *     .                           it has sent nothing else
  *     ~                           whatever it has sent does not matter here
- *     {send 10} {recv 10}=-EAGAIN a call and its result (0, or the octets, unless said)
+ *     {send 10} {recv 10}=-EAGAIN a call and its result (0, or the octets, unless said);
+ *                                 {keepalive_ms 1000} sets the option of that name
  *     [PEER_FIN CLOSED GRACEFUL]  the events since the last such statement, in all
  *     +40 +2s +500us              time goes on
  *     ? snd_una i+1               what STATUS says: snd_una snd_nxt snd_wnd rcv_nxt unread
