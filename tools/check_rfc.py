@@ -23,6 +23,7 @@ ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 CATALOGUE = "doc/requirements.md"
 OUTPUT = "doc/conformance.md"
 REASONS = "tests/rfc/reasons.tsv"
+DIFFERENCES = "tests/differential/differences.tsv"
 PREFIXES = ("W", "OPEN", "DATA", "CLOSE", "TW", "RES", "SEC", "NEG", "DEC")
 AREAS = {"W": "Wire", "OPEN": "Opening", "DATA": "Data transfer", "CLOSE": "Closing",
          "TW": "TIME-WAIT", "RES": "Resources and diagnosis", "SEC": "Security",
@@ -157,7 +158,7 @@ def test_cell(row, tests, why):
     return shown(names) if names else "*%s*" % why.get((row, "test"), "none")
 
 
-def page(rows, code, tests, why, kept):
+def page(rows, code, tests, why):
     out = ["# Conformance", "",
            "Row of [requirements.md](requirements.md) → the code that does it → the test that shows",
            "it. Made by `tools/check_rfc.py --update`; a row with neither is a failing test.", ""]
@@ -171,18 +172,24 @@ def page(rows, code, tests, why, kept):
             out += ["", "## " + AREAS[area], "", "| Row | What | Code | Test |", "|---|---|---|---|"]
         out.append("| %s | %s | %s | %s |" % (row, first_words(text).replace("|", "\\|"),
                                               code_cell(row, code, why), test_cell(row, tests, why)))
-    return "\n".join(out) + "\n" + kept
+    return "\n".join(out) + "\n" + differences(read(DIFFERENCES))
 
 
-KEPT_FROM = "\n<!-- written by hand from here on -->\n"
-
-
-def kept_part():
-    if not os.path.exists(os.path.join(ROOT, OUTPUT)):
-        return KEPT_FROM
-    text = read(OUTPUT)
-    at = text.find(KEPT_FROM)
-    return text[at:] if at >= 0 else KEPT_FROM
+def differences(text):
+    """The table of what the Linux kernel does otherwise, one row per reason."""
+    out = ["", "## Beside the Linux kernel", "",
+           "Each segment of the state table goes to a kernel socket and to pmtcp in each state",
+           "(`tests/differential`); the answers and the states that follow are compared. Where they",
+           "differ (an answer is the segments sent → the state after):", "",
+           "| State | Segments | pmtcp | Linux | Why |", "|---|---|---|---|---|"]
+    for line in text.split("\n"):
+        if line.strip() and not line.startswith("#"):
+            state, segments, ours, theirs, why = line.split("\t")
+            ours, theirs = (("nothing" + a if a.startswith(" ->") else a).replace("->", "→")
+                            for a in (ours, theirs))
+            out.append("| %s | %s | %s | %s | %s |" % (
+                state, segments.replace(",", ", "), ours, theirs, why))
+    return "\n".join(out) + "\n"
 
 
 def without_line_numbers(text):
@@ -234,7 +241,7 @@ def main(args):
     code, tests = collect()
     why = reasons(read(REASONS))
     found = list(problems(rows, code, tests, why))
-    new = page(rows, code, tests, why, kept_part())
+    new = page(rows, code, tests, why)
     if args == ["--update"]:
         with open(os.path.join(ROOT, OUTPUT), "w", encoding="utf-8") as file:
             file.write(new)
