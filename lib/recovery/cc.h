@@ -4,7 +4,7 @@
 
 /* Congestion control: how much may be in flight (RFC 5681, 3465, 6582, 6928).
  *
- * An algorithm is a table of functions over 24 octets of state. It knows no
+ * An algorithm is a table of functions over 48 octets of state. It knows no
  * connection, packet or clock: each event brings what it needs. Which event
  * happened - loss, partial ACK, timeout - is decided by the engine, with the
  * recovery point kept here. */
@@ -21,16 +21,36 @@
 
 enum { CC_CWND_MAX = 1 << 30 }; /* the largest window of RFC 7323; also ssthresh at start */
 
-enum cc_kind { CC_NEWRENO, CC_KINDS };
+/* Numbered as enum pmtcp_cc of the public header is. */
+enum cc_kind { CC_CUBIC, CC_NEWRENO, CC_KINDS };
+
+/* CUBIC's own state (RFC 9438); windows in octets, times in ticks of 1024 us. */
+struct cc_cubic {
+	uint32_t w_max;       /* where the plateau of the curve lies; 0: not known */
+	uint32_t prior_w_max; /* for undo, as all that is called prior */
+	uint32_t w_est;       /* what Reno would have reached (4.3) */
+	int32_t pos;          /* t - K, or CUBIC_NO_EPOCH */
+	int32_t prior_pos;
+	uint16_t last;      /* tick of the last ACK, modulo 2^16 */
+	uint16_t prior_est; /* w_est / cwnd, in 1/65535 */
+};
 
 struct cc {
 	uint32_t cwnd;     /* octets */
 	uint32_t ssthresh; /* octets */
-	uint32_t acked;    /* octets acknowledged towards the next increase (RFC 3465 2.1) */
-	uint32_t recover;  /* SND.NXT when the last loss was found; ISS at start (RFC 6582) */
-	uint32_t priv[2];  /* the algorithm's own */
+	union {
+		uint32_t acked; /* NewReno: octets towards the next increase (RFC 3465 2.1) */
+		struct {        /* CUBIC: of an octet, in 1/65536 */
+			uint16_t cwnd_frac;
+			uint16_t est_frac;
+		};
+	};
+	uint32_t recover;        /* SND.NXT when the last loss was found; ISS at start (RFC 6582) */
+	uint32_t prior_cwnd;     /* before the last reduction; 0: there was none */
+	uint32_t prior_ssthresh; /* likewise; 0: nothing can be undone */
+	struct cc_cubic cubic;
 };
-STATIC_ASSERT(sizeof(struct cc) <= 24);
+STATIC_ASSERT(sizeof(struct cc) <= 48);
 
 struct cc_event {
 	uint32_t now_us;
@@ -63,9 +83,17 @@ struct cc_ops {
 	void (*timeout)(struct cc *cc, const struct cc_event *e);
 	/* Nothing was sent for longer than an RTO. */
 	void (*idle)(struct cc *cc, const struct cc_event *e);
+	/* The peer echoed a congestion mark: the reduction of a loss without one (RFC 3168
+	 * 6.1.2). Once per window of data: recover = e->nxt, and the engine asks
+	 * cc_may_enter first. */
+	void (*ecn)(struct cc *cc, const struct cc_event *e);
+	/* The last loss or timeout was none: what it changed is as before it (RFC 4015,
+	 * RFC 9438 4.9, DATA-42). Once; nothing happens if there is nothing to undo. */
+	void (*undo)(struct cc *cc, const struct cc_event *e);
 };
 
 extern const struct cc_ops cc_newreno;
+extern const struct cc_ops cc_cubic;
 
 /* The table of an algorithm. Caller: kind < CC_KINDS. */
 const struct cc_ops *cc_ops_get(enum cc_kind kind);
@@ -94,5 +122,31 @@ cc_is_full_ack(const struct cc *cc, uint32_t una)
 {
 	return seq_geq(una, cc->recover);
 }
+
+/* ---- for the algorithms: what they have in common (cc.c) ---- */
+
+/* RFC 3465 2.2 and 2.3: one ACK opens slow start by at most L segments, L = 2; after a
+ * timeout L = 1, since that ACK may cover what had long been delivered. */
+enum { CC_SLOW_START_L = 2, CC_SLOW_START_L_RTO = 1 };
+
+static inline uint32_t
+cc_cwnd_add(uint32_t cwnd, uint32_t bytes)
+{
+	return min_u32(cwnd + min_u32(bytes, CC_CWND_MAX), CC_CWND_MAX);
+}
+
+/* New state: IW and no threshold. */
+void cc_start(struct cc *cc, const struct cc_event *e);
+/* Keeps the recovery point comparable with una on connections that go on for gigabytes
+ * without loss. */
+void cc_recover_drag(struct cc *cc, const struct cc_event *e);
+/* One ACK's opening in slow start; octets, not ACKs, count (SEC-12). */
+void cc_slow_start(struct cc *cc, const struct cc_event *e);
+/* Remembers what undo restores. */
+void cc_save(struct cc *cc, const struct cc_event *e);
+/* cc_ops that do not depend on the algorithm: fast recovery of RFC 6582. */
+void cc_dup_ack(struct cc *cc, const struct cc_event *e);
+void cc_partial_ack(struct cc *cc, const struct cc_event *e);
+void cc_recovered(struct cc *cc, const struct cc_event *e);
 
 #endif /* PMTCP_RECOVERY_CC_H */

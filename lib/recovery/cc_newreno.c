@@ -8,19 +8,6 @@
 
 #include "recovery/cc.h"
 
-/* RFC 3465 2.2 and 2.3: one ACK opens slow start by at most L segments, L = 2; after a
- * timeout L = 1, since that ACK may cover what had long been delivered. */
-enum { SLOW_START_L = 2, SLOW_START_L_RTO = 1 };
-
-/* A recovery point further back than this says nothing any more. */
-enum { RECOVER_AGE_MAX = 1 << 30 };
-
-static uint32_t
-cwnd_add(uint32_t cwnd, uint32_t bytes)
-{
-	return min_u32(cwnd + min_u32(bytes, CC_CWND_MAX), CC_CWND_MAX);
-}
-
 /* RFC 5681 equation 4. FlightSize and not cwnd: an idle sender's cwnd was never tried. */
 static uint32_t
 ssthresh_after_loss(const struct cc_event *e)
@@ -29,38 +16,14 @@ ssthresh_after_loss(const struct cc_event *e)
 }
 
 static void
-newreno_init(struct cc *cc, const struct cc_event *e)
-{
-	*cc = (struct cc){
-			.cwnd = cc_initial_window(e->mss),
-			.ssthresh = CC_CWND_MAX,
-			.recover = e->nxt,
-	};
-}
-
-/* Keeps the recovery point within 2^31 of una on connections that go on for gigabytes
- * without loss: cc_may_enter compares the two. */
-static void
-recover_drag(struct cc *cc, const struct cc_event *e)
-{
-	uint32_t una = e->nxt - e->flight;
-
-	if (seq_diff(una, cc->recover) > RECOVER_AGE_MAX)
-		cc->recover = una - 1;
-}
-
-static void
 newreno_acked(struct cc *cc, const struct cc_event *e)
 {
-	recover_drag(cc, e);
+	cc_recover_drag(cc, e);
 	/* A window that was not full says nothing about the path (DATA-41). */
 	if (!e->is_limited)
 		return;
 	if (cc->cwnd < cc->ssthresh) {
-		uint32_t l = e->is_rto ? SLOW_START_L_RTO : SLOW_START_L;
-
-		/* Octets, not ACKs: splitting an ACK gains nothing (SEC-12). */
-		cc->cwnd = cwnd_add(cc->cwnd, min_u32(e->bytes, l * e->mss));
+		cc_slow_start(cc, e);
 		return;
 	}
 	/* RFC 3465 2.1: one segment per cwnd of acknowledged octets, and no constant
@@ -68,49 +31,18 @@ newreno_acked(struct cc *cc, const struct cc_event *e)
 	cc->acked += min_u32(e->bytes, CC_CWND_MAX);
 	if (cc->acked >= cc->cwnd) {
 		cc->acked -= cc->cwnd;
-		cc->cwnd = cwnd_add(cc->cwnd, e->mss);
+		cc->cwnd = cc_cwnd_add(cc->cwnd, e->mss);
 	}
 }
 
 static void
 newreno_loss(struct cc *cc, const struct cc_event *e)
 {
+	cc_save(cc, e);
 	cc->ssthresh = ssthresh_after_loss(e);
 	/* RFC 6582 3.2 step 2: three segments have left the network. */
-	cc->cwnd = cwnd_add(cc->ssthresh, 3 * e->mss);
+	cc->cwnd = cc_cwnd_add(cc->ssthresh, 3 * e->mss);
 	cc->recover = e->nxt;
-	cc->acked = 0;
-}
-
-static void
-newreno_dup_ack(struct cc *cc, const struct cc_event *e)
-{
-	/* RFC 5681 3.2 step 4. The flight was about 2 * ssthresh when loss was found, so
-	 * no honest receiver inflates beyond thrice; forged duplicates may not (SEC-12). */
-	uint32_t cap = cwnd_add(cc->ssthresh, 2 * cc->ssthresh + 3 * e->mss);
-
-	cc->cwnd = max_u32(cc->cwnd, min_u32(cwnd_add(cc->cwnd, e->mss), cap));
-}
-
-static void
-newreno_partial_ack(struct cc *cc, const struct cc_event *e)
-{
-	/* RFC 6582 3.2 step 3: deflate by what was acknowledged, then allow one segment
-	 * again if at least that much was; never below the one being retransmitted. */
-	cc->cwnd = max_u32(cc->cwnd - min_u32(cc->cwnd, e->bytes), e->mss);
-	if (e->bytes >= e->mss)
-		cc->cwnd = cwnd_add(cc->cwnd, e->mss);
-}
-
-static void
-newreno_recovered(struct cc *cc, const struct cc_event *e)
-{
-	/* After a timeout slow start simply goes on. */
-	if (e->is_rto)
-		return;
-	/* RFC 6582 3.2 step 3, option 1: no burst into an empty path, and the window is
-	 * always deflated (RFC 2525 2.8). */
-	cc->cwnd = min_u32(cc->ssthresh, cwnd_add(max_u32(e->flight, e->mss), e->mss));
 	cc->acked = 0;
 }
 
@@ -119,8 +51,10 @@ newreno_timeout(struct cc *cc, const struct cc_event *e)
 {
 	/* RFC 5681 3.1: a further timeout of the same segment is the same loss, so the
 	 * threshold stays (DATA-33). RFC 6582 section 4: recover is set here too. */
-	if (!e->is_rto)
+	if (!e->is_rto) {
+		cc_save(cc, e);
 		cc->ssthresh = ssthresh_after_loss(e);
+	}
 	cc->cwnd = e->mss;
 	cc->recover = e->nxt;
 	cc->acked = 0;
@@ -134,13 +68,40 @@ newreno_idle(struct cc *cc, const struct cc_event *e)
 	cc->acked = 0;
 }
 
+static void
+newreno_ecn(struct cc *cc, const struct cc_event *e)
+{
+	/* DATA-44 (RFC 3168 6.1.2): halved, and nothing to be sent again. */
+	cc->prior_cwnd = cc->cwnd;
+	cc->prior_ssthresh = 0;
+	cc->ssthresh = ssthresh_after_loss(e);
+	cc->cwnd = min_u32(cc->cwnd, cc->ssthresh);
+	cc->recover = e->nxt;
+	cc->acked = 0;
+}
+
+static void
+newreno_undo(struct cc *cc, const struct cc_event *e)
+{
+	(void)e;
+	if (cc->prior_ssthresh == 0)
+		return;
+	/* DATA-42 (RFC 4015 3.2). */
+	cc->cwnd = max_u32(cc->cwnd, cc->prior_cwnd);
+	cc->ssthresh = cc->prior_ssthresh;
+	cc->prior_ssthresh = 0;
+	cc->acked = 0;
+}
+
 const struct cc_ops cc_newreno = {
-		.init = newreno_init,
+		.init = cc_start,
 		.acked = newreno_acked,
 		.loss = newreno_loss,
-		.dup_ack = newreno_dup_ack,
-		.partial_ack = newreno_partial_ack,
-		.recovered = newreno_recovered,
+		.dup_ack = cc_dup_ack,
+		.partial_ack = cc_partial_ack,
+		.recovered = cc_recovered,
 		.timeout = newreno_timeout,
 		.idle = newreno_idle,
+		.ecn = newreno_ecn,
+		.undo = newreno_undo,
 };

@@ -306,6 +306,49 @@ data_35_recovery_point_follows_a_long_transfer(void **state)
 }
 
 static void
+data_42_undo_restores_what_loss_or_timeout_took(void **state)
+{
+	(void)state;
+	for (int is_timeout = 0; is_timeout < 2; is_timeout++) {
+		struct cc cc;
+		struct cc_event e = event(0, 40 * MSS);
+
+		start(&cc);
+		cc.cwnd = 40 * MSS;
+		cc_newreno.undo(&cc, &e); /* nothing to undo */
+		assert_int_equal(cc.cwnd, 40 * MSS);
+		if (is_timeout)
+			cc_newreno.timeout(&cc, &e);
+		else
+			cc_newreno.loss(&cc, &e);
+		assert_int_equal(cc.ssthresh, 20 * MSS);
+		cc_newreno.undo(&cc, &e);
+		assert_int_equal(cc.cwnd, 40 * MSS);
+		assert_int_equal(cc.ssthresh, CC_CWND_MAX);
+		cc.cwnd = 7 * MSS;
+		cc_newreno.undo(&cc, &e); /* once */
+		assert_int_equal(cc.cwnd, 7 * MSS);
+	}
+}
+
+static void
+data_44_mark_halves_and_is_not_undone(void **state)
+{
+	struct cc cc;
+	struct cc_event e = event(0, 40 * MSS);
+
+	(void)state;
+	start(&cc);
+	cc.cwnd = 40 * MSS;
+	cc_newreno.ecn(&cc, &e);
+	assert_int_equal(cc.cwnd, 20 * MSS);
+	assert_int_equal(cc.ssthresh, 20 * MSS);
+	assert_int_equal(cc.recover, e.nxt);
+	cc_newreno.undo(&cc, &e);
+	assert_int_equal(cc.cwnd, 20 * MSS);
+}
+
+static void
 cwnd_growing_for_ever_saturates(void **state)
 {
 	struct cc cc;
@@ -445,6 +488,8 @@ main(void)
 			cmocka_unit_test(data_33_timeout_halves_once_per_loss),
 			cmocka_unit_test(data_43_idle_restarts_from_the_initial_window),
 			cmocka_unit_test(data_35_recovery_point_follows_a_long_transfer),
+			cmocka_unit_test(data_42_undo_restores_what_loss_or_timeout_took),
+			cmocka_unit_test(data_44_mark_halves_and_is_not_undone),
 			cmocka_unit_test(cwnd_growing_for_ever_saturates),
 			cmocka_unit_test(data_41_random_traces_match_model),
 	};
