@@ -1,0 +1,51 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ * Copyright (c) 2026 pmtcp authors
+ */
+
+/* What --so_flags says: whose scripts they are, and what differs from that. */
+
+#ifndef PMTCP_PACKETDRILL_PROFILE_H
+#define PMTCP_PACKETDRILL_PROFILE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "pmtcp.h"
+
+enum profile_order { PROFILE_ORDER_CORE, PROFILE_ORDER_LINUX, PROFILE_ORDER_FREEBSD };
+
+struct profile {
+	bool is_freebsd;
+	bool has_no_psh;
+	bool has_no_sack;
+	bool has_no_ts;
+	bool has_no_wscale;
+	bool keeps_isn;
+	uint32_t order; /* enum profile_order */
+	uint32_t mtu;
+	uint32_t rcvbuf;
+	uint32_t sndbuf;
+	uint32_t wscale;    /* the shift on the wire; PLUG_KEEP_SHIFT: the context's */
+	uint32_t iw;        /* only checked: the context has one */
+	uint32_t delack_ms; /* 0: none */
+	uint32_t stretch;
+	uint32_t rto_ms;
+	uint32_t rto_min_ms;
+	uint32_t tw_ms;
+	uint32_t fw2_ms;
+	uint32_t retries;
+	uint32_t syn_retries;
+	uint32_t isn;    /* of the first connection; the k-th after it has 65536 k more */
+	uint32_t wait_s; /* virtual time until netdev_receive gives up */
+	struct pmtcp_addr local;
+};
+
+/* flags may be NULL. 0, or -1 with a sentence in `why`. */
+int profile_parse(struct profile *profile, const char *flags, char *why, size_t len);
+/* Fills in what the profile says about the context. */
+void profile_conf(const struct profile *profile, struct pmtcp_conf *conf);
+/* And about a new socket. */
+void profile_conn(const struct profile *profile, struct pmtcp_conn_opts *opts);
+
+#endif /* PMTCP_PACKETDRILL_PROFILE_H */
