@@ -184,12 +184,25 @@ struct pmtcp_conn_opts {
 /** The idle time that RFC 1122 4.2.3.6 asks for as a default, 2 h. */
 #define PMTCP_KEEPALIVE_DEFAULT_MS 7200000
 
+/** SYN cookies (RFC 4987 section 3.6): a SYN is answered without keeping anything; what must be
+ * known at the third ACK travels in the SYN-ACK's number and, if the SYN had timestamps, in
+ * its timestamp. Without timestamps such a connection has neither window scaling nor SACK,
+ * and a lost SYN-ACK is not repeated: the peer's SYN must come again. */
+enum pmtcp_syn_cookies {
+	PMTCP_COOKIES_DEFAULT, /**< a listener: as the context; a context: AUTO */
+	PMTCP_COOKIES_AUTO,    /**< above half_open_max, without a half-open block, and while packet
+				* buffers are short */
+	PMTCP_COOKIES_ALWAYS,  /**< for every SYN */
+	PMTCP_COOKIES_OFF, /**< above half_open_max the half-open repeated most often gives way */
+};
+
 struct pmtcp_listen_opts {
 	struct pmtcp_conn_opts
 			conn;   /**< for the accepted; `user` is the accepted one's first user */
 	uint32_t half_open_max; /**< 0: the context's share */
 	uint32_t conn_max;      /**< 0: the context's share */
 	bool rst_on_overflow;   /**< answer a SYN above conn_max by RST instead of silence */
+	enum pmtcp_syn_cookies syn_cookies; /**< DEFAULT: the context's */
 };
 
 /** An inclusive range of own IPv4 addresses, host byte order. */
@@ -223,6 +236,7 @@ struct pmtcp_secrets {
 	uint64_t ts[2];
 	uint64_t port[2];
 	uint64_t flow[2];
+	uint64_t cookie[2]; /**< the keys in use are derived from it and change every 1024 s */
 };
 
 /**
@@ -281,6 +295,11 @@ struct pmtcp_conf {
 	uint32_t recv_buffer;    /**< 262144 */
 	uint32_t rst_per_s;      /**< RSTs without a connection: 1000 */
 	uint32_t icmp_per_s;     /**< ICMP replies: 100 */
+	enum pmtcp_syn_cookies syn_cookies; /**< AUTO */
+	/** SYNs beyond the half-open limits that are answered per millisecond, by cookie or by
+	 * replacement: 1000; 0: no bound. The others are dropped, so that a flood leaves most of
+	 * the core to connections that live (RES-12). SYNs below the limits are not bounded. */
+	uint32_t syn_per_ms;
 	uint32_t neigh_reachable_ms; /**< a resolved neighbour is probed again after: 30000 */
 	bool ts_lenient;             /**< take segments without the negotiated timestamp (DEC-10) */
 	bool fin_rst_lenient; /**< RST at RCV.NXT-1 after the peer's FIN is exact (CLOSE-34) */
@@ -350,8 +369,8 @@ uint64_t pmtcp_deadline(const struct pmtcp_ctx *ctx);
  */
 uint16_t pmtcp_output(struct pmtcp_ctx *ctx, uint64_t now_ns, struct rte_mbuf **pkts, uint16_t n);
 
-/** Share of free packet buffers, 0..1000; below 250 new SYNs are dropped and own
- * windows stop growing, below 100 out-of-order text goes (RES-5). */
+/** Share of free packet buffers, 0..1000; below 250 new SYNs get cookies (or are dropped,
+ * with cookies off) and own windows stop growing, below 100 out-of-order text goes (RES-5). */
 void pmtcp_set_pressure(struct pmtcp_ctx *ctx, uint16_t free_permille);
 
 /** Another worker learned this neighbour. */
@@ -370,7 +389,7 @@ int pmtcp_neigh_resolve(struct pmtcp_ctx *ctx, uint64_t now_ns, uint32_t ip4);
  * @param local ip4 0 listens on all own addresses; port must not be 0
  * @param opts  NULL: defaults
  * @param out   the listener, valid until pmtcp_unlisten()
- * @return 0, -EINVAL (port 0, foreign address), -EADDRINUSE, -ENOBUFS (listeners or
+ * @return 0, -EINVAL (port 0, foreign address, option out of range), -EADDRINUSE, -ENOBUFS (listeners or
  *         option classes used up), -EAFNOSUPPORT
  */
 int pmtcp_listen(struct pmtcp_ctx *ctx, const struct pmtcp_addr *local,

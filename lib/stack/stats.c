@@ -101,6 +101,9 @@ pmtcp_stats_audit(const struct pmtcp_stats *st)
 					c[PMTCP_C_half_open_closed] + c[PMTCP_C_half_open_icmp] +
 					st->half_open)
 		return "half-opens made = ended by cause + waiting";
+	if (c[PMTCP_C_opened_passive] !=
+			c[PMTCP_C_half_open_accepted] + c[PMTCP_C_cookies_accepted])
+		return "accepted connections = half-opens accepted + cookies accepted";
 	if (c[PMTCP_C_tw_entered] + c[PMTCP_C_tw_restored] !=
 			st->time_wait + c[PMTCP_C_tw_expired] + c[PMTCP_C_tw_evicted] +
 					c[PMTCP_C_tw_reused_in] + c[PMTCP_C_tw_reused_out] +

@@ -42,6 +42,8 @@ enum {
 	TCP_TICK_EXPIRIES = 512, /* per pass (TW-17) */
 	TCP_TW_SLACK_MS = 256,
 	TCP_PAWS_IDLE_MS = 24 * 86400 * 1000u, /* RFC 7323 5.5 */
+	TCP_PRESSURE_SYN = 250, /* permille of free packet buffers: SYNs, windows (RES-5) */
+	TCP_PRESSURE_OOO = 100, /* out-of-order text */
 	TCP_BUFFER_MIN = 2048,
 	TCP_BUFFER_MAX = 4 << 20,
 	TCP_TX_UNITS = 3, /* of a slab, per side record of a sender */
@@ -94,6 +96,9 @@ struct pmtcp_listener {
 	uint16_t cls;
 	bool is_used;
 	bool rst_on_overflow;
+	uint8_t cookies;    /* enum pmtcp_syn_cookies, never DEFAULT */
+	bool has_cookies;   /* it has issued some: at cookie_ms the last */
+	uint32_t cookie_ms; /* (OPEN-31) */
 	uint32_t half_open_max;
 	uint32_t conn_max;
 	uint32_t half_open;
@@ -139,6 +144,13 @@ struct tcp_pair {
 	uint16_t start;  /* keyed, fixed per pair */
 	uint32_t cursor; /* steps taken from start */
 	uint32_t in_use; /* tuples of this pair in the table, TIME-WAIT included */
+};
+
+/* Keys of SYN cookies, two generations: an ACK may answer one of the last step (SEC-11). */
+struct tcp_cookies {
+	struct siphash_key master;
+	struct siphash_key key[2];
+	uint32_t epoch[2]; /* epoch + 1 of each key, 0: none yet */
 };
 
 struct mark_list {
@@ -195,12 +207,15 @@ struct tcp {
 	uint16_t free_permille; /* packet buffers (RES-5) */
 	uint32_t rst_tokens;    /* SEC-6 */
 	uint32_t rst_tokens_ms;
+	uint32_t syn_tokens; /* RES-12: SYNs beyond the limits that may still be answered ... */
+	uint32_t syn_ms;     /* ... in this millisecond */
 	struct rte_mbuf *spare[TCP_SPARES_MAX];
 	struct rte_mbuf *replies[TCP_REPLIES_MAX];
 	struct pmtcp_conf conf;
 	struct siphash_key isn_secret;
 	struct siphash_key ts_secret;
 	struct siphash_key port_secret;
+	struct tcp_cookies cookies;
 	struct rng rng;
 	struct wire_tx_conf tx_conf;
 	uint16_t mss; /* offered: MTU - 40 */
@@ -450,6 +465,8 @@ void tcp_set_options(struct tcp *t, struct tcb *c, const struct seg *seg);
 void tcp_set_window(struct tcb *c, const struct seg *seg, uint8_t shift);
 void tcp_sample_rtt(struct tcp *t, struct tcb *c, const struct seg *seg);
 uint32_t tcp_isn(const struct tcp *t, const struct flow_key *key);
+/* The same at another time of its clock of 4 us. */
+uint32_t tcp_isn_at(const struct tcp *t, const struct flow_key *key, uint32_t clock);
 uint32_t tcp_ts_offset(const struct tcp *t, const struct flow_key *key);
 
 /* ---- tcp_icmp.c: errors about what we sent ---- */
@@ -472,8 +489,21 @@ struct tcp_icmp_error {
 /* Counts the frame's fate. Caller: the key's local address is ours. */
 void tcp_icmp_error(struct tcp *t, const struct tcp_icmp_error *e);
 
+/* ---- tcp_cookie.c: SYN cookies ---- */
+/* Answers the SYN by a cookie and counts its fate. */
+void tcp_cookie_answer(struct tcp *t, struct pmtcp_listener *l, struct seg *seg);
+/* An ACK to a listener: DONE if it was right and the segment has its fate. */
+enum verdict tcp_cookie_check(struct tcp *t, struct pmtcp_listener *l, struct seg *seg);
+/* The number that a cookie for this SYN would have now. */
+uint32_t tcp_cookie_iss(struct tcp *t, const struct pmtcp_listener *l, const struct seg *seg);
+/* Has this listener issued cookies that may still come back? */
+bool tcp_cookie_is_open(struct tcp *t, struct pmtcp_listener *l);
+
 /* ---- tcp_reply.c: answers that belong to no block ---- */
 void tcp_reply_rst(struct tcp *t, struct seg *seg);
+/* Sends w back to the station that sent seg, in its packet if that is fit; false: no packet
+ * buffer, or too many replies in this turn. */
+bool tcp_reply_send(struct tcp *t, struct seg *seg, struct wire_tcp *w);
 /* Takes a received packet for a reply; NULL if it is not fit. */
 bool tcp_reply_push(struct tcp *t, struct rte_mbuf *m);
 void tcp_spare_put(struct tcp *t, struct rte_mbuf *m);

@@ -111,7 +111,7 @@ conf_is_sane(const struct pmtcp_conf *conf)
 	       conf->port_last >= conf->port_first && conf->send_buffer >= TCP_BUFFER_MIN &&
 	       conf->send_buffer <= TCP_BUFFER_MAX && conf->recv_buffer >= TCP_BUFFER_MIN &&
 	       conf->recv_buffer <= TCP_BUFFER_MAX && conf->owners >= 1 &&
-	       conf->owner < conf->owners;
+	       conf->owner < conf->owners && conf->syn_cookies <= PMTCP_COOKIES_OFF;
 }
 
 /* A full segment is sent from one buffer, its headers in the head room. */
@@ -178,6 +178,7 @@ tcp_init(struct tcp *t, void *mem, size_t len, const struct pmtcp_conf *conf)
 	t->isn_secret = (struct siphash_key){secrets->isn[0], secrets->isn[1]};
 	t->ts_secret = (struct siphash_key){secrets->ts[0], secrets->ts[1]};
 	t->port_secret = (struct siphash_key){secrets->port[0], secrets->port[1]};
+	t->cookies.master = (struct siphash_key){secrets->cookie[0], secrets->cookie[1]};
 	rng_seed(&t->rng, conf->seed);
 	t->free_permille = 1000;
 	t->rst_tokens = conf->rst_per_s;

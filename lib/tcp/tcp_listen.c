@@ -82,29 +82,69 @@ replace_one(struct tcp *t, const struct pmtcp_listener *l)
 		tcp_syn_rcvd_end(t, worst, PMTCP_C_half_open_replaced);
 }
 
+static bool
+is_at_limit(const struct tcp *t, const struct pmtcp_listener *l)
+{
+	return l->half_open >= l->half_open_max || slab_available(&t->half_opens) == 0;
+}
+
+/* RES-12: a flood gets so much of each millisecond. Below the limits nothing is bounded:
+ * there each SYN has a block of its own, and opening as fast as the core can is what this
+ * is for. What is beyond costs the look that finds no block and no more. */
+static bool
+has_budget(struct tcp *t)
+{
+	if (t->conf.syn_per_ms == 0)
+		return true;
+	if (t->syn_ms != t->now_ms) {
+		t->syn_ms = t->now_ms;
+		t->syn_tokens = t->conf.syn_per_ms;
+	}
+	if (t->syn_tokens == 0)
+		return false;
+	t->syn_tokens--;
+	return true;
+}
+
+/* A SYN that may not simply have a block: cookie, or another's place (RES-5, OPEN-29). One
+ * that reopens a TIME-WAIT entry gets no cookie: its number is bound to lie above the old
+ * ones, and its ACK would meet the entry. */
+static enum verdict
+admit_beyond(struct tcp *t, struct pmtcp_listener *l, struct seg *seg, bool is_reopening)
+{
+	if (!has_budget(t))
+		return tcp_drop(t, PMTCP_C_drop_syn_limit);
+	if (l->cookies != PMTCP_COOKIES_OFF && !is_reopening) {
+		tcp_cookie_answer(t, l, seg);
+		return DONE;
+	}
+	if (t->free_permille < TCP_PRESSURE_SYN)
+		return tcp_drop(t, PMTCP_C_drop_pressure);
+	if (is_at_limit(t, l))
+		replace_one(t, l->half_open >= l->half_open_max ? l : NULL);
+	return is_at_limit(t, l) ? tcp_drop(t, PMTCP_C_drop_syn_limit) : NEXT;
+}
+
 /* What keeps a SYN out; each has its counter (RES-5, RES-8, OPEN-29). */
 static enum verdict
-admit(struct tcp *t, struct pmtcp_listener *l, struct seg *seg)
+admit(struct tcp *t, struct pmtcp_listener *l, struct seg *seg, bool is_reopening)
 {
-	if (t->free_permille < 250)
-		return tcp_drop(t, PMTCP_C_drop_pressure);
 	if (l->conns >= l->conn_max) {
 		if (l->rst_on_overflow)
 			tcp_reply_rst(t, seg);
 		return tcp_drop(t, PMTCP_C_drop_conn_limit);
 	}
+	/* A cookie would only put the refusal off until the peer believes it is open. */
 	if (slab_available(&t->tcbs) == 0)
 		return tcp_drop(t, PMTCP_C_drop_tcb_full);
-	if (l->half_open >= l->half_open_max || slab_available(&t->half_opens) == 0)
-		replace_one(t, l->half_open >= l->half_open_max ? l : NULL);
-	if (l->half_open >= l->half_open_max || slab_available(&t->half_opens) == 0)
-		return tcp_drop(t, PMTCP_C_drop_syn_limit);
+	if (is_unlikely(is_at_limit(t, l) || t->free_permille < TCP_PRESSURE_SYN ||
+			    l->cookies == PMTCP_COOKIES_ALWAYS))
+		return admit_beyond(t, l, seg, is_reopening);
 	return NEXT;
 }
 
 static void
-fill_half_open(struct tcp *t, struct syn_rcvd *sr, const struct pmtcp_listener *l,
-		const struct seg *seg)
+fill_half_open(struct tcp *t, struct syn_rcvd *sr, struct pmtcp_listener *l, const struct seg *seg)
 {
 	const struct tcp_class *k = &t->classes[l->cls];
 
@@ -113,7 +153,10 @@ fill_half_open(struct tcp *t, struct syn_rcvd *sr, const struct pmtcp_listener *
 	sr->head.kind = BLOCK_SYN_RCVD;
 	sr->head.state = TCPS_SYN_RCVD;
 	sr->irs = seg->seq;
-	sr->iss = tcp_isn(t, &seg->key);
+	/* The same SYN may have had a cookie just now, and its ACK be on the way: the numbers
+	 * agree then (OPEN-25). */
+	sr->iss = is_unlikely(tcp_cookie_is_open(t, l)) ? tcp_cookie_iss(t, l, seg)
+							: tcp_isn(t, &seg->key);
 	sr->ts_offset = tcp_ts_offset(t, &seg->key);
 	sr->wnd = seg->wnd;
 	sr->mss = seg->opts & SEG_OPT_MSS ? seg->mss : TCP_MSS_DEFAULT;
@@ -165,7 +208,7 @@ tcp_listen_syn(struct tcp *t, struct pmtcp_listener *l, struct seg *seg, struct 
 		tcp_drop(t, PMTCP_C_drop_no_route);
 		return;
 	}
-	if (admit(t, l, seg) == DONE)
+	if (admit(t, l, seg, tw != NULL) == DONE)
 		return;
 	index = slab_alloc(&t->half_opens);
 	if (!index) {
@@ -204,6 +247,8 @@ tcp_listen_input(struct tcp *t, struct pmtcp_listener *l, struct seg *seg)
 	if (seg->flags & TCP_RST) {
 		tcp_drop(t, PMTCP_C_drop_rst);
 	} else if (seg->flags & TCP_ACK) {
+		if (tcp_cookie_check(t, l, seg) == DONE)
+			return;
 		tcp_drop(t, PMTCP_C_drop_listen);
 		tcp_reply_rst(t, seg);
 	} else if (!(seg->flags & TCP_SYN)) {

@@ -24,9 +24,15 @@ keyed(const struct siphash_key *secret, const struct flow_key *key)
 /* OPEN-7: a clock of 4 us plus a keyed hash of the tuple: unguessable outside,
  * rising for the same tuple. */
 uint32_t
+tcp_isn_at(const struct tcp *t, const struct flow_key *key, uint32_t clock)
+{
+	return clock + (uint32_t)keyed(&t->isn_secret, key);
+}
+
+uint32_t
 tcp_isn(const struct tcp *t, const struct flow_key *key)
 {
-	return (uint32_t)(t->now_ns / 4000) + (uint32_t)keyed(&t->isn_secret, key);
+	return tcp_isn_at(t, key, (uint32_t)(t->now_ns / 4000));
 }
 
 uint32_t

@@ -78,16 +78,40 @@ rst_is_allowed(struct tcp *t)
 	return true;
 }
 
-/* RST0 or RSTA of RFC 9293 3.10.7.1 (OPEN-36), in the received packet: it goes
- * back to the station it came from. Never an answer to an RST (OPEN-37). */
-void
-tcp_reply_rst(struct tcp *t, struct seg *seg)
+bool
+tcp_reply_send(struct tcp *t, struct seg *seg, struct wire_tcp *w)
 {
-	struct wire_tcp w = {.key = seg->key, .flags = TCP_RST, .ttl = t->conf.ttl};
 	const struct rte_ether_hdr *eth;
 	struct rte_ether_hdr copy;
 	struct rte_ether_addr dst;
 	struct rte_mbuf *m = seg->m;
+
+	eth = rte_pktmbuf_read(m, 0, sizeof(copy), &copy);
+	if (!eth)
+		return false;
+	dst = eth->src_addr;
+	if (is_reusable(t, m)) {
+		seg->m = NULL;
+		rte_pktmbuf_reset(m);
+	} else {
+		m = tcp_ctl_alloc(t);
+		if (!m)
+			return false;
+	}
+	w->key = seg->key;
+	w->addr_sum = wire_addr_sum(&w->key);
+	wire_emit_tcp(m, w, &t->tx_conf, &dst, &t->conf.mac);
+	if (tcp_reply_push(t, m))
+		return true;
+	rte_pktmbuf_free(m);
+	return false;
+}
+
+/* RST0 or RSTA of RFC 9293 3.10.7.1 (OPEN-36). Never an answer to an RST (OPEN-37). */
+void
+tcp_reply_rst(struct tcp *t, struct seg *seg)
+{
+	struct wire_tcp w = {.flags = TCP_RST, .ttl = t->conf.ttl};
 
 	if ((seg->flags & TCP_RST) || !rst_is_allowed(t))
 		return;
@@ -97,22 +121,6 @@ tcp_reply_rst(struct tcp *t, struct seg *seg)
 		w.flags |= TCP_ACK;
 		w.ack = seg->seq + seg_seq_len(seg);
 	}
-	eth = rte_pktmbuf_read(m, 0, sizeof(copy), &copy);
-	if (!eth)
-		return;
-	dst = eth->src_addr;
-	if (is_reusable(t, m)) {
-		seg->m = NULL;
-		rte_pktmbuf_reset(m);
-	} else {
-		m = tcp_ctl_alloc(t);
-		if (!m)
-			return;
-	}
-	w.addr_sum = wire_addr_sum(&w.key);
-	wire_emit_tcp(m, &w, &t->tx_conf, &dst, &t->conf.mac);
-	if (tcp_reply_push(t, m))
+	if (tcp_reply_send(t, seg, &w))
 		tcp_count(t, PMTCP_C_rst_reply_sent);
-	else
-		rte_pktmbuf_free(m);
 }

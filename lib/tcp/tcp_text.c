@@ -19,7 +19,7 @@ tcp_rcv_space(const struct tcp *t, const struct tcb *c)
 	uint32_t now = tcb_rcv_wnd(c);
 	uint32_t space = held < buffer ? buffer - held : 0;
 
-	if (space <= now || t->free_permille < 250)
+	if (space <= now || t->free_permille < TCP_PRESSURE_SYN)
 		return now;
 	return space - now >= min_u32(buffer / 2, t->mss) ? space : now;
 }
@@ -145,7 +145,8 @@ insert_text(struct tcp *t, struct tcb *c, struct seg *seg, struct tcp_rx *rx)
 static bool
 is_too_short_for_ooo(const struct tcp *t)
 {
-	return t->free_permille < 100 || recpool_available(&t->recs) < t->conf.max_records / 8;
+	return t->free_permille < TCP_PRESSURE_OOO ||
+	       recpool_available(&t->recs) < t->conf.max_records / 8;
 }
 
 enum verdict

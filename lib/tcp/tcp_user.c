@@ -51,6 +51,16 @@ is_listening(const struct tcp *t, uint32_t ip4, uint16_t port)
 	return false;
 }
 
+/* What of its own a listener says, or the context's. */
+static enum pmtcp_syn_cookies
+listener_cookies(const struct tcp *t, const struct pmtcp_listen_opts *opts)
+{
+	if (opts && opts->syn_cookies != PMTCP_COOKIES_DEFAULT)
+		return opts->syn_cookies;
+	return t->conf.syn_cookies != PMTCP_COOKIES_DEFAULT ? t->conf.syn_cookies
+							    : PMTCP_COOKIES_AUTO;
+}
+
 /* Every listener has a class of its own: it names the listener to its half-opens
  * and connections. */
 static int
@@ -84,7 +94,7 @@ tcp_user_listen(struct tcp *t, const struct pmtcp_addr *local, const struct pmtc
 
 	if (err)
 		return err;
-	if (port == 0)
+	if (port == 0 || (opts && opts->syn_cookies > PMTCP_COOKIES_OFF))
 		return -EINVAL;
 	if (is_listening(t, ip4, port))
 		return -EADDRINUSE;
@@ -101,6 +111,7 @@ tcp_user_listen(struct tcp *t, const struct pmtcp_addr *local, const struct pmtc
 			opts && opts->half_open_max ? opts->half_open_max : t->conf.max_half_open;
 	l->conn_max = opts && opts->conn_max ? opts->conn_max : t->conf.max_conns;
 	l->rst_on_overflow = opts && opts->rst_on_overflow;
+	l->cookies = (uint8_t)listener_cookies(t, opts);
 	l->user = opts ? opts->conn.user : NULL;
 	l->next_on_port = t->listener_by_port[port];
 	l->is_used = true;

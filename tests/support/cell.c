@@ -253,6 +253,8 @@ call_one(struct ep *ep, const char *verb, uint32_t n)
 		ep_detach(ep);
 	else if (strcmp(verb, "unlisten") == 0)
 		ep_unlisten(ep);
+	else if (strcmp(verb, "cookies") == 0)
+		ep->cookies = PMTCP_COOKIES_ALWAYS;
 	else
 		require(false, "unknown call", verb);
 	return 0;

@@ -54,12 +54,14 @@ int cell_run_all(const char *group, const struct cell *cells, size_t n);
 int cell_run_all_with(
 		const char *group, const struct cell *cells, size_t n, const struct ep_opts *opts);
 
-/* The way into each state, as scripts. The numbers there:
+/* The way into each state, as scripts; {cookies} before {listen}: each SYN gets a cookie.
+ * The numbers there:
  *   SYS: i+1 sent.                 SYR: RCV.NXT p+1, i+1 sent.
  *   EST: RCV.NXT p+1, SND.NXT i+1. FW1, FW2: RCV.NXT p+1, SND.NXT i+2.
  *   CLW: RCV.NXT p+2, SND.NXT i+1. CLG, LAK, TW: RCV.NXT p+2, SND.NXT i+2. */
 #define REACH_CLD     ""
 #define REACH_LIS     "{listen}; = LIS"
+#define REACH_COOKIE  "{cookies}; {listen}; > S p; < SA i= p+1; = LIS" /* i+1 sent */
 #define REACH_SYS     "{open}; < S i= 0; = SYS"
 #define REACH_SYR     "{listen}; > S p; < SA i= p+1; = SYR"        /* 64-byte form */
 #define REACH_SYR_ACT "{open}; < S i= 0; > S p; < SA i p+1; = SYR" /* simultaneous open */

@@ -60,6 +60,8 @@ fill_secrets(struct pmtcp_secrets *s, uint64_t seed)
 		s->port[i] = rng_next(&rng);
 		s->flow[i] = rng_next(&rng);
 	}
+	for (int i = 0; i < 2; i++)
+		s->cookie[i] = rng_next(&rng);
 }
 
 void

@@ -69,7 +69,7 @@ int
 ep_listen(struct ep *ep)
 {
 	struct pmtcp_addr local = pmtcp_addr4(TEST_ADDR, EP_PORT);
-	struct pmtcp_listen_opts opts = {.conn = ep->conn_opts};
+	struct pmtcp_listen_opts opts = {.conn = ep->conn_opts, .syn_cookies = ep->cookies};
 	struct pmtcp_listener *out = NULL;
 	int ret = pmtcp_listen(ep->ctx, &local, &opts, &out);
 

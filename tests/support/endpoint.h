@@ -79,6 +79,7 @@ struct ep {
 	struct pmtcp_ctx *ctx;
 	void *mem;
 	size_t mem_len;
+	enum pmtcp_syn_cookies cookies; /* of the listener */
 	struct pmtcp_listener *listener;
 	struct pmtcp_conn *conn; /* the one connection under test; NULL once the handle is dead */
 	bool is_ended;           /* its CLOSED was popped */

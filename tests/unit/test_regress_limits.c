@@ -32,7 +32,8 @@ static struct pmtcp_listener *
 listen_on(uint16_t port, uint32_t half_open_max)
 {
 	struct pmtcp_addr local = pmtcp_addr4(TEST_ADDR, port);
-	struct pmtcp_listen_opts opts = {.half_open_max = half_open_max};
+	struct pmtcp_listen_opts opts = {
+			.half_open_max = half_open_max, .syn_cookies = PMTCP_COOKIES_OFF};
 	struct pmtcp_listener *l;
 
 	assert_int_equal(pmtcp_listen(bed.ctx, &local, &opts, &l), 0);

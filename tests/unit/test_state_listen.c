@@ -37,7 +37,29 @@ static const struct cell cells[] = {
 		{"listen_syn_rst_is_dropped", REACH_LIS, "> SR p; .; = LIS; # drop_rst"},
 		{"listen_syn_ack_gets_rsta", REACH_LIS,
 				"> SA p 700; < R 700 0; = LIS; # drop_listen rst_reply_sent"},
-		{"listen_ack_with_valid_cookie", "there are no SYN cookies", NULL},
+		/* OPEN-30, OPEN-31: nothing is kept of the SYN, and its ACK opens all the same. */
+		{"listen_syn_gets_cookie", "{cookies}; {listen}",
+				"> S p; < SA i= p+1 mss=1460; []; = LIS; +200s; .; = LIS;"
+				"# cookies_sent half_open_created+0 synack_retransmitted+0"},
+		{"listen_ack_with_valid_cookie", REACH_COOKIE,
+				"> A p+1 i+1; [ACCEPTED]; .; = EST; ? snd_una i+1; ? rcv_nxt p+1;"
+				"# seg_taken cookies_accepted opened_passive"},
+		{"listen_data_with_valid_cookie", REACH_COOKIE,
+				"> PA p+1 i+1 len=10; [ACCEPTED READABLE]; = EST; {recv 10}; +42;"
+				"< A i+1 p+11; # seg_taken cookies_accepted"},
+		{"listen_fin_with_valid_cookie", REACH_COOKIE,
+				"> PFA p+1 i+1 len=5; [ACCEPTED READABLE PEER_FIN]; < A i+1 p+7; .;"
+				"= CLW; {recv 9}=5; {recv 1}=0; # seg_taken cookies_accepted"},
+		{"listen_ack_above_cookie_gets_rsta", REACH_COOKIE,
+				"> A p+1 i+2; < R i+2 0; = LIS;"
+				"# drop_listen cookies_failed rst_reply_sent"},
+		{"listen_ack_beside_cookie_gets_rsta", REACH_COOKIE,
+				"> A p+2 i+1; < R i+1 0; = LIS;"
+				"# drop_listen cookies_failed rst_reply_sent"},
+		{"listen_syn_ack_with_valid_cookie_gets_rsta", REACH_COOKIE,
+				"> SA p+1 i+1; < R i+1 0; = LIS; # drop_listen rst_reply_sent"},
+		{"listen_rst_with_valid_cookie_is_dropped", REACH_COOKIE,
+				"> RA p+1 i+1; .; = LIS; # drop_rst"},
 		{"listen_ack_new_gets_rsta", REACH_LIS,
 				"> A p 700; < R 700 0; = LIS; # drop_listen rst_reply_sent"},
 		{"listen_ack_old_gets_rsta", REACH_LIS,

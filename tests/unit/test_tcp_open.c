@@ -218,7 +218,7 @@ open_7_isn_rises_by_the_clock_and_hides_the_tuple(void **state)
 static void
 open_29_half_open_limit_replaces(void **state)
 {
-	struct pmtcp_listen_opts opts = {.half_open_max = 4};
+	struct pmtcp_listen_opts opts = {.half_open_max = 4, .syn_cookies = PMTCP_COOKIES_OFF};
 	struct bed_peer old = {.ip = TEST_PEER, .port = 3999, .local_port = 80, .seq = 100};
 	struct pmtcp_conn *conn;
 	uint32_t answers = 0;
