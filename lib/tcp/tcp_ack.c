@@ -255,10 +255,16 @@ tcp_check_ack(struct tcp *t, struct tcb *c, struct seg *seg)
 		tcp_challenge(t, c);
 		return tcp_drop(t, PMTCP_C_drop_ack);
 	}
-	if (seq_gt(seg->ack, una))
+	if (seq_gt(seg->ack, una)) {
 		new_ack(t, c, seg);
-	else if (is_dup_ack(c, seg))
+	} else if (is_unlikely(tcb_has(c, TCB_SYN_UNACKED))) {
+		/* FIN-WAIT-1 from SYN-RECEIVED: nothing is taken before the peer has proven
+		 * that it saw our SYN (OPEN-27, NEG-4). */
+		tcp_challenge(t, c);
+		return tcp_drop(t, PMTCP_C_drop_ack);
+	} else if (is_dup_ack(c, seg)) {
 		tcp_rexmit_dup_ack(t, c);
+	}
 	if (seq_geq(seg->ack, una))
 		take_window(t, c, seg);
 	if (tcb_fin_is_acked(c))

@@ -25,6 +25,10 @@ wire_parse_arp(const struct rte_mbuf *m, struct wire_arp *arp)
 
 	if (!eth || !h)
 		return false;
+	/* In a chain it may begin at an odd address, which rte_arp_hdr must not. */
+	if (h != &copy)
+		memcpy(&copy, h, sizeof(copy));
+	h = &copy;
 	arp->op = rte_be_to_cpu_16(h->arp_opcode);
 	if (h->arp_hardware != rte_cpu_to_be_16(RTE_ARP_HRD_ETHER) ||
 			h->arp_protocol != rte_cpu_to_be_16(RTE_ETHER_TYPE_IPV4) ||

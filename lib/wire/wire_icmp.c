@@ -37,11 +37,15 @@ parse_inner(const struct seg *seg, struct wire_icmp *icmp)
 {
 	uint8_t copy[INNER_MAX];
 	uint32_t have = min_u32((uint32_t)seg->len - ICMP_LEN, INNER_MAX);
-	const uint8_t *ip = rte_pktmbuf_read(seg->m, seg->payload_off + ICMP_LEN, have, copy);
-	const uint8_t *tcp;
+	const uint8_t *ip, *tcp;
 	uint32_t ihl;
 
-	if (!ip || have < WIRE_IP4_LEN)
+	/* Before the read: rte_pktmbuf_read() of no octets at the end of a chain walks
+	 * off it. */
+	if (have < WIRE_IP4_LEN)
+		return false;
+	ip = rte_pktmbuf_read(seg->m, seg->payload_off + ICMP_LEN, have, copy);
+	if (!ip)
 		return false;
 	ihl = (uint32_t)(ip[0] & 0x0f) * 4;
 	if (ip[0] >> 4 != 4 || ihl < WIRE_IP4_LEN || ihl + INNER_TCP_MIN > have)
