@@ -1,0 +1,161 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ * Copyright (c) 2026 pmtcp authors
+ */
+
+/* See fuzz.h. tcp_input() is counted on its way in: the programs are linked with
+ * --wrap=tcp_input. */
+
+#include "fuzz.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/base.h"
+#include "base/check.h"
+#include "tcp/tcp.h"
+
+#define TEXT_PERIOD 65536u
+
+static struct {
+	uint64_t executions;
+	uint64_t reached; /* executions with at least one segment */
+	uint64_t segments;
+	uint64_t state[PMTCP_STATE_MAX];
+	uint64_t segments_before;
+	bool is_running;
+} counts;
+
+void __real_tcp_input(struct tcp *t, struct seg *seg);
+void __wrap_tcp_input(struct tcp *t, struct seg *seg);
+
+void
+__wrap_tcp_input(struct tcp *t, struct seg *seg)
+{
+	uint32_t index = flow_table_lookup(&t->table, tcp_hash(t, &seg->key), &seg->key);
+
+	counts.segments++;
+	if (index != 0)
+		counts.state[tcp_block(t, index)->state]++;
+	else if (tcp_listener_find(t, seg->key.laddr, seg->key.lport) != NULL)
+		counts.state[PMTCP_LISTEN]++;
+	else
+		counts.state[PMTCP_CLOSED]++;
+	__real_tcp_input(t, seg);
+}
+
+static void
+end_execution(void)
+{
+	counts.reached += counts.is_running && counts.segments != counts.segments_before;
+	counts.segments_before = counts.segments;
+	counts.is_running = false;
+}
+
+static void
+print_counts(void)
+{
+	int n_states = 0;
+
+	end_execution();
+	if (counts.executions == 0)
+		return;
+	fprintf(stderr, "executions %" PRIu64 ", reached tcp_input %.1f %%, segments %" PRIu64 "\n",
+			counts.executions,
+			100.0 * (double)counts.reached / (double)counts.executions,
+			counts.segments);
+	if (counts.segments == 0)
+		return;
+	fprintf(stderr, "segments by state:");
+	for (int i = 0; i < PMTCP_STATE_MAX; i++) {
+		n_states += counts.state[i] != 0;
+		fprintf(stderr, " %s=%" PRIu64, pmtcp_state_name((enum pmtcp_state)i),
+				counts.state[i]);
+	}
+	fprintf(stderr, "\nstates hit: %d of %d\n", n_states, PMTCP_STATE_MAX);
+}
+
+void
+fuzz_begin(void)
+{
+	if (counts.executions == 0)
+		EXPECT(atexit(print_counts) == 0);
+	end_execution();
+	counts.executions++;
+	counts.is_running = true;
+}
+
+void
+fuzz_fail(const char *file, int line, const char *what)
+{
+	fprintf(stderr, "%s:%d: not so: %s\n", file, line, what);
+	abort();
+}
+
+uint8_t
+fuzz_u8(struct fuzz_in *in)
+{
+	if (in->left == 0)
+		return 0;
+	in->left--;
+	return *in->p++;
+}
+
+uint16_t
+fuzz_u16(struct fuzz_in *in)
+{
+	uint16_t high = fuzz_u8(in);
+
+	return (uint16_t)(high << 8 | fuzz_u8(in));
+}
+
+const uint8_t *
+fuzz_text(uint32_t i)
+{
+	static uint8_t text[2 * TEXT_PERIOD];
+	static bool is_filled;
+
+	for (uint32_t k = 0; !is_filled && k < sizeof(text); k++)
+		text[k] = (uint8_t)((k % TEXT_PERIOD * 2654435761u) >> 24);
+	is_filled = true;
+	return text + i % TEXT_PERIOD;
+}
+
+/* As everywhere, a frame starts at an even address: rte_ether_addr relies on it. */
+static struct rte_mbuf *
+piece(struct rte_mempool *pool, const uint8_t *bytes, size_t len)
+{
+	struct rte_mbuf *m = rte_pktmbuf_alloc(pool);
+
+	EXPECT(m != NULL && len <= m->buf_len);
+	m->data_off = (uint16_t)((m->buf_len - len) & ~(size_t)1);
+	m->data_len = (uint16_t)len;
+	m->pkt_len = (uint32_t)len;
+	if (len != 0)
+		memcpy(rte_pktmbuf_mtod(m, void *), bytes, len);
+	return m;
+}
+
+struct rte_mbuf *
+fuzz_mbuf(struct rte_mempool *pool, const uint8_t *bytes, size_t len, const uint8_t cut[4])
+{
+	struct rte_mbuf *head = NULL;
+	size_t at = 0;
+
+	for (int i = 0; i < 4 && cut[i] != 0 && at < len; i++) {
+		size_t n = min_u64(cut[i], len - at);
+		struct rte_mbuf *m = piece(pool, bytes + at, n);
+
+		at += n;
+		if (head == NULL)
+			head = m;
+		else
+			EXPECT(rte_pktmbuf_chain(head, m) == 0);
+	}
+	if (head == NULL)
+		return piece(pool, bytes, len);
+	if (at < len)
+		EXPECT(rte_pktmbuf_chain(head, piece(pool, bytes + at, len - at)) == 0);
+	return head;
+}
