@@ -153,6 +153,10 @@ void
 pmtcp_set_pressure(struct pmtcp_ctx *s, uint16_t free_permille)
 {
 	s->t.free_permille = (uint16_t)min_u32(free_permille, 1000);
+	if (s->t.free_permille >= TCP_PRESSURE_OOO) {
+		s->t.ooo_spares_sack = true;
+		s->t.ooo_had_plain = false;
+	}
 }
 
 void

@@ -132,7 +132,8 @@ struct tcp_rx {
 	uint32_t held;       /* octets delivered in order and not yet given back by recv_done */
 	uint32_t dsack_left; /* a duplicate to report first (RFC 2883); right 0: none */
 	uint32_t dsack_right;
-	uint32_t reserved;
+	uint8_t has_sack; /* what is out of order was told to the peer: it goes last (RES-5) */
+	uint8_t reserved[3];
 };
 STATIC_ASSERT(sizeof(struct tcp_rx) <= 64);
 
@@ -201,6 +202,8 @@ struct tcp {
 	uint32_t tw_first;          /* first unit of the TIME-WAIT share */
 	uint32_t tw_hand;           /* where the search for the oldest entry goes on (TW-14) */
 	uint32_t ooo_hand;          /* where the search for out-of-order text goes on (RES-5) */
+	bool ooo_spares_sack;       /* this round takes from connections without SACK only */
+	bool ooo_had_plain;         /* and has found some */
 	uint32_t half_open_hand;    /* where the search for one to give way goes on */
 	uint16_t default_class;
 	uint16_t last_class;

@@ -120,6 +120,7 @@ tcp_rx_get(struct tcp *t, struct tcb *c)
 	rx = tcp_rx(t, c);
 	memset(rx, 0, sizeof(*rx));
 	reasm_init(&rx->r);
+	rx->has_sack = tcb_has(c, TCB_SACK);
 	return rx;
 }
 

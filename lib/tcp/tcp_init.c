@@ -181,6 +181,7 @@ tcp_init(struct tcp *t, void *mem, size_t len, const struct pmtcp_conf *conf)
 	t->cookies.master = (struct siphash_key){secrets->cookie[0], secrets->cookie[1]};
 	rng_seed(&t->rng, conf->seed);
 	t->free_permille = 1000;
+	t->ooo_spares_sack = true;
 	t->rst_tokens = conf->rst_per_s;
 	t->tx_conf.ip_cksum_offload = conf->caps.tx_ip_cksum;
 	t->tx_conf.tcp_cksum_offload = conf->caps.tx_tcp_cksum;

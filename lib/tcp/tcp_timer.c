@@ -312,19 +312,26 @@ expire_batch(struct tcp *t, const uint32_t *due, uint16_t n)
 }
 
 /* RES-5: packet buffers are nearly gone, so text that waits above holes goes, some side
- * records a pass. The peer sends it again. */
+ * records a pass. The peer sends it again; but one that was told by SACK believes us to have
+ * it, and learns otherwise by a timeout (RFC 2018 section 8). So these go only after a round
+ * that found no others. */
 static void
 drop_some_ooo(struct tcp *t)
 {
-	for (int i = 0; i < OOO_LOOKS && t->rxs.fresh > 1; i++) {
+	for (uint32_t i = 1; i <= OOO_LOOKS && i < t->rxs.fresh; i++) {
 		struct tcp_rx *rx;
 
-		if (++t->ooo_hand >= t->rxs.fresh)
+		if (++t->ooo_hand >= t->rxs.fresh) {
 			t->ooo_hand = 1;
+			t->ooo_spares_sack = t->ooo_had_plain;
+			t->ooo_had_plain = false;
+		}
 		/* A record given back has no ranges either. */
 		rx = slab_at(&t->rxs, t->ooo_hand);
-		if (reasm_has_ooo(&rx->r))
-			t->counter[PMTCP_C_ooo_dropped] += reasm_drop_ooo(&rx->r, &t->recs);
+		if (!reasm_has_ooo(&rx->r) || (rx->has_sack && t->ooo_spares_sack))
+			continue;
+		t->ooo_had_plain |= !rx->has_sack;
+		t->counter[PMTCP_C_ooo_dropped] += reasm_drop_ooo(&rx->r, &t->recs);
 	}
 }
 
