@@ -12,6 +12,8 @@
 #include <stdarg.h>
 #include <sys/ioctl.h>
 
+#include "base/check.h"
+
 int
 plug_socket(void *userdata, int domain, int type, int protocol)
 {
@@ -62,11 +64,34 @@ plug_bind(void *userdata, int fd, const struct sockaddr *sa, socklen_t len)
 }
 
 static int
+start_listening(struct plug *p, struct sock *s)
+{
+	struct pmtcp_listen_opts opts = {.conn = s->opts};
+	int err = pmtcp_listen(p->ctx, &s->local, &opts, &s->listener);
+
+	return err ? plug_fail(-err) : 0;
+}
+
+/* A listener of the context has its options from the start; one of the scripts may get
+ * them later. Not while somebody is half-way in: he would be reset. */
+void
+plug_listen_anew(struct plug *p, struct sock *s)
+{
+	struct pmtcp_stats stats;
+
+	if (!s->listener)
+		return;
+	pmtcp_stats(p->ctx, &stats);
+	if (stats.state[PMTCP_SYN_RCVD] > 0)
+		return;
+	pmtcp_unlisten(s->listener);
+	s->listener = NULL;
+	CHECK(start_listening(p, s) == 0);
+}
+
+static int
 do_listen(struct plug *p, struct sock *s)
 {
-	struct pmtcp_listen_opts opts = {0};
-	int err;
-
 	if (!s)
 		return -1;
 	if (s->listener)
@@ -74,9 +99,7 @@ do_listen(struct plug *p, struct sock *s)
 	if (s->conn || s->local.port == 0)
 		return plug_fail(EINVAL);
 	plug_start(p, &s->local);
-	opts.conn = s->opts;
-	err = pmtcp_listen(p->ctx, &s->local, &opts, &s->listener);
-	return err ? plug_fail(-err) : 0;
+	return start_listening(p, s);
 }
 
 int
@@ -157,7 +180,6 @@ start_connect(struct plug *p, struct sock *s, const struct sockaddr *sa, socklen
 	if (err)
 		return plug_fail(err == -EISCONN || err == -EBUSY ? EADDRNOTAVAIL : -err);
 	s->is_connecting = true;
-	opts_apply(s);
 	plug_turn(p);
 	return 0;
 }
@@ -211,6 +233,29 @@ plug_connect(void *userdata, int fd, const struct sockaddr *sa, socklen_t len)
 
 /* ---- close, shutdown ------------------------------------------------------------------ */
 
+/* Nothing is in flight any more, or the linger time is over. */
+static bool
+has_lingered(const struct wait *w)
+{
+	enum pmtcp_state state = sock_state(w->sock);
+
+	return state != PMTCP_FIN_WAIT_1 && state != PMTCP_CLOSING && state != PMTCP_LAST_ACK;
+}
+
+/* Only on the second thread: without an end time in the script, close() returns at once. */
+static void
+linger(struct plug *p, struct sock *s)
+{
+	struct wait w = {.is_ready = has_lingered, .sock = s, .plug = p, .deadline_us = UINT64_MAX};
+
+	if (!s->conn || s->has_ended || s->n_peeked > 0 || !s->linger.l_onoff ||
+			s->linger.l_linger == 0 || plug_is_main(p))
+		return;
+	pmtcp_close(s->conn);
+	plug_turn(p);
+	(void)plug_wait(p, &w);
+}
+
 int
 plug_close(void *userdata, int fd)
 {
@@ -220,6 +265,7 @@ plug_close(void *userdata, int fd)
 	plug_enter(p);
 	s = sock_of(p, fd);
 	if (s) {
+		linger(p, s);
 		sock_drop(p, s);
 		plug_turn(p);
 	}

@@ -23,8 +23,8 @@ enum {
 /* When the last call of a thread other than the main one returned. */
 static _Thread_local uint64_t left_us;
 
-static bool
-is_main(const struct plug *p)
+bool
+plug_is_main(const struct plug *p)
 {
 	return pthread_equal(pthread_self(), p->main_thread) != 0;
 }
@@ -33,7 +33,7 @@ is_main(const struct plug *p)
 static void
 settle(struct plug *p)
 {
-	if (!is_main(p))
+	if (!plug_is_main(p))
 		return;
 	while (p->wait_state == WAIT_SLEEPS &&
 			(p->wait->is_ready(p->wait) || p->now_us >= p->wait->deadline_us)) {
@@ -54,7 +54,7 @@ void
 plug_leave(struct plug *p)
 {
 	settle(p);
-	if (!is_main(p)) {
+	if (!plug_is_main(p)) {
 		left_us = p->now_us;
 		if (p->wait_state == WAIT_GRANTED) {
 			p->wait_state = WAIT_NONE;
@@ -165,7 +165,7 @@ plug_wait(struct plug *p, struct wait *w)
 {
 	if (w->is_ready(w))
 		return true;
-	if (is_main(p))
+	if (plug_is_main(p))
 		return wait_on_main(p, w);
 	if (p->wait_state == WAIT_SLEEPS) {
 		fprintf(stderr, "pmtcp: a second blocking call at the same time\n");
@@ -201,9 +201,9 @@ plug_gettimeofday(void *userdata, struct timeval *tv, struct timezone *tz)
 
 	(void)tz;
 	pthread_mutex_lock(&p->lock);
-	if (is_main(p))
+	if (plug_is_main(p))
 		plug_advance(p, p->now_us + 1);
-	us = is_main(p) || left_us == 0 ? p->now_us : left_us;
+	us = plug_is_main(p) || left_us == 0 ? p->now_us : left_us;
 	pthread_mutex_unlock(&p->lock);
 	tv->tv_sec = (time_t)(us / 1000000);
 	tv->tv_usec = (suseconds_t)(us % 1000000);

@@ -123,6 +123,34 @@ drill_seg(struct drill *d, uint8_t flags, uint32_t seq, uint32_t ack, uint32_t l
 	drill_in(d, &b);
 }
 
+static void
+fill_cksum(uint8_t *at, uint32_t sum)
+{
+	uint16_t cksum = build_cksum(sum);
+
+	at[0] = (uint8_t)(cksum >> 8);
+	at[1] = (uint8_t)cksum;
+}
+
+/* IPv4: a header, 8 octets of ICMP, the quoted header with 8 octets of its TCP. */
+void
+drill_icmp(struct drill *d, uint8_t type, uint8_t code)
+{
+	uint8_t ip[20 + 8 + 28] = {0x45, 0, 0, sizeof(ip), 0, 0, 0, 0, 64, IPPROTO_ICMP};
+	uint8_t *icmp = ip + 20;
+	const uint8_t *quoted = d->pkt.bytes + ETH_LEN;
+
+	assert_int_equal(d->pkt.version, 4);
+	memcpy(ip + 12, quoted + 16, 4);
+	memcpy(ip + 16, quoted + 12, 4);
+	fill_cksum(ip + 10, build_sum(0, ip, 20));
+	icmp[0] = type;
+	icmp[1] = code;
+	memcpy(icmp + 8, quoted, 28);
+	fill_cksum(icmp + 2, build_sum(0, icmp, sizeof(ip) - 20));
+	assert_int_equal(d->ifc.netdev_send(d->ud, ip, sizeof(ip)), 0);
+}
+
 const struct pkt *
 drill_out(struct drill *d)
 {

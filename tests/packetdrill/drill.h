@@ -67,6 +67,8 @@ long long drill_now(struct drill *d);
  * from 0, b->ack too. */
 void drill_in(struct drill *d, const struct build *b);
 void drill_seg(struct drill *d, uint8_t flags, uint32_t seq, uint32_t ack, uint32_t len);
+/* An ICMP error of that type and code that quotes the last packet that left. */
+void drill_icmp(struct drill *d, uint8_t type, uint8_t code);
 /* The next packet, NULL if none comes. Verified; seq counts from the first of ours. */
 const struct pkt *drill_out(struct drill *d);
 /* It must come, with these flags, numbers and length. */

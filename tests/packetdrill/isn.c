@@ -9,8 +9,11 @@
 
 #include "packetdrill/plug.h"
 
+#include <errno.h>
 #include <netinet/in.h>
 #include <string.h>
+
+#include "base/base.h"
 
 enum {
 	TCP_LEN = 20,
@@ -211,6 +214,25 @@ quoted_tuple(uint8_t *ip, uint32_t len, struct tuple *t, uint8_t **tcp)
 	return (t->version == 6 ? ip[6] : ip[9]) == IPPROTO_TCP;
 }
 
+/* What Linux calls an ICMP error of that kind. */
+static int
+icmp_errno(const struct layout *l)
+{
+	static const int unreachable[] = {ENETUNREACH, EHOSTUNREACH, ENOPROTOOPT, ECONNREFUSED};
+	static const int unreachable6[] = {
+			ENETUNREACH, EACCES, EHOSTUNREACH, EHOSTUNREACH, ECONNREFUSED};
+	uint8_t type = l->l4[0];
+	uint8_t code = l->l4[1];
+
+	if (l->proto == IPPROTO_ICMPV6 && type == 1 && code < PMTCP_ARRAY_SIZE(unreachable6))
+		return unreachable6[code];
+	if (l->proto == IPPROTO_ICMP && type == 3 && code < PMTCP_ARRAY_SIZE(unreachable))
+		return unreachable[code];
+	if (type == (l->proto == IPPROTO_ICMPV6 ? 4 : 12))
+		return EPROTO;
+	return EHOSTUNREACH;
+}
+
 static void
 icmp_in(struct plug *p, struct layout *l)
 {
@@ -226,6 +248,7 @@ icmp_in(struct plug *p, struct layout *l)
 								l->l4[0] == 12;
 	if (!is_error || !quoted_tuple(l->l4 + ICMP_LEN, l->l4_len - ICMP_LEN, &t, &tcp))
 		return;
+	p->icmp_err = icmp_errno(l);
 	f = find(p, &t);
 	if (!f)
 		return;

@@ -12,7 +12,16 @@
 #include <netinet/in.h>
 #include <string.h>
 
-enum { LINGER2_MAX_S = 24 * 3600, DELACK_MS = 40 };
+enum {
+	LINGER2_MAX_S = 24 * 3600,
+	DELACK_MS = 40,
+	MS = 1000,
+	SLOW_MAX_S = 7 * 24 * 3600, /* of what the context takes in ms */
+	KEEP_INTVL_S = 75,
+	KEEP_COUNT = 9,
+	MSS_MIN = 88,
+	MSS_DEFAULT = 536, /* RFC 9293 3.7.1 */
+};
 
 /* SO_MEMINFO of asm-generic, which not every libc names. */
 #ifndef SO_MEMINFO
@@ -48,17 +57,37 @@ set_buffer(struct sock *s, bool is_send, int value)
 	return tell(s, is_send ? PMTCP_OPT_SEND_BUFFER : PMTCP_OPT_RECV_BUFFER, octets);
 }
 
+/* What it is at close: off, abort, a time. */
+static int
+set_linger(struct sock *s, const void *val, socklen_t len)
+{
+	uint32_t ms;
+
+	if (len < sizeof(s->linger))
+		return plug_fail(EINVAL);
+	memcpy(&s->linger, val, sizeof(s->linger));
+	ms = clamp(s->linger.l_linger, 0, SLOW_MAX_S) * MS;
+	if (!s->linger.l_onoff)
+		s->opts.linger_ms = PMTCP_LINGER_OFF;
+	else
+		s->opts.linger_ms = ms ? ms : PMTCP_LINGER_ABORT;
+	return tell(s, PMTCP_OPT_LINGER_MS, s->opts.linger_ms);
+}
+
+static int
+set_keepalive(struct sock *s)
+{
+	s->opts.keepalive_ms = s->has_keepalive ? (uint32_t)s->idle_s * MS : 0;
+	return tell(s, PMTCP_OPT_KEEPALIVE_MS, s->opts.keepalive_ms);
+}
+
 static int
 set_socket(struct sock *s, int name, const void *val, socklen_t len)
 {
 	int value = 0;
 
-	if (name == SO_LINGER) {
-		if (len < sizeof(s->linger))
-			return plug_fail(EINVAL);
-		memcpy(&s->linger, val, sizeof(s->linger));
-		return 0;
-	}
+	if (name == SO_LINGER)
+		return set_linger(s, val, len);
 	if (len < sizeof(value))
 		return plug_fail(EINVAL);
 	memcpy(&value, val, sizeof(value));
@@ -68,12 +97,47 @@ set_socket(struct sock *s, int name, const void *val, socklen_t len)
 	case SO_PRIORITY:
 	case SO_MARK:
 		return 0;
+	case SO_KEEPALIVE:
+		s->has_keepalive = value != 0;
+		return set_keepalive(s);
 	case SO_RCVBUF:
 	case SO_SNDBUF:
 		return set_buffer(s, name == SO_SNDBUF, value);
 	default:
 		return plug_fail(ENOPROTOOPT);
 	}
+}
+
+/* Those with a range of their own. */
+static int
+set_tcp_time(struct sock *s, int name, int value)
+{
+	if (value < (name == TCP_USER_TIMEOUT ? 0 : 1) ||
+			value > (name == TCP_KEEPCNT ? 127 : SLOW_MAX_S))
+		return plug_fail(EINVAL);
+	switch (name) {
+	case TCP_KEEPIDLE:
+		s->idle_s = value;
+		return set_keepalive(s);
+	case TCP_KEEPINTVL:
+		s->opts.keepalive_intvl_ms = (uint32_t)value * MS;
+		return tell(s, PMTCP_OPT_KEEPALIVE_INTVL_MS, s->opts.keepalive_intvl_ms);
+	case TCP_KEEPCNT:
+		s->opts.keepalive_count = (uint8_t)value;
+		return tell(s, PMTCP_OPT_KEEPALIVE_COUNT, (uint64_t)value);
+	default: /* TCP_USER_TIMEOUT, in ms */
+		s->opts.user_timeout_ms = (uint32_t)value;
+		return tell(s, PMTCP_OPT_USER_TIMEOUT_MS, (uint64_t)value);
+	}
+}
+
+static int
+set_maxseg(struct sock *s, int value)
+{
+	if (value < MSS_MIN || value > UINT16_MAX)
+		return plug_fail(EINVAL);
+	s->opts.mss = (uint16_t)value;
+	return tell(s, PMTCP_OPT_MSS, (uint64_t)value);
 }
 
 static int
@@ -86,6 +150,13 @@ set_tcp(struct sock *s, int name, int value)
 	case TCP_QUICKACK:
 		s->opts.delack_ms = value ? PMTCP_DELACK_NONE : DELACK_MS;
 		return tell(s, PMTCP_OPT_DELACK_MS, value ? 0 : DELACK_MS);
+	case TCP_KEEPIDLE:
+	case TCP_KEEPINTVL:
+	case TCP_KEEPCNT:
+	case TCP_USER_TIMEOUT:
+		return set_tcp_time(s, name, value);
+	case TCP_MAXSEG:
+		return set_maxseg(s, value);
 	case TCP_SYNCNT:
 		if (value < 1 || value > 127)
 			return plug_fail(EINVAL);
@@ -139,22 +210,26 @@ int
 plug_setsockopt(void *userdata, int fd, int level, int name, const void *val, socklen_t len)
 {
 	struct plug *p = userdata;
+	struct sock *s;
 	int ret;
 
 	plug_enter(p);
-	ret = do_setsockopt(sock_of(p, fd), level, name, val, len);
+	s = sock_of(p, fd);
+	ret = do_setsockopt(s, level, name, val, len);
+	if (ret == 0)
+		plug_listen_anew(p, s);
 	plug_turn(p);
 	plug_leave(p);
 	return ret;
 }
 
-void
-opts_apply(struct sock *s)
-{
-	(void)s;
-}
-
 /* ---- reading -------------------------------------------------------------------------- */
+
+static uint32_t
+first_of(uint32_t set, uint32_t otherwise)
+{
+	return set ? set : otherwise;
+}
 
 static int
 get_socket(const struct plug *p, struct sock *s, int name, int *value)
@@ -164,13 +239,16 @@ get_socket(const struct plug *p, struct sock *s, int name, int *value)
 		*value = sock_take_err(s);
 		return 0;
 	case SO_RCVBUF:
-		*value = (int)(s->opts.recv_buffer ? s->opts.recv_buffer : p->profile.rcvbuf);
+		*value = (int)first_of(s->opts.recv_buffer, p->profile.rcvbuf);
 		return 0;
 	case SO_SNDBUF:
-		*value = (int)(s->opts.send_buffer ? s->opts.send_buffer : p->profile.sndbuf);
+		*value = (int)first_of(s->opts.send_buffer, p->profile.sndbuf);
 		return 0;
 	case SO_REUSEADDR:
 		*value = 1;
+		return 0;
+	case SO_KEEPALIVE:
+		*value = s->has_keepalive;
 		return 0;
 	case SO_TYPE:
 		*value = SOCK_STREAM;
@@ -191,7 +269,19 @@ get_tcp(const struct plug *p, const struct sock *s, int name, int *value)
 		*value = s->opts.nodelay;
 		return 0;
 	case TCP_MAXSEG:
-		*value = s->conn ? pmtcp_mss(s->conn) : 536;
+		*value = s->conn ? pmtcp_mss(s->conn) : (int)first_of(s->opts.mss, MSS_DEFAULT);
+		return 0;
+	case TCP_KEEPIDLE:
+		*value = s->idle_s;
+		return 0;
+	case TCP_KEEPINTVL:
+		*value = (int)first_of(s->opts.keepalive_intvl_ms / MS, KEEP_INTVL_S);
+		return 0;
+	case TCP_KEEPCNT:
+		*value = (int)first_of(s->opts.keepalive_count, KEEP_COUNT);
+		return 0;
+	case TCP_USER_TIMEOUT:
+		*value = (int)s->opts.user_timeout_ms;
 		return 0;
 	case TCP_QUICKACK:
 		*value = s->opts.delack_ms == PMTCP_DELACK_NONE;
@@ -200,7 +290,7 @@ get_tcp(const struct plug *p, const struct sock *s, int name, int *value)
 		*value = s->opts.syn_retries ? s->opts.syn_retries : (int)p->profile.syn_retries;
 		return 0;
 	case TCP_LINGER2:
-		*value = s->linger2_s ? s->linger2_s : (int)p->profile.fw2_ms / 1000;
+		*value = s->linger2_s ? s->linger2_s : (int)p->profile.fw2_ms / MS;
 		return 0;
 	default:
 		return plug_fail(ENOPROTOOPT);

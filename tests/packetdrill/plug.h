@@ -46,6 +46,8 @@ struct sock {
 	int fd; /* -1: not accepted yet */
 	int domain;
 	int err;        /* SO_ERROR */
+	int soft_err;   /* told by ICMP, and what a later timeout is called */
+	int idle_s;     /* TCP_KEEPIDLE */
 	int linger2_s;  /* 0: default */
 	uint32_t order; /* of the accept queue */
 	struct pmtcp_addr local;
@@ -53,6 +55,7 @@ struct sock {
 	struct pmtcp_conn *conn;
 	struct sock *parent; /* the listener, until accepted */
 	struct pmtcp_conn_opts opts;
+	bool has_keepalive;
 	struct linger linger;
 	uint8_t *peeked; /* taken from the context, not yet from us; malloc */
 	uint32_t n_peeked;
@@ -119,6 +122,7 @@ struct plug {
 	struct flow flows[PLUG_FLOWS_MAX];
 	struct sock socks[PLUG_SOCKS_MAX];
 	char state_text[1024]; /* as last written */
+	int icmp_err;          /* errno of the last ICMP error that came */
 	bool has_warned_size;
 };
 
@@ -130,6 +134,7 @@ int plug_fail(int err);
 
 /* ---- clock.c ---------------------------------------------------------------- */
 
+bool plug_is_main(const struct plug *p);
 void plug_enter(struct plug *p);
 void plug_leave(struct plug *p);
 uint64_t plug_core_ns(const struct plug *p);
@@ -221,6 +226,7 @@ void state_tcp_info(const struct plug *p, const struct sock *s, void *val, sockl
 int plug_socket(void *userdata, int domain, int type, int protocol);
 int plug_bind(void *userdata, int fd, const struct sockaddr *sa, socklen_t len);
 int plug_listen(void *userdata, int fd, int backlog);
+void plug_listen_anew(struct plug *p, struct sock *s);
 int plug_accept(void *userdata, int fd, struct sockaddr *sa, socklen_t *len);
 int plug_connect(void *userdata, int fd, const struct sockaddr *sa, socklen_t len);
 int plug_close(void *userdata, int fd);
@@ -244,7 +250,5 @@ ssize_t plug_sendmsg(void *userdata, int fd, const struct msghdr *msg, int flags
 
 int plug_getsockopt(void *userdata, int fd, int level, int name, void *val, socklen_t *len);
 int plug_setsockopt(void *userdata, int fd, int level, int name, const void *val, socklen_t len);
-/* What was set before there was a connection. */
-void opts_apply(struct sock *s);
 
 #endif /* PMTCP_PACKETDRILL_PLUG_H */

@@ -34,6 +34,7 @@ sock_init(struct plug *p, int domain)
 	s->fd = -1;
 	s->domain = domain;
 	s->order = p->clock++;
+	s->idle_s = PMTCP_KEEPALIVE_DEFAULT_MS / 1000;
 	profile_conn(&p->profile, &s->opts);
 	s->opts.user = s;
 	return s;
@@ -101,12 +102,10 @@ drop_listener(struct plug *p, struct sock *s)
 static void
 drop_conn(struct sock *s)
 {
-	/* What was taken from the context for a peek was not read by the script. */
-	bool must_abort = (s->linger.l_onoff && s->linger.l_linger == 0) || s->n_peeked > 0;
-
 	if (s->linger2_s > 0 && !s->has_ended)
 		(void)pmtcp_set(s->conn, PMTCP_OPT_FW2_MS, (uint64_t)s->linger2_s * 1000);
-	if (must_abort && !s->has_ended)
+	/* What was taken from the context for a peek was not read by the script. */
+	if (s->n_peeked > 0 && !s->has_ended)
 		pmtcp_abort(s->conn);
 	pmtcp_detach(s->conn);
 	s->conn = NULL;
@@ -143,9 +142,9 @@ errno_of(const struct plug *p, const struct sock *s, int32_t reason)
 	case PMTCP_TIMEOUT_RTX:
 	case PMTCP_TIMEOUT_USER:
 	case PMTCP_TIMEOUT_KA:
-		return ETIMEDOUT;
+		return s->soft_err ? s->soft_err : ETIMEDOUT;
 	case PMTCP_UNREACHABLE:
-		return EHOSTUNREACH;
+		return p->icmp_err ? p->icmp_err : EHOSTUNREACH;
 	case PMTCP_NO_RESOURCE:
 		return ENOBUFS;
 	case PMTCP_DATA_LOST:
@@ -175,9 +174,10 @@ adopt(struct plug *p, struct sock *listener, struct pmtcp_conn *conn)
 	s->opts = listener->opts;
 	s->opts.user = s;
 	s->linger = listener->linger;
+	s->has_keepalive = listener->has_keepalive;
+	s->idle_s = listener->idle_s;
 	s->linger2_s = listener->linger2_s;
 	pmtcp_set_user(conn, s);
-	opts_apply(s);
 	return s;
 }
 
@@ -196,6 +196,11 @@ sock_event(struct plug *p, const struct pmtcp_event *ev)
 	}
 	if (ev->flags & PMTCP_EV_PEER_FIN)
 		s->has_fin = true;
+	/* What is heard from the peer outdates what was heard of it. */
+	if (ev->flags & (PMTCP_EV_CONNECTED | PMTCP_EV_READABLE | PMTCP_EV_WRITABLE))
+		s->soft_err = 0;
+	if ((ev->flags & (PMTCP_EV_ERROR | PMTCP_EV_CLOSED)) == PMTCP_EV_ERROR)
+		s->soft_err = p->icmp_err;
 	if (ev->flags & PMTCP_EV_CLOSED) {
 		s->err = errno_of(p, s, ev->reason);
 		s->has_ended = true;

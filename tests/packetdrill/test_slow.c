@@ -1,0 +1,258 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ * Copyright (c) 2026 pmtcp authors
+ */
+
+/* What the plug-in makes of options whose effect takes time (keepalive, user timeout,
+ * linger), of the segment size, and of ICMP errors. */
+
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/tcp.h>
+#include <netinet/in.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <cmocka.h>
+
+#include "packetdrill/drill.h"
+
+#define NEAR(a, b, tolerance) assert_true((a) >= (b) && (a) <= (b) + (tolerance))
+
+static const char text[5000];
+
+/* ---- keepalive -------------------------------------------------------------------------- */
+
+static void
+keep_alive(struct drill *d, int fd)
+{
+	assert_int_equal(drill_set(d, fd, IPPROTO_TCP, TCP_KEEPIDLE, 10), 0);
+	assert_int_equal(drill_set(d, fd, IPPROTO_TCP, TCP_KEEPINTVL, 2), 0);
+	assert_int_equal(drill_set(d, fd, IPPROTO_TCP, TCP_KEEPCNT, 3), 0);
+	assert_int_equal(drill_set(d, fd, SOL_SOCKET, SO_KEEPALIVE, 1), 0);
+}
+
+/* Probes after 10, 12 and 14 s of silence, the end 2 s later. */
+static void
+keepalive_ends_a_silent_connection(void **state)
+{
+	struct drill d;
+	int fd;
+	char c;
+
+	drill_begin(&d, AF_INET, "linux");
+	fd = drill_connected(&d);
+	keep_alive(&d, fd);
+	for (long long s = 10; s <= 14; s += 2) {
+		drill_expect(&d, PKT_ACK, 0, 1, 0);
+		NEAR(d.pkt_time, s * 1000 * DRILL_MS, 20 * DRILL_MS);
+	}
+	drill_expect(&d, PKT_RST | PKT_ACK, 1, 1, 0);
+	NEAR(d.pkt_time, 16000 * DRILL_MS, 20 * DRILL_MS);
+	assert_int_equal(d.ifc.read(d.ud, fd, &c, 1), -1);
+	assert_int_equal(errno, ETIMEDOUT);
+	assert_int_equal(d.ifc.read(d.ud, fd, &c, 1), 0);
+	drill_end(&d);
+}
+
+/* Set on the listener, in force on what it accepted; an answer begins the idle time anew. */
+static void
+keepalive_is_inherited(void **state)
+{
+	struct drill d;
+	int fd, conn;
+
+	drill_begin(&d, AF_INET, "linux");
+	fd = drill_listener(&d);
+	keep_alive(&d, fd);
+	conn = drill_accepted(&d, fd);
+	assert_int_equal(drill_get(&d, conn, SOL_SOCKET, SO_KEEPALIVE), 1);
+	assert_int_equal(drill_get(&d, conn, IPPROTO_TCP, TCP_KEEPIDLE), 10);
+	assert_int_equal(drill_get(&d, conn, IPPROTO_TCP, TCP_KEEPINTVL), 2);
+	assert_int_equal(drill_get(&d, conn, IPPROTO_TCP, TCP_KEEPCNT), 3);
+	for (long long s = 10; s <= 30; s += 10) {
+		drill_expect(&d, PKT_ACK, 0, 1, 0);
+		NEAR(d.pkt_time, s * 1000 * DRILL_MS, 50 * DRILL_MS);
+		drill_seg(&d, PKT_ACK, 1, 1, 0);
+	}
+	drill_end(&d);
+}
+
+static void
+keepalive_defaults(void **state)
+{
+	struct drill d;
+	int fd;
+
+	drill_begin(&d, AF_INET, "linux");
+	fd = drill_socket(&d);
+	assert_int_equal(drill_get(&d, fd, SOL_SOCKET, SO_KEEPALIVE), 0);
+	assert_int_equal(drill_get(&d, fd, IPPROTO_TCP, TCP_KEEPIDLE), 7200);
+	assert_int_equal(drill_get(&d, fd, IPPROTO_TCP, TCP_KEEPINTVL), 75);
+	assert_int_equal(drill_get(&d, fd, IPPROTO_TCP, TCP_KEEPCNT), 9);
+	assert_int_equal(drill_set(&d, fd, IPPROTO_TCP, TCP_KEEPCNT, 0), -1);
+	assert_int_equal(errno, EINVAL);
+	drill_end(&d);
+}
+
+/* ---- user timeout, segment size ------------------------------------------------------------- */
+
+static void
+user_timeout_ends_what_is_not_acknowledged(void **state)
+{
+	struct drill d;
+	int fd;
+
+	drill_begin(&d, AF_INET, "linux");
+	fd = drill_connected(&d);
+	assert_int_equal(drill_set(&d, fd, IPPROTO_TCP, TCP_USER_TIMEOUT, 5000), 0);
+	assert_int_equal(drill_get(&d, fd, IPPROTO_TCP, TCP_USER_TIMEOUT), 5000);
+	drill_at(&d, 1000 * DRILL_MS);
+	assert_int_equal(d.ifc.write(d.ud, fd, text, 100), 100);
+	drill_at(&d, 5900 * DRILL_MS);
+	assert_int_equal(drill_state(&d, fd), 1);
+	drill_at(&d, 6100 * DRILL_MS);
+	assert_int_equal(drill_state(&d, fd), 7);
+	assert_int_equal(d.ifc.write(d.ud, fd, text, 1), -1);
+	assert_int_equal(errno, ETIMEDOUT);
+	drill_end(&d);
+}
+
+static void
+maxseg_caps_offer_and_segments(void **state)
+{
+	struct drill d;
+	int fd;
+
+	drill_begin(&d, AF_INET, "linux,nots");
+	fd = drill_listener(&d);
+	assert_int_equal(drill_set(&d, fd, IPPROTO_TCP, TCP_MAXSEG, 1000), 0);
+	assert_int_equal(drill_get(&d, fd, IPPROTO_TCP, TCP_MAXSEG), 1000);
+	fd = drill_accepted(&d, fd);
+	assert_int_equal(d.pkt.mss, 1000);
+	assert_int_equal(drill_get(&d, fd, IPPROTO_TCP, TCP_MAXSEG), 1000);
+	assert_int_equal(d.ifc.write(d.ud, fd, text, 2000), 2000);
+	drill_expect(&d, PKT_ACK, 1, 1, 1000);
+	drill_expect(&d, PKT_PSH | PKT_ACK, 1001, 1, 1000);
+	drill_end(&d);
+}
+
+/* ---- linger --------------------------------------------------------------------------------- */
+
+static long long
+call_close(struct drill_call *call)
+{
+	return call->d->ifc.close(call->d->ud, call->fd);
+}
+
+/* close() sleeps until all is acknowledged, or the time is over. */
+static void
+close_lingers(void **state)
+{
+	static const struct linger linger = {.l_onoff = 1, .l_linger = 2};
+
+	for (int is_acked = 0; is_acked < 2; is_acked++) {
+		struct drill_call call = {.fn = call_close};
+		struct drill d;
+
+		drill_begin(&d, AF_INET, "linux");
+		call.d = &d;
+		call.fd = drill_connected(&d);
+		assert_int_equal(d.ifc.setsockopt(d.ud, call.fd, SOL_SOCKET, SO_LINGER, &linger,
+						 sizeof(linger)),
+				0);
+		assert_int_equal(d.ifc.write(d.ud, call.fd, text, 100), 100);
+		drill_expect(&d, PKT_PSH | PKT_ACK, 1, 1, 100);
+		drill_start(&call);
+		drill_expect(&d, PKT_FIN | PKT_ACK, 101, 1, 0);
+		drill_at(&d, 50 * DRILL_MS);
+		if (is_acked)
+			drill_seg(&d, PKT_ACK, 1, 102, 0);
+		drill_at(&d, 10000 * DRILL_MS);
+		drill_join(&call);
+		assert_int_equal(call.ret, 0);
+		NEAR(call.done_us, (is_acked ? 50 : 2000) * DRILL_MS, 20 * DRILL_MS);
+		drill_end(&d);
+	}
+}
+
+/* ---- ICMP errors -------------------------------------------------------------------------------- */
+
+static void
+hard_error_ends_an_opening(void **state)
+{
+	static const int errors[] = {0, 0, ENOPROTOOPT, ECONNREFUSED};
+	struct drill d;
+
+	for (uint8_t code = 2; code <= 3; code++) {
+		int fd;
+
+		drill_begin(&d, AF_INET, "linux");
+		fd = drill_socket(&d);
+		drill_nonblock(&d, fd);
+		assert_int_equal(drill_connect(&d, fd), -1);
+		drill_expect(&d, PKT_SYN, 0, 0, 0);
+		drill_icmp(&d, 3, code);
+		assert_int_equal(drill_error(&d, fd), errors[code]);
+		drill_end(&d);
+	}
+}
+
+/* A soft one ends nothing, but a timeout that comes of it is called so. */
+static void
+soft_error_names_the_timeout(void **state)
+{
+	struct drill d;
+	int fd;
+
+	drill_begin(&d, AF_INET, "linux,synretries=1");
+	fd = drill_socket(&d);
+	drill_nonblock(&d, fd);
+	assert_int_equal(drill_connect(&d, fd), -1);
+	drill_expect(&d, PKT_SYN, 0, 0, 0);
+	drill_icmp(&d, 3, 1);
+	assert_int_equal(drill_error(&d, fd), 0);
+	drill_at(&d, 10000 * DRILL_MS);
+	assert_int_equal(drill_connect(&d, fd), -1);
+	assert_int_equal(errno, EHOSTUNREACH);
+	drill_end(&d);
+}
+
+/* The quoted number is the wire's, and is taken back to the context's: in flight. */
+static void
+an_open_connection_survives(void **state)
+{
+	struct drill d;
+	int fd;
+
+	drill_begin(&d, AF_INET, "linux,retries=2");
+	fd = drill_connected(&d);
+	assert_int_equal(d.ifc.write(d.ud, fd, text, 10), 10);
+	drill_expect(&d, PKT_PSH | PKT_ACK, 1, 1, 10);
+	drill_icmp(&d, 3, 3);
+	assert_int_equal(drill_error(&d, fd), 0);
+	assert_int_equal(drill_state(&d, fd), 1);
+	drill_at(&d, 30000 * DRILL_MS);
+	assert_int_equal(drill_error(&d, fd), ECONNREFUSED);
+	drill_end(&d);
+}
+
+int
+main(int argc, char **argv)
+{
+	const struct CMUnitTest tests[] = {
+			cmocka_unit_test(keepalive_ends_a_silent_connection),
+			cmocka_unit_test(keepalive_is_inherited),
+			cmocka_unit_test(keepalive_defaults),
+			cmocka_unit_test(user_timeout_ends_what_is_not_acknowledged),
+			cmocka_unit_test(maxseg_caps_offer_and_segments),
+			cmocka_unit_test(close_lingers),
+			cmocka_unit_test(hard_error_ends_an_opening),
+			cmocka_unit_test(soft_error_names_the_timeout),
+			cmocka_unit_test(an_open_connection_survives),
+	};
+
+	if (argc != 2)
+		return 2;
+	drill_path = argv[1];
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
