@@ -21,6 +21,8 @@ enum kind {
 	KIND_NUMBER,
 	KIND_ORDER,
 	KIND_SHIFT,
+	KIND_COOKIES,
+	KIND_NO_COOKIES,
 	KIND_ADDR,
 };
 
@@ -46,6 +48,8 @@ static const struct flag flag_table[] = {
 	{"coreisn",    KIND_TRUE,    AT(keeps_isn),     0,    0},
 	{"coreorder",  KIND_ORDER,   AT(order),         0,    0},
 	{"corewscale", KIND_SHIFT,   AT(wscale),        0,    0},
+	{"syncookies",   KIND_COOKIES,    0,            0,    0},
+	{"nosyncookies", KIND_NO_COOKIES, 0,            0,    0},
 	{"isn",        KIND_NUMBER,  AT(isn),           0,    UINT32_MAX},
 	{"mtu",        KIND_NUMBER,  AT(mtu),           576,  PLUG_PACKET_MAX},
 	{"rcvbuf",     KIND_NUMBER,  AT(rcvbuf),        2048, 4 << 20},
@@ -159,6 +163,12 @@ set_flag(struct profile *pr, const struct flag *f, const char *value)
 	case KIND_SHIFT:
 		pr->wscale = PLUG_KEEP_SHIFT;
 		return 0;
+	case KIND_COOKIES:
+		pr->syn_cookies = PMTCP_COOKIES_ALWAYS;
+		return 0;
+	case KIND_NO_COOKIES:
+		pr->syn_cookies = PMTCP_COOKIES_OFF;
+		return 0;
 	case KIND_ADDR:
 		return set_addr(&pr->local, value);
 	default:
@@ -225,6 +235,8 @@ profile_conf(const struct profile *pr, struct pmtcp_conf *conf)
 	conf->ack_stretch = (uint8_t)pr->stretch;
 	conf->rto_initial_ms = pr->rto_ms;
 	conf->rto_min_ms = pr->rto_min_ms;
+	if (pr->syn_cookies)
+		conf->syn_cookies = pr->syn_cookies;
 	conf->tw_ms = pr->tw_ms;
 	conf->fw2_ms = pr->fw2_ms;
 	conf->retries = (uint8_t)pr->retries;

@@ -22,7 +22,8 @@ struct profile {
 	bool has_no_ts;
 	bool has_no_wscale;
 	bool keeps_isn;
-	uint32_t order; /* enum profile_order */
+	uint32_t syn_cookies; /* enum pmtcp_syn_cookies */
+	uint32_t order;       /* enum profile_order */
 	uint32_t mtu;
 	uint32_t rcvbuf;
 	uint32_t sndbuf;

@@ -255,6 +255,25 @@ initial_numbers_65536_apart(void **state)
 	drill_end(&d);
 }
 
+/* The cookie is a number of the context's; the script sees the usual one, and the
+ * SYN-ACK is sent once. */
+static void
+cookies_in_the_numbers_of_the_wire(void **state)
+{
+	struct drill d;
+	int fd;
+
+	drill_begin(&d, AF_INET, "linux,syncookies,wait=20");
+	fd = drill_listener(&d);
+	drill_seg(&d, PKT_SYN, 0, 0, 0);
+	drill_expect(&d, PKT_SYN | PKT_ACK, 0, 1, 0);
+	assert_int_equal(d.iss, 0x10000);
+	assert_null(drill_out(&d));
+	drill_seg(&d, PKT_ACK, 1, 1, 0);
+	assert_true(drill_accept(&d, fd) > 2);
+	drill_end(&d);
+}
+
 static void
 a_syn_is_repeated_with_its_number(void **state)
 {
@@ -404,6 +423,7 @@ main(int argc, char **argv)
 			cmocka_unit_test(freebsd_passive_open_with_window_scale_6),
 			cmocka_unit_test(no_window_scale_if_the_peer_has_none),
 			cmocka_unit_test(initial_numbers_65536_apart),
+			cmocka_unit_test(cookies_in_the_numbers_of_the_wire),
 			cmocka_unit_test(a_syn_is_repeated_with_its_number),
 			cmocka_unit_test(selective_acknowledgments_in_the_numbers_of_the_wire),
 			cmocka_unit_test(closed_port_resets_without_any_socket),
