@@ -19,6 +19,15 @@
 
 #define DRILL_MS 1000ll
 
+/* For tests that have included <cmocka.h>, <errno.h>. */
+#define NEAR(a, b, tolerance) assert_true((a) >= (b) && (a) <= (b) + (tolerance))
+#define FAILS(call, error)                                                                         \
+	do {                                                                                       \
+		errno = 0;                                                                         \
+		assert_int_equal((call), -1);                                                      \
+		assert_int_equal(errno, error);                                                    \
+	} while (0)
+
 enum { DRILL_PORT = 8080, DRILL_PEER_PORT = 40000 };
 
 struct drill {

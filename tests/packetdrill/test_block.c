@@ -16,8 +16,6 @@
 
 #include "packetdrill/drill.h"
 
-#define NEAR(a, b, tolerance) assert_true((a) >= (b) && (a) <= (b) + (tolerance))
-
 static char text[100000];
 
 static long long

@@ -28,8 +28,6 @@ enum {
 	CLOSING
 };
 
-#define NEAR(a, b, tolerance) assert_true((a) >= (b) && (a) <= (b) + (tolerance))
-
 /* connect, then close first: SYN, ACK, FIN, ACK of the peer's FIN, TIME-WAIT. */
 static void
 close_first(struct drill *d)

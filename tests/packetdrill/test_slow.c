@@ -16,8 +16,6 @@
 
 #include "packetdrill/drill.h"
 
-#define NEAR(a, b, tolerance) assert_true((a) >= (b) && (a) <= (b) + (tolerance))
-
 static const char text[5000];
 
 /* ---- keepalive -------------------------------------------------------------------------- */
