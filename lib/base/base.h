@@ -15,6 +15,7 @@
 #define PMTCP_CACHE_LINE    64
 #define PMTCP_HOT           __attribute__((hot))
 #define PMTCP_COLD          __attribute__((cold, noinline))
+#define PMTCP_NOINLINE      __attribute__((noinline))
 #define PMTCP_ALWAYS_INLINE inline __attribute__((always_inline))
 
 #define is_likely(x)   __builtin_expect(!!(x), 1)

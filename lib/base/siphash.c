@@ -55,3 +55,26 @@ siphash24(const struct siphash_key *key, const void *data, size_t len)
 {
 	return siphash(key, data, len, 2, 4);
 }
+
+uint64_t
+siphash13_32(const struct siphash_key *key, const uint64_t words[4])
+{
+	const uint64_t last = (uint64_t)32 << 56;
+	uint64_t v0 = key->k0 ^ 0x736f6d6570736575u;
+	uint64_t v1 = key->k1 ^ 0x646f72616e646f6du;
+	uint64_t v2 = key->k0 ^ 0x6c7967656e657261u;
+	uint64_t v3 = key->k1 ^ 0x7465646279746573u;
+
+	for (int i = 0; i < 4; i++) {
+		v3 ^= words[i];
+		SIPHASH_ROUND(v0, v1, v2, v3);
+		v0 ^= words[i];
+	}
+	v3 ^= last;
+	SIPHASH_ROUND(v0, v1, v2, v3);
+	v0 ^= last;
+	v2 ^= 0xff;
+	for (int i = 0; i < 3; i++)
+		SIPHASH_ROUND(v0, v1, v2, v3);
+	return v0 ^ v1 ^ v2 ^ v3;
+}

@@ -24,6 +24,9 @@ struct siphash_key {
 uint64_t siphash13(const struct siphash_key *key, const void *data, size_t len);
 uint64_t siphash24(const struct siphash_key *key, const void *data, size_t len);
 
+/* Four words, little-endian: the addresses of IPv6. Equal to siphash13(key, words, 32). */
+uint64_t siphash13_32(const struct siphash_key *key, const uint64_t words[4]);
+
 /* The 12 bytes of a flow key, given as two little-endian words; inlined since
  * every received segment passes here. Equal to siphash13(key, words, 12). */
 #define SIPHASH_ROTL(x, b) (((x) << (b)) | ((x) >> (64 - (b))))

@@ -115,6 +115,7 @@ fill(struct tcp *t, struct tcb *c, struct wire_tcp *w, const struct tcp_out *out
 	const struct tcp_class *k = tcp_class(t, c);
 
 	w->key = c->head.key;
+	w->addr6 = NULL;
 	w->seq = out->seq;
 	w->flags = out->flags;
 	w->ack = out->flags & TCP_ACK ? out->ack : 0;
@@ -126,6 +127,7 @@ fill(struct tcp *t, struct tcb *c, struct wire_tcp *w, const struct tcp_out *out
 	w->n_sack = 0;
 	w->ttl = k->ttl;
 	w->dscp = k->dscp;
+	w->ecn = IP_ECN_NOT_ECT;
 	if (out->flags & TCP_SYN) {
 		fill_syn(t, c, w);
 		return;

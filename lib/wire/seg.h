@@ -41,6 +41,20 @@ enum seg_opt {
 			0x80, /* the walk stopped early; never with SYN, which is dropped (DEC-9) */
 };
 
+/* The two low bits of the IPv4 TOS octet and the IPv6 traffic class (RFC 3168 5). */
+enum ip_ecn {
+	IP_ECN_NOT_ECT = 0,
+	IP_ECN_ECT1 = 1,
+	IP_ECN_ECT0 = 2,
+	IP_ECN_CE = 3,
+};
+
+/* The IPv6 header of a segment with is_v6 lies in one piece at SEG_IP_OFF of the packet
+ * data, unless the packet is a chain. */
+enum {
+	SEG_IP_OFF = 14,
+};
+
 struct seg {
 	struct rte_mbuf *m;  /* NULL once a step keeps the packet */
 	struct flow_key key; /* local = the packet's destination; network byte order */
@@ -56,10 +70,13 @@ struct seg {
 	uint16_t payload_off; /* of the first payload octet in the mbuf's packet data */
 	uint16_t mss;
 	uint16_t urg;
-	uint16_t sack_off; /* of the first SACK block in the packet data */
-	uint8_t flags;     /* enum tcp_flag */
-	uint8_t opts;      /* enum seg_opt */
-	uint8_t wscale;    /* at most 14 (W-32) */
+	uint16_t sack_off;   /* of the first SACK block in the packet data */
+	uint8_t flags;       /* enum tcp_flag */
+	uint8_t opts;        /* enum seg_opt */
+	uint8_t wscale : 4;  /* at most 14 (W-32) */
+	uint8_t is_v6 : 1;   /* key.addrs is the digest of the packet's addresses */
+	uint8_t ecn : 2;     /* IP ECN code point, enum ip_ecn (DATA-44) */
+	uint8_t is_frag : 1; /* had a Fragment header: an atomic fragment (W-18) */
 	uint8_t n_sack;
 };
 

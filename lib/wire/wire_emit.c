@@ -57,6 +57,12 @@ wire_addr_sum(const struct flow_key *key)
 	return wire_cksum_fold(wire_load64(key->addrs));
 }
 
+uint16_t
+wire_addr6_sum(const struct flow_addr6 *addr)
+{
+	return wire_cksum_fold(wire_cksum_bytes(addr, sizeof(*addr)));
+}
+
 /* Octets of all options but SACK: in the layout of Linux each starts a word. */
 static inline uint8_t
 fixed_opts_len(uint8_t opts)
@@ -96,7 +102,8 @@ wire_tcp_opts_len(const struct wire_tcp *w)
 uint16_t
 wire_tcp_hdr_len(const struct wire_tcp *w)
 {
-	return WIRE_ETH_LEN + WIRE_IP4_LEN + WIRE_TCP_LEN + wire_tcp_opts_len(w);
+	return WIRE_ETH_LEN + (w->addr6 ? WIRE_IP6_LEN : WIRE_IP4_LEN) + WIRE_TCP_LEN +
+	       wire_tcp_opts_len(w);
 }
 
 static void
@@ -140,12 +147,34 @@ put_ip4(uint8_t *ip, const struct wire_tcp *w, uint16_t total, bool is_offloaded
 	struct cursor c = {.p = ip, .sum = w->addr_sum};
 
 	ASSERT(w->dscp < 64);
-	put32(&c, 0x45000000u | (uint32_t)w->dscp << 18 | total);
+	put32(&c, 0x45000000u | (uint32_t)w->dscp << 18 | (uint32_t)w->ecn << 16 | total);
 	put32(&c, IP_DF);
 	put32(&c, (uint32_t)w->ttl << 24 | PROTO_TCP << 16);
 	memcpy(c.p, w->key.addrs, sizeof(w->key.addrs));
 	if (!is_offloaded)
 		put_cksum(ip + IP_CKSUM_OFF, (uint16_t)~wire_cksum_fold(c.sum));
+}
+
+/* RFC 6437: the same for each segment of a flow, another for each flow, and not to be
+ * guessed: the key's address part is a keyed digest. */
+static inline uint32_t
+flow_label(const struct flow_key *key)
+{
+	uint64_t mix = wire_load64(key->addrs) + wire_load32(&key->lport);
+
+	return (uint32_t)(mix * 0x9e3779b97f4a7c15u >> 44);
+}
+
+static inline void
+put_ip6(uint8_t *ip, const struct wire_tcp *w, uint16_t payload_len)
+{
+	struct cursor c = {.p = ip};
+
+	ASSERT(w->dscp < 64);
+	put32(&c, 6u << 28 | (uint32_t)w->dscp << 22 | (uint32_t)w->ecn << 20 |
+					flow_label(&w->key));
+	put32(&c, (uint32_t)payload_len << 16 | PROTO_TCP << 8 | w->ttl);
+	memcpy(c.p, w->addr6, sizeof(*w->addr6));
 }
 
 /* Returns the sum of the header as it stands, checksum field 0. */
@@ -166,37 +195,40 @@ put_tcp(uint8_t *tcp, const struct wire_tcp *w, uint32_t hdr_len)
 }
 
 static inline void
-set_offload(struct rte_mbuf *m, const struct wire_tx_conf *conf, uint32_t tcp_hdr_len)
+set_offload(struct rte_mbuf *m, const struct wire_tx_conf *conf, uint32_t tcp_hdr_len, bool is_v6)
 {
 	uint64_t flags = 0;
 
-	if (conf->ip_cksum_offload)
+	if (conf->ip_cksum_offload && !is_v6)
 		flags |= RTE_MBUF_F_TX_IPV4 | RTE_MBUF_F_TX_IP_CKSUM;
 	if (conf->tcp_cksum_offload)
-		flags |= RTE_MBUF_F_TX_IPV4 | RTE_MBUF_F_TX_TCP_CKSUM;
+		flags |= (is_v6 ? RTE_MBUF_F_TX_IPV6 : RTE_MBUF_F_TX_IPV4) |
+			 RTE_MBUF_F_TX_TCP_CKSUM;
 	/* What the packet was received with means nothing on the way out. */
 	m->ol_flags = (m->ol_flags & (RTE_MBUF_F_INDIRECT | RTE_MBUF_F_EXTERNAL)) | flags;
 	if (flags == 0)
 		return;
 	m->l2_len = WIRE_ETH_LEN;
-	m->l3_len = WIRE_IP4_LEN;
+	m->l3_len = is_v6 ? WIRE_IP6_LEN : WIRE_IP4_LEN;
 	m->l4_len = tcp_hdr_len;
 }
 
-PMTCP_HOT void
-wire_emit_tcp(struct rte_mbuf *m, const struct wire_tcp *w, const struct wire_tx_conf *conf,
-		const struct rte_ether_addr *dst, const struct rte_ether_addr *src)
+/* All but the MAC addresses. Returns where they go. Inlined twice, so that neither
+ * family looks at the other. */
+static PMTCP_ALWAYS_INLINE uint8_t *
+emit(struct rte_mbuf *m, const struct wire_tcp *w, const struct wire_tx_conf *conf, bool is_v6)
 {
+	uint32_t ip_len = is_v6 ? WIRE_IP6_LEN : WIRE_IP4_LEN;
 	uint32_t tcp_hdr_len = WIRE_TCP_LEN + wire_tcp_opts_len(w);
-	uint16_t hdr_len = (uint16_t)(WIRE_ETH_LEN + WIRE_IP4_LEN + tcp_hdr_len);
+	uint16_t hdr_len = (uint16_t)(WIRE_ETH_LEN + ip_len + tcp_hdr_len);
 	uint32_t payload_len = m->pkt_len;
 	uint32_t tcp_len = tcp_hdr_len + payload_len;
 	uint64_t pseudo, sum;
 	uint8_t *p, *tcp;
 
 	CHECK(m->data_off >= hdr_len);
-	ASSERT(WIRE_IP4_LEN + tcp_len <= UINT16_MAX);
-	ASSERT(w->addr_sum == wire_addr_sum(&w->key));
+	ASSERT(ip_len + tcp_len <= UINT16_MAX);
+	ASSERT(w->addr_sum == (is_v6 ? wire_addr6_sum(w->addr6) : wire_addr_sum(&w->key)));
 	pseudo = (uint64_t)w->addr_sum + rte_cpu_to_be_16(PROTO_TCP) +
 		 rte_cpu_to_be_16((uint16_t)tcp_len);
 	sum = 0;
@@ -206,14 +238,33 @@ wire_emit_tcp(struct rte_mbuf *m, const struct wire_tcp *w, const struct wire_tx
 	m->data_len += hdr_len;
 	m->pkt_len += hdr_len;
 	p = rte_pktmbuf_mtod(m, uint8_t *);
-	memcpy(p, dst, RTE_ETHER_ADDR_LEN);
-	memcpy(p + RTE_ETHER_ADDR_LEN, src, RTE_ETHER_ADDR_LEN);
-	put_cksum(p + 2 * RTE_ETHER_ADDR_LEN, RTE_BE16(RTE_ETHER_TYPE_IPV4));
-	put_ip4(p + WIRE_ETH_LEN, w, (uint16_t)(WIRE_IP4_LEN + tcp_len), conf->ip_cksum_offload);
-	tcp = p + WIRE_ETH_LEN + WIRE_IP4_LEN;
+	put_cksum(p + 2 * RTE_ETHER_ADDR_LEN,
+			is_v6 ? RTE_BE16(RTE_ETHER_TYPE_IPV6) : RTE_BE16(RTE_ETHER_TYPE_IPV4));
+	if (is_v6)
+		put_ip6(p + WIRE_ETH_LEN, w, (uint16_t)tcp_len);
+	else
+		put_ip4(p + WIRE_ETH_LEN, w, (uint16_t)(ip_len + tcp_len), conf->ip_cksum_offload);
+	tcp = p + WIRE_ETH_LEN + ip_len;
 	sum = wire_cksum_add(sum, pseudo + put_tcp(tcp, w, tcp_hdr_len));
 	/* A device that sums wants the pseudo-header's part in the field. */
 	put_cksum(tcp + TCP_CKSUM_OFF, conf->tcp_cksum_offload ? wire_cksum_fold(pseudo)
 							       : (uint16_t)~wire_cksum_fold(sum));
-	set_offload(m, conf, tcp_hdr_len);
+	set_offload(m, conf, tcp_hdr_len, is_v6);
+	return p;
+}
+
+static PMTCP_NOINLINE uint8_t *
+emit6(struct rte_mbuf *m, const struct wire_tcp *w, const struct wire_tx_conf *conf)
+{
+	return emit(m, w, conf, true);
+}
+
+PMTCP_HOT void
+wire_emit_tcp(struct rte_mbuf *m, const struct wire_tcp *w, const struct wire_tx_conf *conf,
+		const struct rte_ether_addr *dst, const struct rte_ether_addr *src)
+{
+	uint8_t *p = is_unlikely(w->addr6 != NULL) ? emit6(m, w, conf) : emit(m, w, conf, false);
+
+	memcpy(p, dst, RTE_ETHER_ADDR_LEN);
+	memcpy(p + RTE_ETHER_ADDR_LEN, src, RTE_ETHER_ADDR_LEN);
 }

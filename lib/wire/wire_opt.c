@@ -48,7 +48,7 @@ take_wscale(struct seg *seg, uint8_t shift)
 		seg->opts |= SEG_OPT_WS_CLAMP;
 	}
 	set_opt(seg, SEG_OPT_WSCALE);
-	seg->wscale = shift;
+	seg->wscale = shift & 0xf;
 }
 
 /* Options that only a SYN may carry (W-30, MUST-65). */
@@ -133,13 +133,6 @@ wire_parse_opts(const uint8_t *opt, uint8_t len, uint16_t off, struct seg *seg)
 {
 	static const uint8_t ts_head[4] = {WIRE_OPT_NOP, WIRE_OPT_NOP, WIRE_OPT_TS, OPT_LEN_TS};
 
-	seg->opts = 0;
-	seg->mss = 0;
-	seg->wscale = 0;
-	seg->n_sack = 0;
-	seg->sack_off = 0;
-	seg->tsval = 0;
-	seg->tsecr = 0;
 	if (is_likely(len == LAYOUT_TS && memcmp(opt, ts_head, 4) == 0)) {
 		seg->opts = SEG_OPT_TS;
 		seg->tsval = load_be32(opt + 4);

@@ -4,7 +4,8 @@
 
 /* Frames to values. wire_parse() takes the one shape that nearly all segments have
  * in a straight line: Ethernet II, IPv4 without options or fragments, TCP, one
- * mbuf. Whatever fails one of its tests goes through parse_frame(), which judges
+ * mbuf. Whatever fails one of its tests goes to parse_plain6(), which does the same
+ * for IPv6 without extension headers, and from there to parse_frame(), which judges
  * layer by layer, copes with chains and names the reason of a drop. */
 
 #include "wire/wire_parse.h"
@@ -15,16 +16,21 @@
 #include <rte_ether.h>
 
 #include "base/base.h"
+#include "flow/flow_key6.h"
 #include "wire/wire_cksum.h"
 #include "wire/wire_emit.h"
+#include "wire/wire_ext.h"
 #include "wire/wire_opt.h"
 
 enum {
 	PLAIN_LEN = WIRE_ETH_LEN + WIRE_IP4_LEN + WIRE_TCP_LEN,
-	/* Ethernet, IPv4 and TCP, each of the last two with 40 octets of options. */
-	HEADERS_MAX = WIRE_ETH_LEN + 60 + 60,
+	PLAIN6_LEN = WIRE_ETH_LEN + WIRE_IP6_LEN + WIRE_TCP_LEN,
+	/* Ethernet and IP; TCP: each of the last two with 40 octets of options. */
+	HEADERS_MAX = WIRE_ETH_LEN + 60,
+	TCP_HEADER_MAX = 60,
 	PROTO_ICMP = 1,
 	PROTO_TCP = 6,
+	PROTO_ICMP6 = 58,
 	IP_OPT_EOL = 0,
 	IP_OPT_NOP = 1,
 	IP_OPT_LSRR = 131,
@@ -36,11 +42,10 @@ enum {
 struct frame {
 	struct rte_mbuf *m;
 	const struct wire_rx_conf *conf;
-	const uint8_t *p; /* the frame, its first octets in one piece */
-	uint32_t present; /* octets at p: all headers, if the packet is that long */
-	uint32_t l3_off;  /* Ethernet; a VLAN tag would make it 18 */
+	const uint8_t *p; /* the frame up to HEADERS_MAX octets, in one piece */
 	uint32_t l4_off;
-	uint32_t l4_len; /* by the IP total length; link padding is not in it (W-4) */
+	uint32_t l4_len;   /* by the IP length field; link padding is not in it (W-4) */
+	uint64_t addr_sum; /* both IP addresses: their part of the TCP pseudo-header */
 };
 
 static inline uint16_t
@@ -112,11 +117,31 @@ sum_rest(const uint8_t *p, uint32_t len)
 
 /* The packet's destination is our side: both pairs turn round. */
 static inline void
-begin_seg(struct seg *seg, struct rte_mbuf *m, uint64_t addrs)
+begin_seg(struct seg *seg, struct rte_mbuf *m, uint64_t addrs, uint8_t tos)
 {
 	addrs = addrs << 32 | addrs >> 32;
-	*seg = (struct seg){.m = m};
+	*seg = (struct seg){.m = m, .ecn = tos & 3};
 	memcpy(seg->key.addrs, &addrs, sizeof(addrs));
+}
+
+/* ip: the IPv6 header. The traffic class lies across its first two octets. */
+static inline void
+begin_seg6(struct seg *seg, struct rte_mbuf *m, const uint8_t *ip, const struct siphash_key *secret)
+{
+	struct flow_addr6 addr;
+
+	flow_addr6_of(ip, &addr);
+	*seg = (struct seg){.m = m, .is_v6 = 1, .ecn = ip[1] >> 4 & 3};
+	flow_key6_digest(secret, &addr, &seg->key);
+}
+
+/* Of both addresses; whose is whose makes no difference. */
+static inline uint64_t
+addr6_sum(const uint8_t *ip)
+{
+	uint64_t sum = wire_cksum_add(wire_load64(ip + 8), wire_load64(ip + 16));
+
+	return wire_cksum_add(sum, wire_cksum_add(wire_load64(ip + 24), wire_load64(ip + 32)));
 }
 
 /* A TCP header whose lengths and checksum are right: len octets of segment at off
@@ -150,20 +175,25 @@ take_tcp(const uint8_t *tcp, uint32_t off, uint32_t len, struct seg *seg, uint16
 static enum wire_kind
 parse_tcp(const struct frame *f, struct seg *seg, uint16_t *drop_reason)
 {
-	const uint8_t *tcp = f->p + f->l4_off;
+	uint8_t copy[TCP_HEADER_MAX];
+	uint32_t have = min_u32(f->l4_len, sizeof(copy));
+	const uint8_t *tcp;
 	enum trust trust = tcp_cksum_trust(f->m, f->conf);
 	uint32_t hdr_len;
 	uint64_t sum;
 
-	if (f->l4_len < WIRE_TCP_LEN)
+	if (have < WIRE_TCP_LEN)
 		return drop(drop_reason, WIRE_DROP_TCP_HEADER);
-	/* W-24. Not above l4_len means within f->p, which holds 60 octets from here. */
+	tcp = rte_pktmbuf_read(f->m, f->l4_off, have, copy);
+	if (tcp == NULL)
+		return drop(drop_reason, WIRE_DROP_TCP_HEADER);
+	/* W-24. Not above l4_len means within the octets read. */
 	hdr_len = (uint32_t)(tcp[12] >> 4) * 4;
 	if (hdr_len < WIRE_TCP_LEN || hdr_len > f->l4_len)
 		return drop(drop_reason, WIRE_DROP_TCP_HEADER);
 	if (trust == TRUST_NONE) {
 		sum = wire_cksum_mbuf(f->m, f->l4_off, f->l4_len);
-		sum = wire_cksum_add(sum, wire_load64(seg->key.addrs));
+		sum = wire_cksum_add(sum, f->addr_sum);
 		sum = wire_cksum_add(sum, pseudo_sum(f->l4_len));
 		if (wire_cksum_fold(sum) != 0xffff)
 			return drop(drop_reason, WIRE_DROP_TCP_CKSUM);
@@ -199,8 +229,8 @@ is_ip_opts_good(const uint8_t *opt, uint32_t len)
 static enum wire_kind
 parse_ip4(struct frame *f, struct seg *seg, uint16_t *drop_reason)
 {
-	const uint8_t *ip = f->p + f->l3_off;
-	uint32_t present = rte_pktmbuf_pkt_len(f->m) - f->l3_off;
+	const uint8_t *ip = f->p + WIRE_ETH_LEN;
+	uint32_t present = rte_pktmbuf_pkt_len(f->m) - WIRE_ETH_LEN;
 	uint32_t hdr_len, total;
 
 	if (present < WIRE_IP4_LEN)
@@ -217,9 +247,10 @@ parse_ip4(struct frame *f, struct seg *seg, uint16_t *drop_reason)
 		return drop(drop_reason, WIRE_DROP_IP_OPT);
 	if (load_be16(ip + 6) & IP_MF_OR_OFFSET)
 		return drop(drop_reason, WIRE_DROP_IP_FRAG);
-	f->l4_off = f->l3_off + hdr_len;
+	f->l4_off = WIRE_ETH_LEN + hdr_len;
 	f->l4_len = total - hdr_len;
-	begin_seg(seg, f->m, wire_load64(ip + 12));
+	f->addr_sum = wire_load64(ip + 12);
+	begin_seg(seg, f->m, f->addr_sum, ip[1]);
 	if (ip[9] == PROTO_TCP)
 		return parse_tcp(f, seg, drop_reason);
 	if (ip[9] != PROTO_ICMP)
@@ -229,19 +260,67 @@ parse_ip4(struct frame *f, struct seg *seg, uint16_t *drop_reason)
 	return WIRE_ICMP;
 }
 
+/* W-17: what the sender may be told about. */
+static enum wire_kind
+problem(const struct wire_ext *ext, struct seg *seg, uint16_t *drop_reason)
+{
+	seg->flags = ext->problem;
+	seg->payload_off = (uint16_t)ext->at;
+	seg->len = (uint16_t)(ext->end - ext->at);
+	*drop_reason = ext->reason;
+	return WIRE_IP6_PROBLEM;
+}
+
+/* W-16: what lies behind the 40 octets is wire_ext_walk()'s. The flow label says
+ * nothing to us, and a jumbogram (RFC 2675) has no length here. */
+static enum wire_kind
+parse_ip6(struct frame *f, struct seg *seg, uint16_t *drop_reason)
+{
+	const uint8_t *ip = f->p + WIRE_ETH_LEN;
+	uint32_t present = rte_pktmbuf_pkt_len(f->m) - WIRE_ETH_LEN;
+	struct wire_ext ext = {.m = f->m, .at = WIRE_ETH_LEN + WIRE_IP6_LEN};
+	enum wire_ext_verdict verdict;
+
+	if (f->conf->addr_key == NULL)
+		return drop(drop_reason, WIRE_DROP_IP6_OFF);
+	if (present < WIRE_IP6_LEN)
+		return drop(drop_reason, WIRE_DROP_IP_TRUNC);
+	if (ip[0] >> 4 != 6 || (load_be16(ip + 4) == 0 && ip[6] == WIRE_NEXT_HOP_BY_HOP))
+		return drop(drop_reason, WIRE_DROP_IP_HEADER);
+	if (WIRE_IP6_LEN + (uint32_t)load_be16(ip + 4) > present)
+		return drop(drop_reason, WIRE_DROP_IP_TRUNC);
+	ext.end = ext.at + load_be16(ip + 4);
+	ext.next = ip[6];
+	begin_seg6(seg, f->m, ip, f->conf->addr_key);
+	verdict = wire_ext_walk(&ext);
+	if (verdict == WIRE_EXT_DROP)
+		return drop(drop_reason, (enum wire_drop)ext.reason);
+	if (verdict == WIRE_EXT_PROBLEM)
+		return problem(&ext, seg, drop_reason);
+	seg->is_frag = ext.is_frag;
+	f->l4_off = ext.at;
+	f->l4_len = ext.end - ext.at;
+	f->addr_sum = addr6_sum(ip);
+	if (ext.next == PROTO_TCP)
+		return parse_tcp(f, seg, drop_reason);
+	seg->payload_off = (uint16_t)f->l4_off;
+	seg->len = (uint16_t)f->l4_len;
+	return WIRE_ICMP6;
+}
+
 static PMTCP_COLD enum wire_kind
 parse_frame(struct rte_mbuf *m, const struct wire_rx_conf *conf, struct seg *seg,
 		uint16_t *drop_reason)
 {
 	uint8_t copy[HEADERS_MAX];
-	struct frame f = {.m = m, .conf = conf, .l3_off = WIRE_ETH_LEN};
+	struct frame f = {.m = m, .conf = conf};
+	uint32_t present = min_u32(rte_pktmbuf_pkt_len(m), sizeof(copy));
 
-	f.present = min_u32(rte_pktmbuf_pkt_len(m), sizeof(copy));
-	if (f.present < WIRE_ETH_LEN)
+	if (present < WIRE_ETH_LEN)
 		return drop(drop_reason, WIRE_DROP_ETH_BAD);
 	if (rte_pktmbuf_pkt_len(m) > conf->max_frame)
 		return drop(drop_reason, WIRE_DROP_OVERSIZE);
-	f.p = rte_pktmbuf_read(m, 0, f.present, copy);
+	f.p = rte_pktmbuf_read(m, 0, present, copy);
 	if (f.p == NULL)
 		return drop(drop_reason, WIRE_DROP_ETH_BAD);
 	if (f.p[6] & RTE_ETHER_GROUP_ADDR)
@@ -249,6 +328,8 @@ parse_frame(struct rte_mbuf *m, const struct wire_rx_conf *conf, struct seg *seg
 	switch (load_be16(f.p + 12)) {
 	case RTE_ETHER_TYPE_IPV4:
 		return parse_ip4(&f, seg, drop_reason);
+	case RTE_ETHER_TYPE_IPV6:
+		return parse_ip6(&f, seg, drop_reason);
 	case RTE_ETHER_TYPE_ARP:
 		return WIRE_ARP;
 	default:
@@ -278,6 +359,56 @@ odd_shape(const uint8_t *p, uint32_t data_len, uint32_t pkt_len, uint32_t max_fr
 	return odd;
 }
 
+/* The same for IPv6 without extension headers: at least PLAIN6_LEN octets at p. */
+static inline uint32_t
+odd_shape6(const uint8_t *p, uint32_t data_len, uint32_t pkt_len, uint32_t max_frame)
+{
+	const uint8_t *ip = p + WIRE_ETH_LEN;
+	uint32_t len = load_be16(ip + 4);
+	uint32_t tcp_hdr_len = (uint32_t)(ip[WIRE_IP6_LEN + 12] >> 4) * 4;
+	uint32_t odd;
+
+	odd = wire_load16(p + 12) ^ RTE_BE16(RTE_ETHER_TYPE_IPV6);
+	odd |= p[6] & RTE_ETHER_GROUP_ADDR;
+	odd |= (ip[0] >> 4) ^ 6u;
+	odd |= ip[6] ^ (uint32_t)PROTO_TCP;
+	odd |= WIRE_ETH_LEN + WIRE_IP6_LEN + len > data_len;
+	odd |= pkt_len > max_frame;
+	odd |= tcp_hdr_len < WIRE_TCP_LEN;
+	odd |= tcp_hdr_len > len;
+	return odd;
+}
+
+static PMTCP_NOINLINE enum wire_kind
+parse_plain6(struct rte_mbuf *m, const struct wire_rx_conf *conf, struct seg *seg,
+		uint16_t *drop_reason)
+{
+	const uint8_t *p = rte_pktmbuf_mtod(m, const uint8_t *);
+	const uint8_t *ip = p + WIRE_ETH_LEN;
+	const uint8_t *tcp = ip + WIRE_IP6_LEN;
+	enum trust trust;
+	uint32_t tcp_len;
+	uint64_t sum;
+
+	if (conf->addr_key == NULL || m->data_len < PLAIN6_LEN ||
+			odd_shape6(p, m->data_len, m->pkt_len, conf->max_frame))
+		return parse_frame(m, conf, seg, drop_reason);
+	tcp_len = load_be16(ip + 4);
+	trust = tcp_cksum_trust(m, conf);
+	if (trust == TRUST_NONE) {
+		sum = wire_cksum_add(wire_load64(tcp), wire_load64(tcp + 8));
+		sum = wire_cksum_add(sum, wire_load32(tcp + 16) + pseudo_sum(tcp_len));
+		sum = wire_cksum_add(sum, addr6_sum(ip));
+		sum = wire_cksum_add(sum, sum_rest(tcp + WIRE_TCP_LEN, tcp_len - WIRE_TCP_LEN));
+		if (is_unlikely(wire_cksum_fold(sum) != 0xffff))
+			return drop(drop_reason, WIRE_DROP_TCP_CKSUM);
+	}
+	if (is_unlikely(trust == TRUST_BAD))
+		return drop(drop_reason, WIRE_DROP_TCP_CKSUM);
+	begin_seg6(seg, m, ip, conf->addr_key);
+	return take_tcp(tcp, WIRE_ETH_LEN + WIRE_IP6_LEN, tcp_len, seg, drop_reason);
+}
+
 PMTCP_HOT enum wire_kind
 wire_parse(struct rte_mbuf *m, const struct wire_rx_conf *conf, struct seg *seg,
 		uint16_t *drop_reason)
@@ -291,7 +422,7 @@ wire_parse(struct rte_mbuf *m, const struct wire_rx_conf *conf, struct seg *seg,
 
 	if (is_unlikely(m->data_len < PLAIN_LEN) ||
 			is_unlikely(odd_shape(p, m->data_len, m->pkt_len, conf->max_frame)))
-		return parse_frame(m, conf, seg, drop_reason);
+		return parse_plain6(m, conf, seg, drop_reason);
 	addrs = wire_load64(ip + 12);
 	sum = wire_cksum_add(wire_load64(ip), wire_load32(ip + 8));
 	sum = wire_cksum_add(sum, addrs);
@@ -309,6 +440,6 @@ wire_parse(struct rte_mbuf *m, const struct wire_rx_conf *conf, struct seg *seg,
 	}
 	if (is_unlikely(trust == TRUST_BAD))
 		return drop(drop_reason, WIRE_DROP_TCP_CKSUM);
-	begin_seg(seg, m, addrs);
+	begin_seg(seg, m, addrs, ip[1]);
 	return take_tcp(tcp, WIRE_ETH_LEN + WIRE_IP4_LEN, tcp_len, seg, drop_reason);
 }

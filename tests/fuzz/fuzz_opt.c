@@ -163,7 +163,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	opt = malloc(len + (size_t)!len);
 	EXPECT(opt != NULL);
 	memcpy(opt, data + 1, len);
-	memset(&seg, 0xa5, sizeof(seg));
+	memset(&seg, 0, sizeof(seg));
 	seg.flags = data[0];
 	wire_parse_opts(opt, len, OFF, &seg);
 	m.is_syn = data[0] & TCP_SYN;

@@ -101,12 +101,13 @@ put_ip(struct out *o, const struct build *b, uint8_t proto)
 	uint8_t ttl = b->ttl != 0 ? b->ttl : 64;
 
 	if (b->version == 6) {
-		put_u32(o, 6u << 28 | (uint32_t)b->tos << 20);
+		put_u32(o, 6u << 28 | (uint32_t)b->tos << 20 | b->flow_label);
 		put_u16(o, 0);
-		put_u8(o, proto);
+		put_u8(o, b->ext_len != 0 ? b->next : proto);
 		put_u8(o, ttl);
 		put_bytes(o, b->saddr6, 16);
 		put_bytes(o, b->daddr6, 16);
+		put_bytes(o, b->ext, b->ext_len);
 		return;
 	}
 	CHECK(b->ip_opts_len % 4 == 0);
@@ -126,7 +127,7 @@ put_ip(struct out *o, const struct build *b, uint8_t proto)
 static void
 fill_ip(struct out *o, const struct build *b, size_t ip_at, size_t l4_at)
 {
-	size_t from = b->version == 6 ? l4_at : ip_at;
+	size_t from = b->version == 6 ? ip_at + 40 : ip_at;
 	uint16_t len = b->ip_len != 0 ? b->ip_len : (uint16_t)(o->len - from);
 
 	if (b->version == 6) {

@@ -40,6 +40,10 @@ struct build {
 	uint32_t daddr;
 	uint8_t saddr6[16];
 	uint8_t daddr6[16];
+	uint32_t flow_label;
+	uint8_t next;     /* what the IPv6 header's Next Header says if ext_len is not 0 */
+	uint16_t ext_len; /* extension headers, which name each other and then `proto` */
+	const void *ext;
 
 	uint16_t sport;
 	uint16_t dport;

@@ -263,6 +263,7 @@ decode_ip6(struct pkt *p, struct in *in)
 	require(in, first >> 28 == 6);
 	p->version = 6;
 	p->tos = (uint8_t)(first >> 20);
+	p->flow_label = first & 0xfffff;
 	p->proto = get_u8(in);
 	p->ttl = get_u8(in);
 	memcpy(p->saddr6, get_bytes(in, 16), 16);

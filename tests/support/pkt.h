@@ -76,6 +76,7 @@ struct pkt {
 	uint32_t daddr;
 	uint8_t saddr6[16];
 	uint8_t daddr6[16];
+	uint32_t flow_label;
 
 	uint16_t sport;
 	uint16_t dport;

@@ -234,6 +234,8 @@ w_22_error_names_the_segment_it_is_about(void **state)
 
 		b.payload = inner;
 		b.len = len;
+		/* A chain that ends with the ICMP header has nothing to read behind it. */
+		b.seg_size = len % 2 ? 0 : 21;
 		m = build_icmp(*state, &b, &unreachable);
 		assert_int_equal(parse_icmp(m, &seg, &icmp), len >= 28);
 		if (len >= 28) {

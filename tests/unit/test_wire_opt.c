@@ -36,7 +36,7 @@ parse(const uint8_t *bytes, uint8_t len, uint8_t flags, struct seg *seg)
 
 	assert_non_null(exact);
 	memcpy(exact, bytes, len);
-	memset(seg, 0xee, sizeof(*seg));
+	memset(seg, 0, sizeof(*seg));
 	seg->flags = flags;
 	wire_parse_opts(exact, len, 54, seg);
 	free(exact);
@@ -227,11 +227,27 @@ w_31_peer_mss_has_a_floor_and_a_default(void **state)
 	struct seg seg = {.opts = SEG_OPT_MSS, .mss = 0};
 
 	(void)state;
-	assert_int_equal(wire_peer_mss4(&seg), 88);
+	assert_int_equal(wire_peer_mss(&seg), 88);
 	seg.mss = 1400;
-	assert_int_equal(wire_peer_mss4(&seg), 1400);
+	assert_int_equal(wire_peer_mss(&seg), 1400);
 	seg.opts = 0;
-	assert_int_equal(wire_peer_mss4(&seg), 536);
+	assert_int_equal(wire_peer_mss(&seg), 536);
+	seg.is_v6 = 1;
+	assert_int_equal(wire_peer_mss(&seg), 1220);
+	seg.opts = SEG_OPT_MSS;
+	assert_int_equal(wire_peer_mss(&seg), 1400);
+	seg.mss = 87;
+	assert_int_equal(wire_peer_mss(&seg), 88);
+}
+
+static void
+open_9_own_mss_is_the_mtu_less_fixed_headers(void **state)
+{
+	(void)state;
+	assert_int_equal(wire_mss_of_mtu(1500, false), 1460);
+	assert_int_equal(wire_mss_of_mtu(1500, true), 1440);
+	assert_int_equal(wire_mss_of_mtu(1280, true), 1220);
+	assert_int_equal(wire_mss_of_mtu(9000, false), 8960);
 }
 
 int
@@ -243,6 +259,7 @@ main(void)
 			cmocka_unit_test(opts_linux_syn_gives_all_four),
 			cmocka_unit_test(w_32_window_shift_above_14_is_14),
 			cmocka_unit_test(w_31_peer_mss_has_a_floor_and_a_default),
+			cmocka_unit_test(open_9_own_mss_is_the_mtu_less_fixed_headers),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

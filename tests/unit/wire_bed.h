@@ -19,7 +19,9 @@ enum {
 	BED_DPORT = 80,
 };
 
+static const struct siphash_key bed_addr_key = {0x1122334455667788, 0x99aabbccddeeff00};
 static const struct wire_rx_conf bed_conf = {.max_frame = 1514};
+static const struct wire_rx_conf bed6_conf = {.max_frame = 1514, .addr_key = &bed_addr_key};
 
 /* A data segment with timestamps. */
 static inline struct build
@@ -42,11 +44,25 @@ bed_segment(void)
 			.len = 11};
 }
 
+/* The same from fd00::1 to fd00::2. */
+static inline struct build
+bed6_segment(void)
+{
+	struct build b = bed_segment();
+
+	b.version = 6;
+	b.saddr6[0] = b.daddr6[0] = 0xfd;
+	b.saddr6[15] = 1;
+	b.daddr6[15] = 2;
+	return b;
+}
+
 static inline enum wire_kind
 bed_parse(struct rte_mempool *pool, const struct build *b, struct seg *seg, uint16_t *reason)
 {
 	struct rte_mbuf *m = build_tcp(pool, b);
-	enum wire_kind kind = wire_parse(m, &bed_conf, seg, reason);
+	const struct wire_rx_conf *conf = b->version == 6 ? &bed6_conf : &bed_conf;
+	enum wire_kind kind = wire_parse(m, conf, seg, reason);
 
 	rte_pktmbuf_free(m);
 	return kind;

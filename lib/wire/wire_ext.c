@@ -1,0 +1,162 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ * Copyright (c) 2026 pmtcp authors
+ */
+
+/* Extension headers of IPv6. Nothing here is wanted: all that counts is to find the
+ * upper layer safely, and to refuse what RFC 8200 asks to refuse. */
+
+#include "wire/wire_ext.h"
+
+#include "base/base.h"
+#include "wire/wire_cksum.h"
+#include "wire/wire_parse.h"
+
+enum {
+	BASE_LEN = 40,
+	UNIT = 8, /* of the length field, and the least header */
+	HEADER_MAX = 256 * UNIT,
+	OPT_PAD1 = 0,
+	OPT_PADN = 1,
+	OPT_ACTION = 0xc0, /* RFC 8200 4.2: the highest bits of an unknown type */
+	OPT_ACTION_SKIP = 0x00,
+	OPT_ACTION_DROP = 0x40,
+	FRAGMENT_MORE_OR_OFFSET = 0xfff9,
+};
+
+static enum wire_ext_verdict
+refuse(struct wire_ext *e, enum wire_drop reason)
+{
+	e->reason = (uint16_t)reason;
+	return WIRE_EXT_DROP;
+}
+
+static enum wire_ext_verdict
+complain(struct wire_ext *e, uint8_t problem, uint32_t at)
+{
+	e->reason = problem == WIRE_PROBLEM_OPTION ? WIRE_DROP_IP6_EXT : WIRE_DROP_IP_PROTO;
+	e->problem = problem;
+	e->at = at;
+	return WIRE_EXT_PROBLEM;
+}
+
+/* W-17: type and length within the header; Pad1 has no length. Unknown ones go by
+ * their highest bits. i grows in each turn. */
+static enum wire_ext_verdict
+walk_options(struct wire_ext *e, const uint8_t *h, uint32_t len)
+{
+	uint32_t i = 2;
+
+	while (i < len) {
+		uint8_t action = h[i] & OPT_ACTION;
+
+		if (h[i] == OPT_PAD1) {
+			i++;
+			continue;
+		}
+		if (len - i < 2 || h[i + 1] > len - i - 2)
+			return refuse(e, WIRE_DROP_IP6_EXT);
+		if (action == OPT_ACTION_DROP)
+			return refuse(e, WIRE_DROP_IP6_EXT);
+		if (action != OPT_ACTION_SKIP)
+			return complain(e, WIRE_PROBLEM_OPTION, e->at + i);
+		i += 2u + h[i + 1];
+	}
+	return WIRE_EXT_DONE;
+}
+
+/* Type 0 is dead (RFC 5095); of the others one that has arrived is nothing to us. */
+static enum wire_ext_verdict
+judge_routing(struct wire_ext *e, const uint8_t *h)
+{
+	if (h[2] == 0 || h[3] != 0)
+		return refuse(e, WIRE_DROP_IP6_EXT);
+	return WIRE_EXT_DONE;
+}
+
+/* W-18 (RFC 6946): alone it is the whole datagram. */
+static enum wire_ext_verdict
+judge_fragment(struct wire_ext *e, const uint8_t *h)
+{
+	if (wire_load16(h + 2) & RTE_BE16(FRAGMENT_MORE_OR_OFFSET))
+		return refuse(e, WIRE_DROP_IP_FRAG);
+	e->is_frag = true;
+	return WIRE_EXT_DONE;
+}
+
+/* One header, which lies in one piece at h. */
+static enum wire_ext_verdict
+judge(struct wire_ext *e, const uint8_t *h, uint32_t len)
+{
+	switch (e->next) {
+	case WIRE_NEXT_ROUTING:
+		return judge_routing(e, h);
+	case WIRE_NEXT_FRAGMENT:
+		return judge_fragment(e, h);
+	default:
+		return walk_options(e, h, len);
+	}
+}
+
+/* Of those that are passed by. */
+static bool
+is_extension(uint8_t next, bool is_first)
+{
+	/* RFC 8200 4.1: hop-by-hop options stand first or are unknown. */
+	if (next == WIRE_NEXT_HOP_BY_HOP)
+		return is_first;
+	return next == WIRE_NEXT_ROUTING || next == WIRE_NEXT_FRAGMENT ||
+	       next == WIRE_NEXT_DEST_OPTS;
+}
+
+/* Octets of the header at e->at, 0 if it does not fit the datagram. */
+static uint32_t
+header_len(const struct wire_ext *e)
+{
+	uint8_t copy[2];
+	const uint8_t *h;
+	uint32_t len;
+
+	if (e->end - e->at < UNIT)
+		return 0;
+	h = rte_pktmbuf_read(e->m, e->at, sizeof(copy), copy);
+	if (h == NULL)
+		return 0;
+	/* The length octet of a Fragment header is reserved. */
+	len = e->next == WIRE_NEXT_FRAGMENT ? UNIT : (h[1] + 1u) * UNIT;
+	return len <= e->end - e->at ? len : 0;
+}
+
+enum wire_ext_verdict
+wire_ext_walk(struct wire_ext *e)
+{
+	uint32_t named_at = e->at - BASE_LEN + 6;
+	uint8_t copy[HEADER_MAX];
+
+	for (uint32_t n = 0; n <= WIRE_EXT_MAX; n++) {
+		enum wire_ext_verdict verdict;
+		const uint8_t *h;
+		uint32_t len;
+
+		if (e->next == WIRE_NEXT_TCP || e->next == WIRE_NEXT_ICMP6)
+			return WIRE_EXT_DONE;
+		if (e->next == WIRE_NEXT_NONE)
+			return refuse(e, WIRE_DROP_IP_PROTO);
+		if (!is_extension(e->next, n == 0))
+			return complain(e, WIRE_PROBLEM_NEXT_HEADER, named_at);
+		if (n == WIRE_EXT_MAX)
+			break;
+		len = header_len(e);
+		if (len == 0)
+			return refuse(e, WIRE_DROP_IP_TRUNC);
+		h = rte_pktmbuf_read(e->m, e->at, len, copy);
+		if (h == NULL)
+			return refuse(e, WIRE_DROP_IP_TRUNC);
+		verdict = judge(e, h, len);
+		if (verdict != WIRE_EXT_DONE)
+			return verdict;
+		named_at = e->at;
+		e->next = h[0];
+		e->at += len;
+	}
+	return refuse(e, WIRE_DROP_IP6_EXT);
+}

@@ -1,0 +1,52 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ * Copyright (c) 2026 pmtcp authors
+ */
+
+/* The chain of IPv6 extension headers (RFC 8200 section 4) up to the upper layer:
+ * walked within bounds, nothing of it acted upon. */
+
+#ifndef PMTCP_WIRE_WIRE_EXT_H
+#define PMTCP_WIRE_WIRE_EXT_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include <rte_mbuf.h>
+
+enum {
+	WIRE_EXT_MAX = 8, /* headers of one packet (W-17) */
+	WIRE_NEXT_HOP_BY_HOP = 0,
+	WIRE_NEXT_TCP = 6,
+	WIRE_NEXT_ROUTING = 43,
+	WIRE_NEXT_FRAGMENT = 44,
+	WIRE_NEXT_ICMP6 = 58,
+	WIRE_NEXT_NONE = 59,
+	WIRE_NEXT_DEST_OPTS = 60,
+};
+
+/* Codes of an ICMPv6 parameter problem (RFC 4443 3.4). */
+enum {
+	WIRE_PROBLEM_NEXT_HEADER = 1,
+	WIRE_PROBLEM_OPTION = 2,
+};
+
+enum wire_ext_verdict {
+	WIRE_EXT_DONE,    /* `next` is TCP or ICMPv6 and begins at `at` */
+	WIRE_EXT_DROP,    /* for `reason` */
+	WIRE_EXT_PROBLEM, /* as DROP; `problem` and `at` are for the sender to know */
+};
+
+struct wire_ext {
+	const struct rte_mbuf *m;
+	uint32_t at;     /* in: behind the IPv6 header; offsets in the packet data */
+	uint32_t end;    /* in: of the datagram, within the packet */
+	uint8_t next;    /* in: Next Header of the IPv6 header */
+	uint8_t problem; /* code of the parameter problem */
+	bool is_frag;    /* an atomic fragment (RFC 6946) */
+	uint16_t reason; /* enum wire_drop */
+};
+
+/* Reads only bytes that are present, each at most twice. */
+enum wire_ext_verdict wire_ext_walk(struct wire_ext *e);
+
+#endif /* PMTCP_WIRE_WIRE_EXT_H */
