@@ -316,6 +316,22 @@ is_over(const struct world *world)
 	return true;
 }
 
+/* Nothing is under way and no timer runs. Right only where the other end was given up by
+ * a RST that got lost, or was challenged in vain: without keepalive nothing tells. */
+static void
+end_stranded(struct fuzz_side *s)
+{
+	for (uint32_t i = 0; i < s->n_conns; i++) {
+		struct side_conn *c = &s->conns[i];
+		const struct side_conn *o = other_end(s, c);
+
+		if (c->conn == NULL || c->is_given_up)
+			continue;
+		EXPECT(o == NULL || (o->conn == NULL && o->reason != PMTCP_GRACEFUL));
+		side_end(c, SIDE_ABORT);
+	}
+}
+
 static void
 run_to_end(struct world *world)
 {
@@ -335,9 +351,15 @@ run_to_end(struct world *world)
 		sync_clocks(world);
 		at = min_u64(pmtcp_deadline(world->side[0].ctx),
 				pmtcp_deadline(world->side[1].ctx));
-		if (world->wire[0].n == 0 && world->wire[1].n == 0 && at != UINT64_MAX)
+		if (world->wire[0].n != 0 || world->wire[1].n != 0)
+			continue;
+		if (at != UINT64_MAX) {
 			world->side[0].now = max_u64(world->side[0].now, at);
-		sync_clocks(world);
+			sync_clocks(world);
+			continue;
+		}
+		end_stranded(&world->side[0]);
+		end_stranded(&world->side[1]);
 	}
 }
 

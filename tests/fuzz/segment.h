@@ -24,6 +24,9 @@ struct fuzz_peer {
 	uint8_t syn_opts;         /* enum pkt_opt of the script's SYN */
 	uint16_t wnd;             /* of the script's segments */
 	uint32_t iss[PEER_PORTS]; /* of the last SYN the context sent to each */
+	uint32_t syn_tsval[PEER_PORTS];
+	bool syn_has_ts[PEER_PORTS];
+	uint32_t syn_seq[PEER_PORTS]; /* of the last SYN each of them sent */
 	uint16_t n_burst;
 	struct rte_mbuf *burst[PEER_BURST_MAX];
 };

@@ -42,6 +42,8 @@ judge_tcp(struct fuzz_peer *f, const struct pkt *p)
 	if (p->flags & PKT_SYN) {
 		EXPECT(!(p->flags & (PKT_FIN | PKT_RST)));
 		f->iss[k] = p->seq;
+		f->syn_tsval[k] = p->tsval;
+		f->syn_has_ts[k] = p->opts & PKT_OPT_TS;
 	}
 	if (p->flags & PKT_RST)
 		EXPECT(p->len == 0 && !(p->flags & PKT_FIN));
@@ -112,7 +114,7 @@ edges_of_time_wait(const struct tcp *t, const struct time_wait *tw, struct edges
 	e->has_ts = tw->flags & TW_TS;
 }
 
-/* No block: as a cookie's ACK would be (the SYN-ACK's numbers), or a stranger's. */
+/* No block: as a cookie's ACK would be, by the numbers of the last SYN each way. */
 static void
 edges_of_none(const struct fuzz_peer *f, uint16_t k, struct edges *e)
 {
@@ -120,8 +122,10 @@ edges_of_none(const struct fuzz_peer *f, uint16_t k, struct edges *e)
 	e->una = f->iss[k];
 	e->nxt = f->iss[k] + 1;
 	e->max_wnd = 65535;
-	e->rcv_nxt = f->irs + 1;
-	e->rcv_edge = f->irs + 1 + 65535;
+	e->rcv_nxt = f->syn_seq[k] + 1;
+	e->rcv_edge = e->rcv_nxt + 65535;
+	e->tsval = f->syn_tsval[k];
+	e->has_ts = f->syn_has_ts[k];
 }
 
 void
@@ -176,6 +180,8 @@ peer_send(struct fuzz_peer *f, uint16_t port, struct build *b)
 	b->sport = port;
 	b->dport = SIDE_PORT;
 	b->payload = fuzz_text(first);
+	if (b->flags & PKT_SYN)
+		f->syn_seq[port - PEER_PORT] = b->seq;
 	if (!(b->flags & PKT_RST))
 		f->peer_end = first + b->len + !!(b->flags & PKT_FIN);
 	push(f, build_tcp(f->side.rx_pool, b));
@@ -236,7 +242,7 @@ configure(struct fuzz_peer *f, struct fuzz_in *in)
 void
 peer_create(struct fuzz_peer *f, struct fuzz_in *in)
 {
-	uint8_t state, how;
+	uint8_t state, how, syn;
 
 	memset(f, 0, sizeof(*f));
 	f->side.owner = f;
@@ -245,9 +251,14 @@ peer_create(struct fuzz_peer *f, struct fuzz_in *in)
 	configure(f, in);
 	state = fuzz_u8(in) % PMTCP_STATE_MAX;
 	how = fuzz_u8(in);
-	f->syn_opts = fuzz_u8(in) & (PKT_OPT_MSS | PKT_OPT_SACK_PERM | PKT_OPT_TS | PKT_OPT_WSCALE);
+	syn = fuzz_u8(in);
+	f->syn_opts = syn & (PKT_OPT_MSS | PKT_OPT_SACK_PERM | PKT_OPT_TS | PKT_OPT_WSCALE);
+	f->side.conf.syn_cookies = (enum pmtcp_syn_cookies)(syn >> 4 & 3);
+	f->side.conf.syn_per_ms = syn & 64 ? 1 : f->side.conf.syn_per_ms;
+	f->side.conf.max_rares = syn & 128 ? 1 : 0;
 	f->wnd = (uint16_t)(fuzz_u8(in) << 8 | 255);
 	f->peer_end = f->irs + 1;
+	f->syn_seq[0] = f->syn_seq[1] = f->irs;
 	side_create(&f->side);
 	script_run(f, (enum pmtcp_state)state, how);
 }
