@@ -297,7 +297,7 @@ struct pmtcp_conf {
 	uint32_t icmp_per_s;     /**< ICMP replies: 100 */
 	enum pmtcp_syn_cookies syn_cookies; /**< AUTO */
 	/** SYNs beyond the half-open limits that are answered per millisecond, by cookie or by
-	 * replacement: 1000; 0: no bound. The others are dropped, so that a flood leaves most of
+	 * replacement: 500; 0: no bound. The others are dropped, so that a flood leaves most of
 	 * the core to connections that live (RES-12). SYNs below the limits are not bounded. */
 	uint32_t syn_per_ms;
 	uint32_t neigh_reachable_ms; /**< a resolved neighbour is probed again after: 30000 */

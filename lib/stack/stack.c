@@ -48,7 +48,7 @@ pmtcp_conf_init(struct pmtcp_conf *conf)
 	conf->rst_per_s = 1000;
 	conf->icmp_per_s = 100;
 	conf->syn_cookies = PMTCP_COOKIES_AUTO;
-	conf->syn_per_ms = 1000;
+	conf->syn_per_ms = 500;
 	conf->neigh_reachable_ms = 30000;
 }
 

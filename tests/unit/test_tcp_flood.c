@@ -307,8 +307,8 @@ res_12_flood_leaves_the_connected_alone(void **state)
 	assert_int_equal(received, 2000 * 1000);
 	assert_int_equal(acked, X + 1 + 2000 * 1000);
 	/* 32 SYNs in 20 us are 1600 in a millisecond: the rest was not answered. */
-	assert_true(bed_counter(&bed, PMTCP_C_drop_syn_limit) > 20000);
-	assert_in_range(bed_counter(&bed, PMTCP_C_cookies_sent), 38000, 42000);
+	assert_true(bed_counter(&bed, PMTCP_C_drop_syn_limit) > 40000);
+	assert_in_range(bed_counter(&bed, PMTCP_C_cookies_sent), 19000, 21000);
 	assert_int_equal(bed_stats(&bed).half_open, HALF_OPEN_MAX);
 	pmtcp_abort(conn);
 	bed_turn(&bed);
