@@ -109,7 +109,7 @@ enum {
 	PMTCP_EV_ACCEPTED = 0x01,  /**< a listener's new connection */
 	PMTCP_EV_CONNECTED = 0x02, /**< an active open reached ESTABLISHED */
 	PMTCP_EV_READABLE = 0x04,  /**< data arrived since the last pop: read until -EAGAIN */
-	PMTCP_EV_URGENT = 0x08,    /**< urgent pointer moved ahead */
+	PMTCP_EV_URGENT = 0x08,    /**< urgent pointer moved ahead: pmtcp_conn_info().urgent */
 	PMTCP_EV_PEER_FIN =
 			0x10, /**< the peer ended its direction; recv() gives the rest, then 0 */
 	PMTCP_EV_WRITABLE = 0x20, /**< after a short send: a third of the buffer is free again */
@@ -452,6 +452,16 @@ int pmtcp_write(struct pmtcp_conn *conn, const void *buf, uint32_t len);
 /** Octets pmtcp_write() would take now. */
 uint32_t pmtcp_send_space(const struct pmtcp_conn *conn);
 
+/**
+ * Urgent data (RFC 9293 3.8.5): everything given to pmtcp_send() or pmtcp_write() so far is
+ * urgent. It stays in its place in the stream; segments up to its end carry the URG flag
+ * and the pointer. For peers that expect it only: new protocols should not (RFC 6093).
+ *
+ * @return 0; -EPIPE after shutdown, -EBADF after close, -ENOTCONN after the end, -ENOBUFS no
+ *         side record (pmtcp_conf.max_rares)
+ */
+int pmtcp_urgent(struct pmtcp_conn *conn);
+
 /** CLOSE of RFC 9293 3.10.4: FIN after what is queued; receiving goes on.
  * @return 0 (also if it was called before, even after the end), -ENOTCONN in SYN-SENT
  *         and after an end that came without it */
@@ -493,6 +503,9 @@ struct pmtcp_conn_info {
 	uint32_t cwnd, ssthresh; /**< octets; 0 while nothing is queued */
 	uint32_t srtt_us, rttvar_us, rto_us;
 	uint32_t unread, unsent, unacked; /**< octets */
+	/** Octets from the next to be read to the end of the peer's urgent data, also those that
+	 * have not come yet; 0: none, or the connection ended. It stays in the stream. */
+	uint32_t urgent;
 	uint16_t mss;
 	uint8_t snd_wscale, rcv_wscale;
 	bool timestamps, sack;

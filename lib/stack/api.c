@@ -89,6 +89,12 @@ pmtcp_send_space(const struct pmtcp_conn *conn)
 }
 
 int
+pmtcp_urgent(struct pmtcp_conn *conn)
+{
+	return tcp_user_urgent(tcp_of(tcb_of(conn)), tcb_of(conn));
+}
+
+int
 pmtcp_shutdown(struct pmtcp_conn *conn)
 {
 	return tcp_user_shutdown(tcp_of(tcb_of(conn)), tcb_of(conn));
@@ -148,6 +154,7 @@ info_queues(const struct tcp *t, const struct tcb *c, struct pmtcp_conn_info *in
 	const struct tcp_tx *tx = tcp_tx(t, c);
 	const struct tcp_rx *rx = tcp_rx(t, c);
 
+	info->urgent = tcp_urgent_left(t, c);
 	info->unread = rx ? reasm_unread(&rx->r) : 0;
 	info->unsent = tx ? sendq_unsent(&tx->q) : 0;
 	info->unacked = tx ? sendq_flight(&tx->q) : 0;

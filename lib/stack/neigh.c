@@ -254,6 +254,23 @@ failed(struct pmtcp_ctx *s, uint16_t number)
 	set_due(s, e, NEIGH_PAUSE_MS);
 }
 
+/* What TCP's progress once proved is revoked, and it is asked by unicast, unless somebody
+ * else's progress proved it only now (SEC-7: at most one request a second). */
+void
+neigh_suspect(struct pmtcp_ctx *s, uint16_t number)
+{
+	struct neigh *e = &s->neighs.entries[number];
+	struct tcp_hop *hop = &s->t.hops[number];
+
+	hop->is_suspect = false;
+	if (e->state != NEIGH_REACHABLE || s->t.now_ms - hop->confirmed < NEIGH_ASK_MS)
+		return;
+	hop->confirmed = s->t.now_ms - s->t.conf.neigh_reachable_ms;
+	e->state = NEIGH_PROBE;
+	e->tries = 0;
+	ask(s, number);
+}
+
 /* Reachability ends by time unless TCP made progress over this hop (W-8); who is
  * not in use is left alone until somebody sends. */
 static void

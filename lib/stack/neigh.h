@@ -71,6 +71,9 @@ void neigh_set_static(struct pmtcp_ctx *s, uint32_t ip, const struct rte_ether_a
 /* Somebody waits for this hop, or wants it ready. */
 void neigh_want(struct pmtcp_ctx *s, uint16_t number);
 
+/* Retransmissions over it were never answered (DATA-34). */
+void neigh_suspect(struct pmtcp_ctx *s, uint16_t number);
+
 /* It did not answer, and is not asked again yet. */
 bool neigh_is_pausing(const struct pmtcp_ctx *s, uint16_t number);
 

@@ -130,9 +130,12 @@ pmtcp_deadline(const struct pmtcp_ctx *s)
 static void
 ask_for_hops(struct pmtcp_ctx *s)
 {
-	for (uint16_t i = 1; i < s->neighs.fresh; i++)
+	for (uint16_t i = 1; i < s->neighs.fresh; i++) {
 		if (s->t.hops[i].is_wanted)
 			neigh_want(s, i);
+		if (s->t.hops[i].is_suspect)
+			neigh_suspect(s, i);
+	}
 	s->t.has_wanted_hop = false;
 }
 

@@ -54,6 +54,7 @@ struct tcp_hop {
 	struct rte_ether_addr mac;
 	bool is_resolved;
 	bool is_wanted;     /* somebody waits: resolve */
+	bool is_suspect;    /* segments over it were never answered: ask again (DATA-34) */
 	uint32_t wait_head; /* marked blocks that wait, through mark_next; 0 none */
 	uint32_t confirmed; /* ms of the last forward progress (W-8) */
 	uint32_t refs;      /* blocks that name it: it cannot be recycled */
@@ -394,6 +395,8 @@ void tcp_mark(struct tcp *t, struct block_head *b);
 void tcp_mark_data(struct tcp *t, struct tcb *c);
 void tcp_mark_wait(struct tcp *t, struct block_head *b);
 void tcp_hop_ready(struct tcp *t, uint16_t hop);
+/* Connections over this hop retransmit in vain. */
+void tcp_hop_suspect(struct tcp *t, uint16_t hop);
 void tcp_hop_failed(struct tcp *t, uint16_t hop);
 void tcp_mark_last(struct tcp *t, struct mark_list *list, struct block_head *b);
 static inline void

@@ -61,6 +61,13 @@ tcp_hop_ready(struct tcp *t, uint16_t number)
 	}
 }
 
+void
+tcp_hop_suspect(struct tcp *t, uint16_t number)
+{
+	t->hops[number].is_suspect = true;
+	t->has_wanted_hop = true;
+}
+
 /* The hop does not answer. Connections go on waiting for it; blocks that died meanwhile
  * go to the output pass, which gives them back, or the silence would keep them. */
 void

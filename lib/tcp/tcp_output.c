@@ -138,6 +138,8 @@ fill(struct tcp *t, struct tcb *c, struct wire_tcp *w, const struct tcp_out *out
 		return;
 	}
 	w->wnd = advertise(t, c, out->ack);
+	if (is_unlikely(c->rare))
+		tcp_urgent_fill(tcp_rare(t, c), w);
 	if (is_unlikely(has_sack_to_tell(t, c)))
 		add_sack(t, c, w, len);
 }

@@ -125,8 +125,6 @@ tcp_rare_options(struct tcp *t, struct tcb *c)
 	tcp_timer_arm(t, c);
 }
 
-/* The marks of urgent data are dragged along, or after 2^31 octets they would lie
- * ahead again. */
 void
 tcp_rare_heard(struct tcp *t, struct tcb *c)
 {
@@ -135,6 +133,7 @@ tcp_rare_heard(struct tcp *t, struct tcb *c)
 	r->heard_ms = t->now_ms + t->tick_begun;
 	if (is_unlikely(r->keep_tries > 0))
 		tcp_keepalive_start(t, c);
+	tcp_urgent_drag(t, c);
 }
 
 void

@@ -33,7 +33,6 @@ enum rare_flag {
 	RARE_KEEP_DUE = 0x10, /* a keepalive probe must leave in this output pass */
 	RARE_URG_RCV = 0x20,  /* rcv_up is ahead of what the application has read */
 	RARE_URG_SND = 0x40,  /* snd_up is ahead of snd.una */
-	RARE_STALLED = 0x80,  /* reserved for the search of stalled connections */
 	RARE_TIMERS = RARE_KEEP | RARE_USER | RARE_LINGER | RARE_PMTU,
 };
 
@@ -88,5 +87,15 @@ void tcp_keepalive_start(struct tcp *t, struct tcb *c);
 void tcp_keepalive_timeout(struct tcp *t, struct tcb *c);
 /* False: no room or no packet buffer. */
 bool tcp_keepalive_output(struct tcp *t, struct tcb *c, struct tcp_burst *b);
+
+/* ---- tcp_urgent.c ---- */
+void tcp_check_urg(struct tcp *t, struct tcb *c, const struct seg *seg);
+/* Octets to the end of the peer's urgent data, whether they have come or not. */
+uint32_t tcp_urgent_left(const struct tcp *t, const struct tcb *c);
+/* Forgets marks that were passed, or after 2^31 octets they would lie ahead again.
+ * Caller: c->rare. */
+void tcp_urgent_drag(struct tcp *t, struct tcb *c);
+int tcp_user_urgent(struct tcp *t, struct tcb *c);
+void tcp_urgent_fill(const struct tcp_rare *r, struct wire_tcp *w);
 
 #endif /* PMTCP_TCP_TCP_RARE_H */

@@ -137,6 +137,18 @@ lose_flight(struct tcp *t, struct tcb *c, struct tcp_tx *tx)
 	tx->rexmt_end = tx->q.nxt;
 }
 
+/* DATA-34 (RFC 9293 3.8.3): the application is told, and the layer below may know
+ * a better way: the next hop is asked again. */
+static void
+pass_r1(struct tcp *t, struct tcb *c)
+{
+	tcp_hop_suspect(t, c->head.hop);
+	if (tcb_has(c, TCB_RELEASED))
+		return;
+	c->reason = PMTCP_TIMEOUT_RTX;
+	tcp_event(t, c, PMTCP_EV_ERROR);
+}
+
 void
 tcp_rexmit_timeout(struct tcp *t, struct tcb *c)
 {
@@ -150,10 +162,8 @@ tcp_rexmit_timeout(struct tcp *t, struct tcb *c)
 		c->retries++;
 	c->dups &= 0x0f;
 	tcp_count(t, PMTCP_C_rexmt_timeout);
-	if (c->retries == R1 && !tcb_has(c, TCB_RELEASED)) {
-		c->reason = PMTCP_TIMEOUT_RTX;
-		tcp_event(t, c, PMTCP_EV_ERROR);
-	}
+	if (c->retries == R1)
+		pass_r1(t, c);
 	if (tx && sendq_flight(&tx->q) > 0 && c->snd.wnd > 0)
 		lose_flight(t, c, tx);
 	c->flags |= TCB_REXMT_DUE;

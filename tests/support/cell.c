@@ -144,6 +144,8 @@ take_option(struct ep_seg *seg, const char *word)
 
 	if (sscanf(word, "len=%u", &a) == 1) {
 		seg->len = a;
+	} else if (sscanf(word, "urg=%u", &a) == 1) {
+		seg->urg = (uint16_t)a;
 	} else if (sscanf(word, "wnd=%u", &a) == 1) {
 		seg->wnd = (int32_t)a;
 	} else if (sscanf(word, "mss=%u", &a) == 1) {
@@ -234,7 +236,7 @@ call_one(struct ep *ep, const char *verb, uint32_t n)
 	const struct word_value *opt = find_word(options, verb);
 
 	if (opt != NULL)
-		return pmtcp_set(ep->conn, (enum pmtcp_opt)opt->value, n);
+		return ep_set(ep, (enum pmtcp_opt)opt->value, n);
 	if (strcmp(verb, "listen") == 0)
 		return ep_listen(ep);
 	if (strcmp(verb, "open") == 0)
@@ -243,6 +245,8 @@ call_one(struct ep *ep, const char *verb, uint32_t n)
 		return ep_write(ep, n);
 	if (strcmp(verb, "recv") == 0)
 		return ep_read(ep, n);
+	if (strcmp(verb, "urgent") == 0)
+		return pmtcp_urgent(ep->conn);
 	if (strcmp(verb, "shutdown") == 0)
 		return pmtcp_shutdown(ep->conn);
 	if (strcmp(verb, "close") == 0)
@@ -382,6 +386,7 @@ do_info(struct ep *ep, const struct words *w)
 			{"unread", info.unread},
 			{"unsent", info.unsent},
 			{"unacked", info.unacked},
+			{"urgent", info.urgent},
 	};
 
 	require(w->n == 3, "field and value", w->at[0]);

@@ -6,19 +6,21 @@
  *
  *     > FA p+1 i+1 len=10 wnd=0   the peer sends: flags, SEQ, ACK if the flag A is set.
  *                                 Consecutive ones arrive in one burst. More words:
- *                                 wnd= mss= ws= ts=VAL:ECR
+ *                                 wnd= mss= ws= urg= ts=VAL:ECR
  *     < RA i+1 p+1 len=10         the context has sent exactly this as its next frame;
- *                                 more words: wnd= mss= ts=ECR
+ *                                 more words: wnd= mss= urg= ts=ECR
  *     ! icmp 3/4 i+1 mtu=1400     a router says by ICMP type/code that a segment of the
  *                                 context did not arrive, and quotes this SEQ; more
  *                                 words: mtu=, len= of the IP packet quoted (40)
  *     .                           it has sent nothing else
  *     ~                           whatever it has sent does not matter here
  *     {send 10} {recv 10}=-EAGAIN a call and its result (0, or the octets, unless said);
- *                                 {keepalive_ms 1000} sets the option of that name
+ *                                 {keepalive_ms 1000} sets the option of that name,
+ *                                 before the open that of opens to come
  *     [PEER_FIN CLOSED GRACEFUL]  the events since the last such statement, in all
  *     +40 +2s +500us              time goes on
  *     ? snd_una i+1               what STATUS says: snd_una snd_nxt snd_wnd rcv_nxt unread
+ *                                 unsent unacked urgent
  *     = FW2                       the state, by the gauges and by the connection itself
  *     # seg_taken+2 ack_sent      counters gained since the cell began, 1 unless said
  *

@@ -66,6 +66,22 @@ ep_drop(struct ep *ep)
 /* ---- the application ---------------------------------------------------- */
 
 int
+ep_set(struct ep *ep, enum pmtcp_opt opt, uint32_t n)
+{
+	if (ep->conn != NULL)
+		return pmtcp_set(ep->conn, opt, n);
+	CHECK(opt == PMTCP_OPT_KEEPALIVE_MS || opt == PMTCP_OPT_USER_TIMEOUT_MS ||
+			opt == PMTCP_OPT_LINGER_MS);
+	if (opt == PMTCP_OPT_KEEPALIVE_MS)
+		ep->conn_opts.keepalive_ms = n;
+	else if (opt == PMTCP_OPT_USER_TIMEOUT_MS)
+		ep->conn_opts.user_timeout_ms = n;
+	else
+		ep->conn_opts.linger_ms = n;
+	return 0;
+}
+
+int
 ep_listen(struct ep *ep)
 {
 	struct pmtcp_addr local = pmtcp_addr4(TEST_ADDR, EP_PORT);
@@ -188,6 +204,7 @@ ep_inject(struct ep *ep, const struct ep_seg *seg)
 	b.dport = EP_PORT;
 	b.seq = seg->seq;
 	b.ack = seg->ack;
+	b.urg = seg->urg;
 	b.flags = pkt_flags_parse(seg->flags);
 	b.wnd = (uint16_t)(seg->wnd < 0 ? EP_PEER_WND : seg->wnd);
 	b.opts |= seg->mss < 0 ? 0 : PKT_OPT_MSS;
@@ -262,14 +279,13 @@ check_addresses(const struct ep *ep, const struct pkt *p)
 	assert_int_equal(p->dport, EP_PEER_PORT);
 	assert_int_equal(p->ttl, ep->conf.ttl);
 	assert_int_equal(p->frag, 0x4000);
-	assert_int_equal(p->urg, 0);
 }
 
 static bool
 is_as_expected(const struct pkt *p, const struct ep_seg *seg)
 {
 	bool is_same = p->flags == pkt_flags_parse(seg->flags) && p->seq == seg->seq &&
-		       p->ack == seg->ack && p->len == seg->len;
+		       p->ack == seg->ack && p->len == seg->len && p->urg == seg->urg;
 
 	if (seg->wnd >= 0)
 		is_same = is_same && p->wnd == seg->wnd;

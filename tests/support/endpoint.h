@@ -49,6 +49,7 @@ struct ep_seg {
 	uint32_t seq;
 	uint32_t ack;
 	uint32_t len;
+	uint16_t urg;   /* urgent pointer; it means something only with the flag U */
 	int32_t wnd;    /* -1: not looked at; injected: EP_PEER_WND */
 	int32_t mss;    /* -1: no option, or not looked at */
 	int32_t wscale; /* -1: no option, or not looked at */
@@ -110,6 +111,8 @@ void ep_destroy(struct ep *ep);
 void ep_drop(struct ep *ep);
 
 /* ---- the application ---- */
+/* pmtcp_set(), or before there is a connection the option of opens to come. */
+int ep_set(struct ep *ep, enum pmtcp_opt opt, uint32_t n);
 int ep_listen(struct ep *ep);
 int ep_open_active(struct ep *ep);
 int ep_write(struct ep *ep, uint32_t len);

@@ -480,6 +480,87 @@ neigh_resolve_says_what_is_known(void **state)
 	bed_destroy(&bed);
 }
 
+/* R1 tells the application and has the next hop asked again, by unicast; its new
+ * address serves the next repetition. */
+static void
+data_34_r1_asks_for_the_neighbour_again(void **state)
+{
+	struct bed_peer peer = {.ip = STRANGER, .port = 80};
+	struct pkt_arp moved = arp_from(STRANGER, 2, TEST_ADDR);
+	struct pmtcp_event ev;
+	struct pmtcp_conn *conn;
+	const struct pkt *p;
+
+	(void)state;
+	bed_create(&bed, NULL);
+	hear(STRANGER, 1, TEST_ADDR);
+	bed_forget(&bed);
+	assert_int_equal(bed_open(&bed, &peer, 0, &conn), 0);
+	bed_event(&bed);
+	assert_int_equal(pmtcp_write(conn, "x", 1), 1);
+	bed_turn(&bed);
+	/* Timeouts after 200, 600 and 1400 ms: the third is R1. */
+	bed_advance(&bed, 1300 * BED_MS);
+	while ((p = bed_take(&bed)) != NULL)
+		assert_int_equal(p->kind, PKT_KIND_TCP);
+	assert_int_equal(bed_event(&bed).flags, 0);
+	bed_advance(&bed, 300 * BED_MS);
+	while ((p = bed_take(&bed)) != NULL && p->kind == PKT_KIND_TCP)
+		;
+	assert_non_null(p);
+	assert_int_equal(p->arp.op, 1);
+	assert_int_equal(p->arp.tpa, STRANGER);
+	assert_memory_equal(p->dmac, ctx_mac_of(STRANGER).addr_bytes, 6);
+	ev = bed_event(&bed);
+	assert_int_equal(ev.flags, PMTCP_EV_ERROR);
+	assert_int_equal(ev.reason, PMTCP_TIMEOUT_RTX);
+	moved.sha[5] ^= 0x55;
+	bed_inject_arp(&bed, &moved);
+	bed_turn(&bed);
+	bed_forget(&bed);
+	bed_advance(&bed, 2000 * BED_MS);
+	p = bed_take(&bed);
+	assert_non_null(p);
+	assert_int_equal(p->kind, PKT_KIND_TCP);
+	assert_memory_equal(p->dmac, moved.sha, 6);
+	pmtcp_abort(conn);
+	bed_turn(&bed);
+	bed_event(&bed);
+	bed_forget(&bed);
+	bed_destroy(&bed);
+}
+
+/* W-8: somebody else's progress shows that the next hop is fine. */
+static void
+data_34_r1_believes_the_progress_of_others(void **state)
+{
+	struct bed_peer silent = {.ip = STRANGER, .port = 80}, other = {.ip = STRANGER, .port = 81};
+	struct pmtcp_conn *conn, *busy;
+	const struct pkt *p;
+
+	(void)state;
+	bed_create(&bed, NULL);
+	hear(STRANGER, 1, TEST_ADDR);
+	bed_forget(&bed);
+	assert_int_equal(bed_open(&bed, &silent, 0, &conn), 0);
+	assert_int_equal(pmtcp_write(conn, "x", 1), 1);
+	bed_turn(&bed);
+	bed_advance(&bed, 1200 * BED_MS);
+	bed_forget(&bed);
+	assert_int_equal(bed_open(&bed, &other, 0, &busy), 0);
+	bed_advance(&bed, 400 * BED_MS);
+	while ((p = bed_take(&bed)) != NULL)
+		assert_int_equal(p->kind, PKT_KIND_TCP);
+	pmtcp_detach(conn);
+	pmtcp_abort(busy);
+	bed_turn(&bed);
+	bed_forget(&bed);
+	while (bed_event(&bed).flags)
+		;
+	bed_forget(&bed);
+	bed_destroy(&bed);
+}
+
 int
 main(void)
 {
@@ -500,6 +581,8 @@ main(void)
 			cmocka_unit_test(w_8_ageing_probes_by_unicast_unless_tcp_progresses),
 			cmocka_unit_test(w_5_known_entry_is_refreshed_static_is_not),
 			cmocka_unit_test(neigh_resolve_says_what_is_known),
+			cmocka_unit_test(data_34_r1_asks_for_the_neighbour_again),
+			cmocka_unit_test(data_34_r1_believes_the_progress_of_others),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

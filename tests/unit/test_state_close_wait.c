@@ -110,10 +110,19 @@ static const struct cell cells[] = {
 				"+3600s; .; = CLW; # ack_delayed+0"},
 		/* CLOSE-6: the stack never closes for the application. */
 		{"close_wait_2msl_is_not_armed", REACH_CLW, "+600s; .; []; = CLW; # tw_expired+0"},
-		{"close_wait_keepalive", "there is no keepalive", NULL},
-		{"close_wait_user_timeout", "there is no user timeout", NULL},
+		{"close_wait_keepalive", REACH_CLW,
+				"{keepalive_ms 10000}; {keepalive_intvl_ms 2000}; {keepalive_count "
+				"2}; +9990; .; +20; < A i p+2; > A p+2 i+1; .; +9990; .; +20; < A "
+				"i p+2; +2001; < A i p+2; +1970; .; []; = CLW; +40; < RA i+1 p+2; "
+				"[CLOSED TIMEOUT_KA]; = CLD; # seg_taken keepalive_sent+3 "
+				"rst_sent"},
+		{"close_wait_user_timeout", REACH_CLW,
+				"{send 10}; < PA i+1 p+2 len=10; {user_timeout_ms 1000}; +990; ~; "
+				"[]; = CLW; +20; < RA i+11 p+2; [CLOSED TIMEOUT_USER]; = CLD; # "
+				"rst_sent"},
 		{"close_wait_fw2_is_not_armed", REACH_CLW, "{fw2_ms 1000}; +10s; .; []; = CLW"},
-		{"close_wait_linger_is_not_armed", "there is no linger time", NULL},
+		{"close_wait_linger_is_not_armed", REACH_CLW,
+				"{linger_ms 1000}; +600s; .; []; = CLW"},
 };
 
 int

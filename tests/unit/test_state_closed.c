@@ -75,9 +75,19 @@ static const struct cell cells[] = {
 		{"closed_fw2_is_not_armed", REACH_FW2_ORP,
 				"> R p+1; [CLOSED PEER_RESET]; = CLD; +61s; .; []; = CLD;"
 				"# seg_taken fw2_timeout+0"},
-		{"closed_keepalive_is_not_armed", "there is no keepalive", NULL},
-		{"closed_user_timeout_is_not_armed", "there is no user timeout", NULL},
-		{"closed_linger_is_not_armed", "there is no linger time", NULL},
+		{"closed_keepalive_is_not_armed", REACH_EST "; {keepalive_ms 1000}",
+				"> R p+1; [CLOSED PEER_RESET]; +600s; .; []; = CLD; # seg_taken "
+				"keepalive_sent+0"},
+		{"closed_user_timeout_is_not_armed",
+				REACH_EST
+				"; {user_timeout_ms 1000}; {send 10}; < PA i+1 p+1 len=10",
+				"> R p+1; [CLOSED PEER_RESET]; +600s; .; []; = CLD; # seg_taken "
+				"rst_sent+0"},
+		{"closed_linger_is_not_armed",
+				REACH_EST
+				"; {linger_ms 1000}; {send 10}; {close}; < FPA i+1 p+1 len=10",
+				"> R p+1; [CLOSED PEER_RESET]; +600s; .; []; = CLD; # seg_taken "
+				"rst_sent+0"},
 };
 
 int

@@ -129,12 +129,18 @@ static const struct cell cells[] = {
 		{"closing_delayed_ack_is_not_armed", REACH_CLG, "+190; .; = CLG; # ack_delayed+0"},
 		{"closing_2msl_is_not_armed", REACH_CLG,
 				"+62s; ~; [ERROR TIMEOUT_RTX]; = CLG; # tw_expired+0"},
-		{"closing_keepalive_is_not_armed", "there is no keepalive", NULL},
-		{"closing_user_timeout", "there is no user timeout", NULL},
+		{"closing_keepalive_is_not_armed", REACH_CLG,
+				"{keepalive_ms 100}; {keepalive_intvl_ms 100}; +1s; ~; []; = CLG; "
+				"# keepalive_sent+0"},
+		{"closing_user_timeout", REACH_CLG,
+				"{user_timeout_ms 1000}; +990; ~; []; = CLG; +20; < RA i+2 p+2; "
+				"[CLOSED TIMEOUT_USER]; = CLD; # rst_sent"},
 		{"closing_fw2_is_not_armed", REACH_CLG,
 				"{fw2_ms 1000}; +10s; ~; [ERROR TIMEOUT_RTX]; = CLG; # "
 				"fw2_timeout+0"},
-		{"closing_linger", "there is no linger time", NULL},
+		{"closing_linger", REACH_CLG,
+				"{linger_ms 1000}; {close}; +990; ~; []; = CLG; +20; < RA i+2 p+2; "
+				"[CLOSED TIMEOUT_LINGER]; = CLD; # rst_sent"},
 };
 
 int

@@ -149,10 +149,20 @@ static const struct cell cells[] = {
 				"> PA p+101 i+1 len=10; [READABLE]; +38; .; +4; < A i+1 p+111;"
 				"# seg_taken ack_delayed"},
 		{"established_2msl_is_not_armed", REACH_EST, "+3600s; .; []; = EST"},
-		{"established_keepalive", "there is no keepalive", NULL},
-		{"established_user_timeout", "there is no user timeout", NULL},
+		{"established_keepalive", REACH_EST,
+				"{keepalive_ms 10000}; {keepalive_intvl_ms 2000}; {keepalive_count "
+				"2}; +9990; .; +20; < A i p+1; > A p+1 i+1; .; +9990; .; +20; < A "
+				"i p+1; +2001; < A i p+1; +1970; .; []; = EST; +40; < RA i+1 p+1; "
+				"[CLOSED TIMEOUT_KA]; = CLD; # seg_taken keepalive_sent+3 "
+				"rst_sent"},
+		{"established_user_timeout", REACH_EST,
+				"{send 10}; < PA i+1 p+1 len=10; {user_timeout_ms 1000}; +990; ~; "
+				"[]; = EST; +20; < RA i+11 p+1; [CLOSED TIMEOUT_USER]; = CLD; # "
+				"rst_sent"},
 		{"established_fw2_is_not_armed", REACH_EST, "{fw2_ms 1000}; +10s; .; []; = EST"},
-		{"established_linger_is_not_armed", "there is no linger time", NULL},
+		{"established_linger_is_not_armed", REACH_EST,
+				"{linger_ms 100}; {send 10}; < PA i+1 p+1 len=10; +150; > A p+1 "
+				"i+11; +600s; .; []; = EST; # seg_taken"},
 };
 
 int

@@ -128,11 +128,17 @@ static const struct cell cells[] = {
 				"# seg_taken"},
 		{"fin_wait_1_2msl_is_not_armed", REACH_FW1,
 				"+62s; ~; [ERROR TIMEOUT_RTX]; = FW1; # tw_expired+0"},
-		{"fin_wait_1_keepalive_is_not_armed", "there is no keepalive", NULL},
-		{"fin_wait_1_user_timeout", "there is no user timeout", NULL},
+		{"fin_wait_1_keepalive_is_not_armed", REACH_FW1,
+				"{keepalive_ms 100}; {keepalive_intvl_ms 100}; +1s; ~; []; = FW1; "
+				"# keepalive_sent+0"},
+		{"fin_wait_1_user_timeout", REACH_FW1,
+				"{user_timeout_ms 1000}; +990; ~; []; = FW1; +20; < RA i+2 p+1; "
+				"[CLOSED TIMEOUT_USER]; = CLD; # rst_sent"},
 		{"fin_wait_1_fw2_is_not_armed", REACH_FW1,
 				"{fw2_ms 1000}; +10s; ~; [ERROR TIMEOUT_RTX]; = FW1"},
-		{"fin_wait_1_linger", "there is no linger time", NULL},
+		{"fin_wait_1_linger", REACH_FW1,
+				"{linger_ms 1000}; {close}; +990; ~; []; = FW1; +20; < RA i+2 p+1; "
+				"[CLOSED TIMEOUT_LINGER]; = CLD; # rst_sent"},
 };
 
 int

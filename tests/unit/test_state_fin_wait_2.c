@@ -99,8 +99,14 @@ static const struct cell cells[] = {
 				"> PA p+1 i+2 len=10; [READABLE]; +42; < A i+2 p+11; .; = FW2;"
 				"# seg_taken"},
 		{"fin_wait_2_2msl_is_not_armed", REACH_FW2, "+62s; .; []; = FW2; # tw_expired+0"},
-		{"fin_wait_2_keepalive", "there is no keepalive", NULL},
-		{"fin_wait_2_user_timeout_is_not_armed", "there is no user timeout", NULL},
+		{"fin_wait_2_keepalive", REACH_FW2,
+				"{keepalive_ms 10000}; {keepalive_intvl_ms 2000}; {keepalive_count "
+				"2}; +9990; .; +20; < A i+1 p+1; > A p+1 i+2; .; +9990; .; +20; < "
+				"A i+1 p+1; +2001; < A i+1 p+1; +1970; .; []; = FW2; +40; < RA i+2 "
+				"p+1; [CLOSED TIMEOUT_KA]; = CLD; # seg_taken keepalive_sent+3 "
+				"rst_sent"},
+		{"fin_wait_2_user_timeout_is_not_armed", REACH_FW2,
+				"{user_timeout_ms 1000}; +600s; .; []; = FW2"},
 		/* CLOSE-37: freed silently, and the late FIN meets OPEN-36. */
 		{"fin_wait_2_fw2_frees_orphan", REACH_FW2_ORP,
 				"+59s; .; []; = FW2; +2s; .; [CLOSED TIMEOUT_FW2]; = CLD;"
@@ -110,7 +116,8 @@ static const struct cell cells[] = {
 		{"fin_wait_2_fw2_attached_limit_set_sends_rstx", REACH_FW2,
 				"{fw2_ms 5000}; +4900; .; []; = FW2; +200; < RA i+2 p+1;"
 				"[CLOSED TIMEOUT_FW2]; = CLD; # rst_sent"},
-		{"fin_wait_2_linger_is_not_armed", "there is no linger time", NULL},
+		{"fin_wait_2_linger_is_not_armed", REACH_FW2,
+				"{linger_ms 1000}; {close}; +59s; .; []; = FW2"},
 };
 
 int

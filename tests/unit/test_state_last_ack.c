@@ -127,12 +127,18 @@ static const struct cell cells[] = {
 		{"last_ack_delayed_ack_is_not_armed", REACH_LAK, "+190; .; = LAK; # ack_delayed+0"},
 		{"last_ack_2msl_is_not_armed", REACH_LAK,
 				"+62s; ~; [ERROR TIMEOUT_RTX]; = LAK; # tw_expired+0"},
-		{"last_ack_keepalive_is_not_armed", "there is no keepalive", NULL},
-		{"last_ack_user_timeout", "there is no user timeout", NULL},
+		{"last_ack_keepalive_is_not_armed", REACH_LAK,
+				"{keepalive_ms 100}; {keepalive_intvl_ms 100}; +1s; ~; []; = LAK; "
+				"# keepalive_sent+0"},
+		{"last_ack_user_timeout", REACH_LAK,
+				"{user_timeout_ms 1000}; +990; ~; []; = LAK; +20; < RA i+2 p+2; "
+				"[CLOSED TIMEOUT_USER]; = CLD; # rst_sent"},
 		{"last_ack_fw2_is_not_armed", REACH_LAK,
 				"{fw2_ms 1000}; +10s; ~; [ERROR TIMEOUT_RTX]; = LAK; # "
 				"fw2_timeout+0"},
-		{"last_ack_linger", "there is no linger time", NULL},
+		{"last_ack_linger", REACH_LAK,
+				"{linger_ms 1000}; {close}; +990; ~; []; = LAK; +20; < RA i+2 p+2; "
+				"[CLOSED TIMEOUT_LINGER]; = CLD; # rst_sent"},
 };
 
 int

@@ -101,9 +101,12 @@ static const struct cell cells[] = {
 				"ack_delayed+0"},
 		{"listen_2msl_is_not_armed", REACH_LIS, "+61s; .; = LIS; # tw_expired+0"},
 		{"listen_fw2_is_not_armed", REACH_LIS, "+61s; .; = LIS; # fw2_timeout+0"},
-		{"listen_keepalive_is_not_armed", "there is no keepalive", NULL},
-		{"listen_user_timeout_is_not_armed", "there is no user timeout", NULL},
-		{"listen_linger_is_not_armed", "there is no linger time", NULL},
+		{"listen_keepalive_is_not_armed", "{keepalive_ms 100}; " REACH_LIS,
+				"+600s; .; []; = LIS; # keepalive_sent+0"},
+		{"listen_user_timeout_is_not_armed", "{user_timeout_ms 100}; " REACH_LIS,
+				"+600s; .; []; = LIS; # rst_sent+0"},
+		{"listen_linger_is_not_armed", "{linger_ms 100}; " REACH_LIS,
+				"+600s; .; []; = LIS; # rst_sent+0"},
 };
 
 int

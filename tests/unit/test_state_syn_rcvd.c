@@ -105,10 +105,14 @@ static const struct cell passive[] = {
 				"probe_sent+0"},
 		{"syn_rcvd_delayed_ack_is_not_armed", REACH_SYR, "+990; .; # ack_delayed+0"},
 		{"syn_rcvd_2msl_is_not_armed", REACH_SYR, "+61s; ~; []; = SYR; # tw_expired+0"},
-		{"syn_rcvd_keepalive_is_not_armed", "there is no keepalive", NULL},
-		{"syn_rcvd_user_timeout", "there is no user timeout", NULL},
+		{"syn_rcvd_keepalive_is_not_armed", "{keepalive_ms 100}; " REACH_SYR,
+				"+5s; ~; []; = SYR; # keepalive_sent+0"},
+		{"syn_rcvd_user_timeout", "{user_timeout_ms 5000}; " REACH_SYR,
+				"+4990; ~; = SYR; +20; < RA i+1 p+1; []; = LIS; # "
+				"half_open_timeout rst_sent"},
 		{"syn_rcvd_fw2_is_not_armed", REACH_SYR, "+61s; ~; []; = SYR; # fw2_timeout+0"},
-		{"syn_rcvd_linger_is_not_armed", "there is no linger time", NULL},
+		{"syn_rcvd_linger_is_not_armed", "{linger_ms 100}; " REACH_SYR,
+				"+5s; ~; []; = SYR"},
 };
 
 static const struct cell active[] = {
@@ -197,11 +201,16 @@ static const struct cell active[] = {
 				"+990; .; # ack_delayed+0"},
 		{"syn_rcvd_active_2msl_is_not_armed", REACH_SYR_ACT,
 				"+62s; ~; []; = SYR; # tw_expired+0"},
-		{"syn_rcvd_active_keepalive_is_not_armed", "there is no keepalive", NULL},
-		{"syn_rcvd_active_user_timeout", "there is no user timeout", NULL},
+		{"syn_rcvd_active_keepalive_is_not_armed", REACH_SYR_ACT,
+				"{keepalive_ms 100}; {keepalive_intvl_ms 100}; +5s; ~; []; = SYR; "
+				"# keepalive_sent+0"},
+		{"syn_rcvd_active_user_timeout", REACH_SYR_ACT,
+				"{user_timeout_ms 5000}; +4990; ~; []; = SYR; +20; < RA i+1 p+1; "
+				"[CLOSED TIMEOUT_USER]; = CLD; # rst_sent"},
 		{"syn_rcvd_active_fw2_is_not_armed", REACH_SYR_ACT,
 				"{fw2_ms 1000}; +10s; ~; []; = SYR; # fw2_timeout+0"},
-		{"syn_rcvd_active_linger_is_not_armed", "there is no linger time", NULL},
+		{"syn_rcvd_active_linger_is_not_armed", REACH_SYR_ACT,
+				"{linger_ms 100}; +5s; ~; []; = SYR"},
 };
 
 /* RFC 7323 2.2: the window field of any SYN is literal, also of the SYN-ACK that

@@ -122,11 +122,15 @@ static const struct cell cells[] = {
 		{"syn_sent_delayed_ack_is_not_armed", REACH_SYS,
 				"> PA p+1 i+1 len=10; +900; .; # drop_syn_sent ack_delayed+0"},
 		{"syn_sent_2msl_is_not_armed", REACH_SYS, "+62s; ~; []; = SYS; # tw_entered+0"},
-		{"syn_sent_keepalive_is_not_armed", "there is no keepalive", NULL},
-		{"syn_sent_user_timeout", "there is no user timeout", NULL},
+		{"syn_sent_keepalive_is_not_armed", REACH_SYS,
+				"{keepalive_ms 100}; {keepalive_intvl_ms 100}; +5s; ~; []; = SYS; "
+				"# keepalive_sent+0"},
+		{"syn_sent_user_timeout", REACH_SYS,
+				"{user_timeout_ms 5000}; +4990; ~; []; = SYS; +20; .; [CLOSED "
+				"TIMEOUT_USER]; = CLD; # rst_sent+0"},
 		{"syn_sent_fw2_is_not_armed", REACH_SYS,
 				"{fw2_ms 1000}; +10s; ~; []; = SYS; # fw2_timeout+0"},
-		{"syn_sent_linger_is_not_armed", "there is no linger time", NULL},
+		{"syn_sent_linger_is_not_armed", REACH_SYS, "{linger_ms 100}; +5s; ~; []; = SYS"},
 };
 
 int

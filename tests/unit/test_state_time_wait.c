@@ -91,11 +91,14 @@
 			NO_TIMER(prefix "delayed_ack_is_not_armed", reach), /* TW-1 */             \
 			{prefix "2msl_frees_entry", reach,                                         \
 					"+59950; .; = TW; +350; .; []; = CLD; # tw_expired"},      \
-			{prefix "keepalive_is_not_armed", "there is no keepalive", NULL},          \
-			{prefix "user_timeout_is_not_armed", "there is no user timeout", NULL},    \
+			{prefix "keepalive_is_not_armed", "{keepalive_ms 1000}; " reach,           \
+					"+59s; .; []; = TW; # keepalive_sent+0"},                  \
+			{prefix "user_timeout_is_not_armed", "{user_timeout_ms 1000}; " reach,     \
+					"+59s; .; []; = TW; # rst_sent+0"},                        \
 			{prefix "fw2_is_not_armed", reach, "+59s; .; []; = TW; # fw2_timeout+0"},  \
 	{                                                                                          \
-		prefix "linger_is_not_armed", "there is no linger time", NULL                      \
+		prefix "linger_is_not_armed", "{linger_ms 1000}; " reach,                          \
+				"+59s; .; []; = TW; # rst_sent+0"                                  \
 	}
 
 /* clang-format off */
