@@ -33,6 +33,13 @@ enum {
 #define LOCAL6  "fd00::1"
 #define REMOTE6 "2001:db8::1"
 
+/* As the tool loads it, but that ASan refuses one of the flags. */
+#ifdef __SANITIZE_ADDRESS__
+#define DLOPEN_FLAGS (RTLD_NOW | RTLD_LOCAL | RTLD_NODELETE)
+#else
+#define DLOPEN_FLAGS (RTLD_NOW | RTLD_LOCAL | RTLD_NODELETE | RTLD_DEEPBIND)
+#endif
+
 const char *drill_path;
 
 void
@@ -41,7 +48,7 @@ drill_begin(struct drill *d, int domain, const char *so_flags)
 	void (*init)(const char *, struct packetdrill_interface *);
 
 	memset(d, 0, sizeof(*d));
-	d->so = dlopen(drill_path, RTLD_NOW | RTLD_LOCAL | RTLD_NODELETE);
+	d->so = dlopen(drill_path, DLOPEN_FLAGS);
 	if (d->so == NULL)
 		fail_msg("%s", dlerror());
 	*(void **)&init = dlsym(d->so, "packetdrill_interface_init");

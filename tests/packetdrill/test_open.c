@@ -48,11 +48,15 @@ close_first(struct drill *d)
 static void
 active_open_and_close_first(void **state)
 {
+	static const char *const flags[] = {
+			NULL, "linux", "freebsd", "linux,mtu=9000,isn=0xffffffff"};
 	struct drill d;
 
-	drill_begin(&d, AF_INET, NULL);
-	close_first(&d);
-	drill_end(&d);
+	for (size_t i = 0; i < sizeof(flags) / sizeof(flags[0]); i++) {
+		drill_begin(&d, AF_INET, flags[i]);
+		close_first(&d);
+		drill_end(&d);
+	}
 }
 
 /* 60 s of TIME-WAIT: until then the peer's FIN is acknowledged again, then it meets

@@ -134,6 +134,30 @@ maxseg_caps_offer_and_segments(void **state)
 	drill_end(&d);
 }
 
+/* Probes of a closed window (RFC 9293 3.8.6.1), then all of it when the window opens. */
+static void
+a_closed_window_is_probed(void **state)
+{
+	const struct build shut = {.flags = PKT_ACK, .seq = 1, .ack = 1};
+	struct drill d;
+	int fd;
+
+	drill_begin(&d, AF_INET, "linux,nots");
+	fd = drill_connected(&d);
+	drill_in(&d, &shut);
+	assert_int_equal(d.ifc.write(d.ud, fd, text, 1000), 1000);
+	drill_out(&d);
+	assert_true(d.pkt.len <= 1);
+	assert_int_equal(d.pkt.seq, 1);
+	NEAR(d.pkt_time, 200 * DRILL_MS, 1100 * DRILL_MS);
+	drill_in(&d, &shut);
+	drill_out(&d);
+	assert_true(d.pkt.len <= 1);
+	drill_seg(&d, PKT_ACK, 1, 1 + d.pkt.len, 0);
+	drill_expect(&d, PKT_PSH | PKT_ACK, 1 + d.pkt.len, 1, 1000 - d.pkt.len);
+	drill_end(&d);
+}
+
 /* ---- linger --------------------------------------------------------------------------------- */
 
 static long long
@@ -243,6 +267,7 @@ main(int argc, char **argv)
 			cmocka_unit_test(keepalive_defaults),
 			cmocka_unit_test(user_timeout_ends_what_is_not_acknowledged),
 			cmocka_unit_test(maxseg_caps_offer_and_segments),
+			cmocka_unit_test(a_closed_window_is_probed),
 			cmocka_unit_test(close_lingers),
 			cmocka_unit_test(hard_error_ends_an_opening),
 			cmocka_unit_test(soft_error_names_the_timeout),
