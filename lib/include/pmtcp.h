@@ -124,6 +124,14 @@ struct pmtcp_event {
 	int32_t reason; /**< enum pmtcp_reason; CLOSED's if that bit is set, else ERROR's */
 };
 
+/** Congestion control algorithms. */
+enum pmtcp_cc {
+	PMTCP_CC_DEFAULT, /**< the context's; in struct pmtcp_conf CUBIC */
+	PMTCP_CC_CUBIC,   /**< RFC 9438 */
+	PMTCP_CC_NEWRENO, /**< RFC 5681, 6582 */
+	PMTCP_CC_MAX,
+};
+
 /** Per-connection options for pmtcp_set(); the range is checked, -EINVAL outside it. */
 enum pmtcp_opt {
 	PMTCP_OPT_NODELAY, /**< 1 switches Nagle's algorithm off; 0..1 */
@@ -144,6 +152,8 @@ enum pmtcp_opt {
 			       * PMTCP_LINGER_OFF */
 	PMTCP_OPT_MSS,       /**< cap of payload octets per segment before options, 88..65535; once
 			       * open it only lowers */
+	PMTCP_OPT_CC,        /**< congestion control, enum pmtcp_cc; at any time, takes effect from
+			       * the present window on */
 	PMTCP_OPT_MAX,
 };
 
@@ -171,6 +181,7 @@ struct pmtcp_conn_opts {
 	 * background, up to R2; so many ms, then RST and TIMEOUT_LINGER; PMTCP_LINGER_ABORT: RST
 	 * at once, LOCAL_ABORT. pmtcp_close() never blocks. */
 	uint32_t linger_ms;
+	uint8_t cc;         /**< congestion control, enum pmtcp_cc */
 	bool nodelay;       /**< no Nagle */
 	bool no_timestamps; /**< do not offer, do not accept */
 	bool no_sack;
@@ -290,6 +301,7 @@ struct pmtcp_conf {
 	uint8_t synack_retries;  /**< 5 */
 	uint8_t retries;         /**< R2: 15 */
 	uint8_t orphan_retries;  /**< 8 */
+	uint8_t cc;              /**< congestion control, enum pmtcp_cc: CUBIC */
 	uint32_t orphan_max;     /**< closed by the application, unfinished; above: RST */
 	uint32_t send_buffer;    /**< 262144 */
 	uint32_t recv_buffer;    /**< 262144 */

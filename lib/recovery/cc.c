@@ -29,7 +29,16 @@ cc_start(struct cc *cc, const struct cc_event *e)
 			.cwnd = cc_initial_window(e->mss),
 			.ssthresh = CC_CWND_MAX,
 			.recover = e->nxt,
+			.cubic.pos = CC_NO_EPOCH,
 	};
+}
+
+void
+cc_switch(struct cc *cc)
+{
+	cc->acked = 0;
+	cc->prior_ssthresh = 0;
+	cc->cubic = (struct cc_cubic){.pos = CC_NO_EPOCH};
 }
 
 void

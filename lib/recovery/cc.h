@@ -21,7 +21,8 @@
 
 enum { CC_CWND_MAX = 1 << 30 }; /* the largest window of RFC 7323; also ssthresh at start */
 
-/* Numbered as enum pmtcp_cc of the public header is. */
+enum { CC_NO_EPOCH = INT32_MIN }; /* no curve yet: the next increase starts one */
+
 enum cc_kind { CC_CUBIC, CC_NEWRENO, CC_KINDS };
 
 /* CUBIC's own state (RFC 9438); windows in octets, times in ticks of 1024 us. */
@@ -29,7 +30,7 @@ struct cc_cubic {
 	uint32_t w_max;       /* where the plateau of the curve lies; 0: not known */
 	uint32_t prior_w_max; /* for undo, as all that is called prior */
 	uint32_t w_est;       /* what Reno would have reached (4.3) */
-	int32_t pos;          /* t - K, or CUBIC_NO_EPOCH */
+	int32_t pos;          /* t - K, or CC_NO_EPOCH */
 	int32_t prior_pos;
 	uint16_t last;      /* tick of the last ACK, modulo 2^16 */
 	uint16_t prior_est; /* w_est / cwnd, in 1/65535 */
@@ -84,8 +85,8 @@ struct cc_ops {
 	/* Nothing was sent for longer than an RTO. */
 	void (*idle)(struct cc *cc, const struct cc_event *e);
 	/* The peer echoed a congestion mark: the reduction of a loss without one (RFC 3168
-	 * 6.1.2). Once per window of data: recover = e->nxt, and the engine asks
-	 * cc_may_enter first. */
+	 * 6.1.2). That it happens once per window of data is the engine's business: recover
+	 * is for losses, and stays. */
 	void (*ecn)(struct cc *cc, const struct cc_event *e);
 	/* The last loss or timeout was none: what it changed is as before it (RFC 4015,
 	 * RFC 9438 4.9, DATA-42). Once; nothing happens if there is nothing to undo. */
@@ -97,6 +98,10 @@ extern const struct cc_ops cc_cubic;
 
 /* The table of an algorithm. Caller: kind < CC_KINDS. */
 const struct cc_ops *cc_ops_get(enum cc_kind kind);
+
+/* The algorithm changes in the middle of a connection: the next begins at the window as
+ * it is, without a history. */
+void cc_switch(struct cc *cc);
 
 /* IW = min(10 * MSS, max(2 * MSS, 14600)), RFC 6928, DATA-43. A lost SYN makes it
  * one MSS (RFC 5681 3.1): the engine sets cwnd itself then. */

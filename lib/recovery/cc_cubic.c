@@ -15,7 +15,6 @@
 
 enum {
 	TICK_SHIFT = 10,         /* us to ticks */
-	NO_EPOCH = INT32_MIN,    /* no curve yet: the next increase starts one */
 	POS_MAX = (1 << 21) - 1, /* ticks, 36 min: its cube fits, and any window is reached */
 	BETA_10 = 7,             /* beta_cubic = 0.7 (4.6) */
 	FAST_CONV_20 = 17,       /* (1 + beta) / 2 = 0.85 (4.7) */
@@ -84,13 +83,6 @@ grow(uint32_t w, uint16_t *frac, uint64_t num, uint32_t cwnd)
 	return cc_cwnd_add(w, (uint32_t)(num / cwnd + (rest >> FRAC_SHIFT)));
 }
 
-static void
-cubic_init(struct cc *cc, const struct cc_event *e)
-{
-	cc_start(cc, e);
-	cc->cubic.pos = NO_EPOCH;
-}
-
 /* Congestion avoidance begins: the curve leads from here to the old maximum. Without one
  * - after a timeout, or a slow start that lost nothing - its plateau is here, K = 0
  * (RFC 9438 4.2, 4.8, 4.10). */
@@ -132,7 +124,7 @@ avoid(struct cc *cc, const struct cc_event *e)
 	int32_t rtt = (int32_t)(e->srtt_us >> TICK_SHIFT);
 	uint32_t target, limit = cc->cwnd + cc->cwnd / 2;
 
-	if (q->pos == NO_EPOCH)
+	if (q->pos == CC_NO_EPOCH)
 		epoch_start(cc, e);
 	else
 		q->pos = (int32_t)min_u32((uint32_t)(q->pos + POS_MAX) +
@@ -195,7 +187,7 @@ note_maximum(struct cc *cc)
 		q->w_max = (uint32_t)((uint64_t)cc->cwnd * FAST_CONV_20 / 20);
 	else
 		q->w_max = cc->cwnd;
-	q->pos = NO_EPOCH;
+	q->pos = CC_NO_EPOCH;
 }
 
 static void
@@ -220,7 +212,7 @@ cubic_timeout(struct cc *cc, const struct cc_event *e)
 	/* 4.8: as in Reno, and the first curve after it has its plateau where it begins. */
 	cc->cwnd = e->mss;
 	cc->cubic.w_max = 0;
-	cc->cubic.pos = NO_EPOCH;
+	cc->cubic.pos = CC_NO_EPOCH;
 	cc->recover = e->nxt;
 }
 
@@ -235,9 +227,9 @@ cubic_idle(struct cc *cc, const struct cc_event *e)
 	 * loss is where the next curve leads. */
 	if (cc->cwnd <= restart)
 		return;
-	if (q->pos != NO_EPOCH)
+	if (q->pos != CC_NO_EPOCH)
 		q->w_max = max_u32(q->w_max, cc->cwnd);
-	q->pos = NO_EPOCH;
+	q->pos = CC_NO_EPOCH;
 	cc->cwnd = restart;
 }
 
@@ -250,7 +242,6 @@ cubic_ecn(struct cc *cc, const struct cc_event *e)
 	note_maximum(cc);
 	cc->ssthresh = ssthresh_after_loss(e);
 	cc->cwnd = min_u32(cc->cwnd, cc->ssthresh);
-	cc->recover = e->nxt;
 }
 
 static void
@@ -271,7 +262,7 @@ cubic_undo(struct cc *cc, const struct cc_event *e)
 }
 
 const struct cc_ops cc_cubic = {
-		.init = cubic_init,
+		.init = cc_start,
 		.acked = cubic_acked,
 		.loss = cubic_loss,
 		.dup_ack = cc_dup_ack,

@@ -76,7 +76,6 @@ newreno_ecn(struct cc *cc, const struct cc_event *e)
 	cc->prior_ssthresh = 0;
 	cc->ssthresh = ssthresh_after_loss(e);
 	cc->cwnd = min_u32(cc->cwnd, cc->ssthresh);
-	cc->recover = e->nxt;
 	cc->acked = 0;
 }
 

@@ -42,6 +42,7 @@ pmtcp_conf_init(struct pmtcp_conf *conf)
 	conf->synack_retries = 5;
 	conf->retries = 15;
 	conf->orphan_retries = 8;
+	conf->cc = PMTCP_CC_CUBIC;
 	conf->orphan_max = UINT32_MAX;
 	conf->send_buffer = 256 << 10;
 	conf->recv_buffer = 256 << 10;

@@ -85,6 +85,7 @@ struct tcp_class {
 	bool has_ts;
 	bool has_sack;
 	bool has_wscale;
+	bool is_newreno;    /* congestion control, else CUBIC (DEC-13) */
 	uint8_t rcv_wscale; /* smallest shift that can advertise recv_buffer */
 };
 
@@ -290,9 +291,7 @@ tcp_tx_has(const struct tcp_tx *tx, uint32_t flags)
 static inline const struct cc_ops *
 tcp_cc(const struct tcp *t, const struct tcb *c)
 {
-	(void)t;
-	(void)c;
-	return &cc_newreno;
+	return is_unlikely(tcp_class(t, c)->is_newreno) ? &cc_newreno : &cc_cubic;
 }
 
 /* OPEN-9: what a SYN offers, and no segment of ours exceeds. */

@@ -99,6 +99,7 @@ tcp_class_default(struct tcp *t)
 	k->mss = UINT16_MAX;
 	k->ttl = conf->ttl;
 	k->has_ts = k->has_sack = k->has_wscale = true;
+	k->is_newreno = conf->cc == PMTCP_CC_NEWRENO;
 	k->rcv_wscale = shift_for(conf->recv_buffer);
 	t->default_class = 0;
 	t->last_class = 0;
@@ -135,8 +136,8 @@ opts_are_sane(const struct pmtcp_conn_opts *o)
 			(o->recv_buffer == 0 || (o->recv_buffer >= TCP_BUFFER_MIN &&
 								o->recv_buffer <= TCP_BUFFER_MAX));
 
-	return tw_ok && delack_ok && buffers_ok && o->dscp <= 63 && o->fw2_ms <= FW2_MS_MAX &&
-	       slow_opts_are_sane(o);
+	return o->cc < PMTCP_CC_MAX && tw_ok && delack_ok && buffers_ok && o->dscp <= 63 &&
+	       o->fw2_ms <= FW2_MS_MAX && slow_opts_are_sane(o);
 }
 
 static void
@@ -179,6 +180,8 @@ apply_opts(struct tcp_class *k, const struct pmtcp_conn_opts *o)
 		k->ttl = o->ttl;
 	if (o->dscp)
 		k->dscp = o->dscp;
+	if (o->cc)
+		k->is_newreno = o->cc == PMTCP_CC_NEWRENO;
 	k->is_nodelay = o->nodelay;
 	k->has_ts = !o->no_timestamps;
 	k->has_sack = !o->no_sack;
@@ -287,6 +290,9 @@ set_option(struct tcp_class *k, enum pmtcp_opt opt, uint64_t value)
 	case PMTCP_OPT_TTL:
 		k->ttl = (uint8_t)value;
 		return value >= 1 && value <= 255 ? 0 : -EINVAL;
+	case PMTCP_OPT_CC:
+		k->is_newreno = value == PMTCP_CC_NEWRENO;
+		return value == PMTCP_CC_CUBIC || value == PMTCP_CC_NEWRENO ? 0 : -EINVAL;
 	case PMTCP_OPT_RETRIES:
 		k->retries = (uint8_t)value;
 		return value >= 1 && value <= 255 ? 0 : -EINVAL;
@@ -319,6 +325,8 @@ follow_class(struct tcp *t, struct tcb *c, enum pmtcp_opt opt)
 	/* Before the handshake is over the class's cap is looked at there. */
 	if (opt == PMTCP_OPT_MSS && tcb_is_synchronized(c))
 		c->smss = (uint16_t)min_u32(c->smss, k->mss - ts);
+	if (opt == PMTCP_OPT_CC && c->tx)
+		cc_switch(&tcp_tx(t, c)->cc);
 	if (k->has_slow_timers || c->rare)
 		tcp_rare_options(t, c);
 }

@@ -89,6 +89,10 @@ api_options_are_held_to_their_ranges(void **state)
 			{PMTCP_OPT_RETRIES, 1, 0},
 			{PMTCP_OPT_RETRIES, 255, 0},
 			{PMTCP_OPT_RETRIES, 256, -EINVAL},
+			{PMTCP_OPT_CC, PMTCP_CC_DEFAULT, -EINVAL},
+			{PMTCP_OPT_CC, PMTCP_CC_CUBIC, 0},
+			{PMTCP_OPT_CC, PMTCP_CC_NEWRENO, 0},
+			{PMTCP_OPT_CC, PMTCP_CC_MAX, -EINVAL},
 			{PMTCP_OPT_MAX, 1, -EINVAL},
 	};
 

@@ -26,6 +26,12 @@
 #define DUP2 "> A p+1 i+1 wnd=65535; < A i+16061 p+1 len=1460; ."
 #define DUP3 "> A p+1 i+1 wnd=65535; < A i+1 p+1 len=1460; ."
 
+/* Where the numbers are NewReno's. */
+static const struct ep_opts rows_newreno = {.conn = {.no_timestamps = true,
+							    .no_sack = true,
+							    .no_wscale = true,
+							    .cc = PMTCP_CC_NEWRENO}};
+
 /* Three segments, all in flight. */
 #define SENT_3                                                                                     \
 	REACH_WIDE "; {send 4380}; < A i+1 p+1 len=1460; < A i+1461 p+1 len=1460;"                 \
@@ -196,11 +202,30 @@ data_33_timeout_sets_threshold_once(void **state)
 	static struct ep ep;
 
 	(void)state;
-	rows_begin(&ep, "data_33_threshold", &rows_plain, SENT_IW "; +205; ~");
+	rows_begin(&ep, "data_33_threshold", &rows_newreno, SENT_IW "; +205; ~");
 	assert_int_equal(rows_info(&ep).cwnd, 1460);
 	assert_int_equal(rows_info(&ep).ssthresh, 7300);
 	cell_script(&ep, "+405; ~");
 	assert_int_equal(rows_info(&ep).cwnd, 1460);
+	assert_int_equal(rows_info(&ep).ssthresh, 7300);
+	drain(&ep);
+	rows_end(&ep);
+}
+
+/* DEC-13: CUBIC by default, NewReno by option, from one loss to the next. */
+static void
+dec_13_cubic_is_the_default_and_newreno_can_be_chosen(void **state)
+{
+	static struct ep ep;
+
+	(void)state;
+	rows_begin(&ep, "dec_13_default", &rows_plain, SENT_IW ";" DUP1 ";" DUP2 ";" DUP3);
+	assert_int_equal(rows_info(&ep).ssthresh, 10220);
+	drain(&ep);
+	rows_end(&ep);
+	rows_begin(&ep, "dec_13_option", &rows_plain, SENT_IW);
+	assert_int_equal(pmtcp_set(ep.conn, PMTCP_OPT_CC, PMTCP_CC_NEWRENO), 0);
+	cell_script(&ep, DUP1 ";" DUP2 ";" DUP3);
 	assert_int_equal(rows_info(&ep).ssthresh, 7300);
 	drain(&ep);
 	rows_end(&ep);
@@ -213,7 +238,7 @@ data_35_threshold_excludes_limited_transmit(void **state)
 	static struct ep ep;
 
 	(void)state;
-	rows_begin(&ep, "data_35_threshold", &rows_plain, SENT_IW ";" DUP1 ";" DUP2 ";" DUP3);
+	rows_begin(&ep, "data_35_threshold", &rows_newreno, SENT_IW ";" DUP1 ";" DUP2 ";" DUP3);
 	assert_int_equal(rows_info(&ep).ssthresh, 7300);
 	assert_int_equal(rows_info(&ep).cwnd, 7300 + 3 * 1460);
 	cell_script(&ep, "> A p+1 i+17521 wnd=65535; ~; > A p+1 i+20001 wnd=65535; .");
@@ -267,7 +292,7 @@ data_41_avoidance_grows_one_segment_per_window(void **state)
 	uint32_t before, acked = 0;
 
 	(void)state;
-	rows_begin(&ep, "data_41_avoidance", &rows_plain, SENT_IW ";" DUP1 ";" DUP2 ";" DUP3);
+	rows_begin(&ep, "data_41_avoidance", &rows_newreno, SENT_IW ";" DUP1 ";" DUP2 ";" DUP3);
 	assert_int_equal(ep_write(&ep, 200000), 200000);
 	cell_script(&ep, "> A p+1 i+17521 wnd=65535; ~");
 	assert_int_equal(rows_info(&ep).ssthresh, 7300);
@@ -434,6 +459,7 @@ main(void)
 			cmocka_unit_test(open_13_first_flight_is_full_after_one_lost_syn),
 			cmocka_unit_test(open_14_syn_ack_is_repeated_five_times),
 			cmocka_unit_test(data_33_timeout_sets_threshold_once),
+			cmocka_unit_test(dec_13_cubic_is_the_default_and_newreno_can_be_chosen),
 			cmocka_unit_test(data_35_threshold_excludes_limited_transmit),
 			cmocka_unit_test(data_35_full_ack_deflates),
 			cmocka_unit_test(data_41_slow_start_counts_octets),
