@@ -124,13 +124,12 @@ struct pmtcp_event {
 	int32_t reason; /**< enum pmtcp_reason; CLOSED's if that bit is set, else ERROR's */
 };
 
-/** Congestion control algorithms. */
-enum pmtcp_cc {
-	PMTCP_CC_DEFAULT, /**< the context's; in struct pmtcp_conf CUBIC */
-	PMTCP_CC_CUBIC,   /**< RFC 9438 */
-	PMTCP_CC_NEWRENO, /**< RFC 5681, 6582 */
-	PMTCP_CC_MAX,
-};
+/** Congestion control: RFC 9438, or RFC 5681 and 6582. DEFAULT: the context's. */
+enum pmtcp_cc { PMTCP_CC_DEFAULT, PMTCP_CC_CUBIC, PMTCP_CC_NEWRENO, PMTCP_CC_MAX };
+
+/** Explicit congestion notification, RFC 3168. ACCEPT agrees if the peer's SYN offers it, OFFER
+ * offers it in the first SYN too. DEFAULT: the context's. */
+enum pmtcp_ecn { PMTCP_ECN_DEFAULT, PMTCP_ECN_OFF, PMTCP_ECN_ACCEPT, PMTCP_ECN_OFFER };
 
 /** Per-connection options for pmtcp_set(); the range is checked, -EINVAL outside it. */
 enum pmtcp_opt {
@@ -152,8 +151,8 @@ enum pmtcp_opt {
 			       * PMTCP_LINGER_OFF */
 	PMTCP_OPT_MSS,       /**< cap of payload octets per segment before options, 88..65535; once
 			       * open it only lowers */
-	PMTCP_OPT_CC,        /**< congestion control, enum pmtcp_cc; at any time, takes effect from
-			       * the present window on */
+	PMTCP_OPT_CC,        /**< enum pmtcp_cc, not DEFAULT; goes on from the present window */
+	PMTCP_OPT_ECN,       /**< enum pmtcp_ecn, not DEFAULT; before the handshake only */
 	PMTCP_OPT_MAX,
 };
 
@@ -182,6 +181,7 @@ struct pmtcp_conn_opts {
 	 * at once, LOCAL_ABORT. pmtcp_close() never blocks. */
 	uint32_t linger_ms;
 	uint8_t cc;         /**< congestion control, enum pmtcp_cc */
+	uint8_t ecn;        /**< explicit congestion notification, enum pmtcp_ecn */
 	bool nodelay;       /**< no Nagle */
 	bool no_timestamps; /**< do not offer, do not accept */
 	bool no_sack;
@@ -302,6 +302,7 @@ struct pmtcp_conf {
 	uint8_t retries;         /**< R2: 15 */
 	uint8_t orphan_retries;  /**< 8 */
 	uint8_t cc;              /**< congestion control, enum pmtcp_cc: CUBIC */
+	uint8_t ecn;             /**< enum pmtcp_ecn: ACCEPT */
 	uint32_t orphan_max;     /**< closed by the application, unfinished; above: RST */
 	uint32_t send_buffer;    /**< 262144 */
 	uint32_t recv_buffer;    /**< 262144 */

@@ -27,10 +27,14 @@ enum cc_kind { CC_CUBIC, CC_NEWRENO, CC_KINDS };
 
 /* CUBIC's own state (RFC 9438); windows in octets, times in ticks of 1024 us. */
 struct cc_cubic {
-	uint32_t w_max;       /* where the plateau of the curve lies; 0: not known */
-	uint32_t prior_w_max; /* for undo, as all that is called prior */
-	uint32_t w_est;       /* what Reno would have reached (4.3) */
-	int32_t pos;          /* t - K, or CC_NO_EPOCH */
+	uint32_t w_max; /* where the plateau of the curve lies; 0: not known */
+	union {
+		uint32_t prior_w_max; /* for undo, as all that is called prior */
+		uint32_t mark_end;    /* the engine's, while there is nothing to undo: the end
+				       * of the window in which a mark was answered */
+	};
+	uint32_t w_est; /* what Reno would have reached (4.3) */
+	int32_t pos;    /* t - K, or CC_NO_EPOCH */
 	int32_t prior_pos;
 	uint16_t last;      /* tick of the last ACK, modulo 2^16 */
 	uint16_t prior_est; /* w_est / cwnd, in 1/65535 */

@@ -82,11 +82,14 @@ enum tcb_flag {
 	TCB_CLOSED_POPPED = 1u << 16, /* the application has seen CLOSED */
 	TCB_SHORT_SEND = 1u << 17,    /* a send was cut short: WRITABLE is owed */
 	TCB_SYN_REXMT = 1u << 18,     /* the SYN or SYN-ACK was sent more than once */
+	TCB_CWR_DUE = 1u << 19,       /* the next new segment says that cwnd was reduced */
 	TCB_SYN_LOST = 1u << 20,      /* the SYN or SYN-ACK timed out more than once (OPEN-13) */
 	TCB_SYN_UNACKED = 1u << 21,   /* una is our SYN's number */
 	TCB_CHALLENGED = 1u << 22,    /* challenge_epoch is meaningful */
+	TCB_ECN = 1u << 23,           /* ECN negotiated (DATA-44) */
 	TCB_QUICKACK = 0xfu << 24,    /* full segments still to be acknowledged at once */
 	TCB_TIMER = 7u << 28,         /* enum tcb_timer */
+	TCB_ECE_DUE = 1u << 31,       /* a mark came: ECE with every ACK until CWR */
 };
 #define TCB_QUICKACK_SHIFT 24
 #define TCB_TIMER_SHIFT    28
@@ -192,6 +195,7 @@ enum syn_rcvd_flag {
 	SR_ACK_DUE = 0x10,    /* an ACK is due: challenge, or answer to old text */
 	SR_CHALLENGED = 0x20, /* challenge_epoch is meaningful */
 	SR_REPEATED = 0x40,   /* the SYN-ACK was sent more than once, for whatever cause */
+	SR_ECN = 0x80,        /* every SYN offered ECN, and we agree (DATA-44) */
 };
 #define SR_SENT_SHIFT 6
 

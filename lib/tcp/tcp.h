@@ -86,6 +86,7 @@ struct tcp_class {
 	bool has_sack;
 	bool has_wscale;
 	bool is_newreno;    /* congestion control, else CUBIC (DEC-13) */
+	uint8_t ecn;        /* enum pmtcp_ecn */
 	uint8_t rcv_wscale; /* smallest shift that can advertise recv_buffer */
 };
 
@@ -109,6 +110,7 @@ struct pmtcp_listener {
 };
 
 enum tcp_tx_flag {
+	TX_MARKED = 1u << 15,      /* a mark was answered in the window up to cc.cubic.mark_end */
 	TX_LIMITED = 1u << 0,      /* cwnd held sending back since the last ACK */
 	TX_OVERRIDE = 1u << 1,     /* send what there is: sender's SWS override (DATA-21) */
 	TX_IN_RECOVERY = 1u << 2,  /* fast recovery (RFC 6582, 6675) */
@@ -292,6 +294,14 @@ static inline const struct cc_ops *
 tcp_cc(const struct tcp *t, const struct tcb *c)
 {
 	return is_unlikely(tcp_class(t, c)->is_newreno) ? &cc_newreno : &cc_cubic;
+}
+
+/* RFC 3168 6.1.2: the peer is told of any reduction. */
+static inline void
+tcp_ecn_reduced(struct tcb *c)
+{
+	if (is_unlikely(tcb_has(c, TCB_ECN)))
+		c->flags |= TCB_CWR_DUE;
 }
 
 /* OPEN-9: what a SYN offers, and no segment of ours exceeds. */
@@ -521,6 +531,7 @@ struct tcp_out {
 	uint32_t seq;
 	uint32_t ack;
 	uint8_t flags;
+	uint8_t ecn; /* enum ip_ecn: new text may be marked */
 };
 /* Room in the burst being filled. */
 struct tcp_burst {
@@ -573,6 +584,11 @@ bool tcp_time_wait_may_reuse(const struct tcp *t, const struct time_wait *tw);
 /* ---- tcp_event.c ---- */
 void tcp_event(struct tcp *t, struct tcb *c, uint32_t flags);
 uint16_t tcp_events(struct tcp *t, struct pmtcp_event *ev, uint16_t n);
+
+/* ---- tcp_ecn.c: RFC 3168 ---- */
+/* By the peer's SYN or SYN-ACK. */
+bool tcp_ecn_is_agreed(const struct tcp_class *k, const struct tcb *c, const struct seg *syn);
+void tcp_ecn_input(struct tcp *t, struct tcb *c, const struct seg *seg);
 
 /* ---- tcp_port.c: RFC 6056 ---- */
 int tcp_port_pick(struct tcp *t, struct flow_key *key, uint32_t *reused);

@@ -44,6 +44,7 @@ emit_syn_ack(struct tcp *t, struct syn_rcvd *sr, struct tcp_burst *b)
 	w.opts |= sr->flags & SR_TS ? SEG_OPT_TS : 0;
 	w.opts |= sr->flags & SR_SACK ? SEG_OPT_SACK_PERM : 0;
 	w.opts |= sr->flags & SR_WSCALE ? SEG_OPT_WSCALE : 0;
+	w.flags |= sr->flags & SR_ECN ? TCP_ECE : 0;
 	w.addr_sum = wire_addr_sum(&sr->head.key);
 	if (!emit_compact(t, &sr->head, &w, b))
 		return false;

@@ -100,6 +100,7 @@ tcp_class_default(struct tcp *t)
 	k->ttl = conf->ttl;
 	k->has_ts = k->has_sack = k->has_wscale = true;
 	k->is_newreno = conf->cc == PMTCP_CC_NEWRENO;
+	k->ecn = conf->ecn ? conf->ecn : PMTCP_ECN_ACCEPT;
 	k->rcv_wscale = shift_for(conf->recv_buffer);
 	t->default_class = 0;
 	t->last_class = 0;
@@ -136,8 +137,8 @@ opts_are_sane(const struct pmtcp_conn_opts *o)
 			(o->recv_buffer == 0 || (o->recv_buffer >= TCP_BUFFER_MIN &&
 								o->recv_buffer <= TCP_BUFFER_MAX));
 
-	return o->cc < PMTCP_CC_MAX && tw_ok && delack_ok && buffers_ok && o->dscp <= 63 &&
-	       o->fw2_ms <= FW2_MS_MAX && slow_opts_are_sane(o);
+	return o->cc < PMTCP_CC_MAX && o->ecn <= PMTCP_ECN_OFFER && tw_ok && delack_ok &&
+	       buffers_ok && o->dscp <= 63 && o->fw2_ms <= FW2_MS_MAX && slow_opts_are_sane(o);
 }
 
 static void
@@ -182,6 +183,8 @@ apply_opts(struct tcp_class *k, const struct pmtcp_conn_opts *o)
 		k->dscp = o->dscp;
 	if (o->cc)
 		k->is_newreno = o->cc == PMTCP_CC_NEWRENO;
+	if (o->ecn)
+		k->ecn = o->ecn;
 	k->is_nodelay = o->nodelay;
 	k->has_ts = !o->no_timestamps;
 	k->has_sack = !o->no_sack;
@@ -293,6 +296,9 @@ set_option(struct tcp_class *k, enum pmtcp_opt opt, uint64_t value)
 	case PMTCP_OPT_CC:
 		k->is_newreno = value == PMTCP_CC_NEWRENO;
 		return value == PMTCP_CC_CUBIC || value == PMTCP_CC_NEWRENO ? 0 : -EINVAL;
+	case PMTCP_OPT_ECN:
+		k->ecn = (uint8_t)value;
+		return value > PMTCP_ECN_DEFAULT && value <= PMTCP_ECN_OFFER ? 0 : -EINVAL;
 	case PMTCP_OPT_RETRIES:
 		k->retries = (uint8_t)value;
 		return value >= 1 && value <= 255 ? 0 : -EINVAL;

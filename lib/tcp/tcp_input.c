@@ -93,6 +93,9 @@ tcb_input(struct tcp *t, struct tcb *c, struct seg *seg)
 		c->ts_recent = seg->tsval;
 		c->last_rx = t->now_ms;
 	}
+	/* DATA-44. */
+	if (is_unlikely(tcb_has(c, TCB_ECN)))
+		tcp_ecn_input(t, c, seg);
 	tcp_input_from_ack(t, c, seg);
 }
 

@@ -168,6 +168,8 @@ fill_half_open(struct tcp *t, struct syn_rcvd *sr, struct pmtcp_listener *l, con
 	}
 	if (k->has_sack && (seg->opts & SEG_OPT_SACK_PERM))
 		sr->flags |= SR_SACK;
+	if (is_unlikely(seg->flags & TCP_ECE) && tcp_ecn_is_agreed(k, NULL, seg))
+		sr->flags |= SR_ECN;
 	if (k->has_wscale && (seg->opts & SEG_OPT_WSCALE)) {
 		sr->flags |= SR_WSCALE;
 		sr->wscale = seg->wscale;
@@ -288,6 +290,7 @@ restore_options(struct tcp *t, struct tcb *c, const struct syn_rcvd *sr)
 	syn.opts |= sr->flags & SR_TS ? SEG_OPT_TS : 0;
 	syn.opts |= sr->flags & SR_SACK ? SEG_OPT_SACK_PERM : 0;
 	syn.opts |= sr->flags & SR_WSCALE ? SEG_OPT_WSCALE : 0;
+	syn.flags = sr->flags & SR_ECN ? TCP_SYN | TCP_ECE | TCP_CWR : TCP_SYN;
 	tcp_set_options(t, c, &syn);
 }
 
@@ -360,6 +363,8 @@ third_ack(struct tcp *t, struct syn_rcvd *sr, struct seg *seg)
 	if (seg->opts & SEG_OPT_TS && tcb_has(c, TCB_TS))
 		c->ts_recent = seg->tsval;
 	tcp_established(t, c, seg, PMTCP_EV_ACCEPTED);
+	if (is_unlikely(tcb_has(c, TCB_ECN)))
+		tcp_ecn_input(t, c, seg);
 	tcp_input_from_text(t, c, seg);
 }
 
@@ -402,6 +407,9 @@ tcp_syn_rcvd_input(struct tcp *t, struct syn_rcvd *sr, struct seg *seg)
 	if ((seg->flags & (TCP_SYN | TCP_RST)) == TCP_SYN) {
 		if (seg->seq == sr->irs && !(seg->flags & TCP_ACK)) {
 			sr->flags |= SR_SYN_DUE | SR_REPEATED;
+			/* RFC 3168 6.1.1.1: it asks again, without. */
+			if ((seg->flags & (TCP_ECE | TCP_CWR)) != (TCP_ECE | TCP_CWR))
+				sr->flags &= (uint8_t)~SR_ECN;
 			/* RFC 7323 4.3: the echo is of the SYN that is answered, or the
 			 * peer would take its own timeout for the path's round trip. */
 			if (has_ts && seq_geq(seg->tsval, sr->ts_recent))

@@ -49,7 +49,7 @@ tcp_set_options(struct tcp *t, struct tcb *c, const struct seg *seg)
 	uint32_t mss = seg->opts & SEG_OPT_MSS ? max_u32(seg->mss, TCP_MSS_FLOOR) : TCP_MSS_DEFAULT;
 
 	mss = min_u32(mss, tcp_mss_max(t, k));
-	c->flags &= ~(uint32_t)(TCB_TS | TCB_SACK | TCB_WSCALE);
+	c->flags &= ~(uint32_t)(TCB_TS | TCB_SACK | TCB_WSCALE | TCB_ECN);
 	c->wscales = 0;
 	if (k->has_ts && (seg->opts & SEG_OPT_TS)) {
 		c->flags |= TCB_TS;
@@ -62,6 +62,8 @@ tcp_set_options(struct tcp *t, struct tcb *c, const struct seg *seg)
 		c->flags |= TCB_WSCALE;
 		c->wscales = (uint8_t)(seg->wscale << 4 | k->rcv_wscale);
 	}
+	if (is_unlikely(seg->flags & TCP_ECE) && tcp_ecn_is_agreed(k, c, seg))
+		c->flags |= TCB_ECN;
 	c->smss = (uint16_t)mss;
 	c->last_rx = t->now_ms;
 }

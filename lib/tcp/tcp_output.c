@@ -107,6 +107,12 @@ fill_syn(struct tcp *t, struct tcb *c, struct wire_tcp *w)
 		w->opts |= SEG_OPT_SACK_PERM;
 	if (is_first ? k->has_wscale : tcb_has(c, TCB_WSCALE))
 		w->opts |= SEG_OPT_WSCALE;
+	/* DATA-44: not offered again if the first SYN was not answered: some routers drop
+	 * such a SYN (RFC 3168 6.1.1.1). */
+	if (is_unlikely(k->ecn == PMTCP_ECN_OFFER) && is_first && !tcb_has(c, TCB_SYN_REXMT))
+		w->flags |= TCP_ECE | TCP_CWR;
+	if (is_unlikely(tcb_has(c, TCB_ECN)) && !is_first)
+		w->flags |= TCP_ECE;
 }
 
 static void
@@ -127,7 +133,7 @@ fill(struct tcp *t, struct tcb *c, struct wire_tcp *w, const struct tcp_out *out
 	w->n_sack = 0;
 	w->ttl = k->ttl;
 	w->dscp = k->dscp;
-	w->ecn = IP_ECN_NOT_ECT;
+	w->ecn = out->ecn;
 	if (out->flags & TCP_SYN) {
 		fill_syn(t, c, w);
 		return;
@@ -137,6 +143,8 @@ fill(struct tcp *t, struct tcb *c, struct wire_tcp *w, const struct tcp_out *out
 		w->wnd = 0;
 		return;
 	}
+	if (is_unlikely(tcb_has(c, TCB_ECE_DUE)))
+		w->flags |= TCP_ECE;
 	w->wnd = advertise(t, c, out->ack);
 	if (is_unlikely(c->rare))
 		tcp_urgent_fill(tcp_rare(t, c), w);
@@ -284,6 +292,11 @@ send_segment(struct tcp *t, struct tcb *c, struct tcp_burst *b, uint32_t len)
 		return false;
 	}
 	rec = sendq_rec(&t->recs, index);
+	/* DATA-44: new text within the window, so no probe. */
+	if (is_unlikely(tcb_has(c, TCB_ECN)) && window_left(c) >= len) {
+		out.ecn = IP_ECN_ECT0;
+		out.flags |= tcb_has(c, TCB_CWR_DUE) ? TCP_CWR : 0;
+	}
 	if (sendq_unsent(&tx->q) == 0) {
 		out.flags |= TCP_PSH;
 		rec->flags |= SENDQ_PSH;
@@ -297,6 +310,8 @@ send_segment(struct tcp *t, struct tcb *c, struct tcp_burst *b, uint32_t len)
 		return false;
 	}
 	c->snd.nxt = tx->q.nxt;
+	if (is_unlikely(out.flags & TCP_CWR))
+		c->flags &= ~(uint32_t)TCB_CWR_DUE;
 	if (out.flags & TCP_FIN) {
 		c->flags |= TCB_FIN_SENT;
 		c->snd.nxt++;

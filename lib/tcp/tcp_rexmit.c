@@ -58,6 +58,7 @@ tcp_rexmit_dup_ack(struct tcp *t, struct tcb *c)
 		/* RFC 5681 3.2 step 2: what limited transmit sent beyond cwnd is not counted. */
 		e.flight = min_u32(e.flight, tx->cc.cwnd);
 		tcp_cc(t, c)->loss(&tx->cc, &e);
+		tcp_ecn_reduced(c);
 		tx->flags |= TX_IN_RECOVERY;
 		tcp_count(t, PMTCP_C_rexmt_fast);
 		resend_first(t, c, tx);
@@ -130,6 +131,7 @@ lose_flight(struct tcp *t, struct tcb *c, struct tcp_tx *tx)
 
 	e.is_rto = c->retries > 1;
 	tcp_cc(t, c)->timeout(&tx->cc, &e);
+	tcp_ecn_reduced(c);
 	tx->flags &= ~(uint32_t)TX_IN_RECOVERY;
 	tx->flags |= TX_RTO_RECOVERY;
 	tx->rexmt_from = tx->q.una;

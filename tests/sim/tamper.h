@@ -20,6 +20,7 @@ enum tamper_action {
 	TAMPER_DUP,   /* a second copy delay_ns later */
 	TAMPER_DELAY, /* the frame itself delay_ns later */
 	TAMPER_FLIP,  /* one bit of the TCP segment */
+	TAMPER_MARK,  /* congestion experienced, if the frame may be marked; else dropped */
 };
 
 enum tamper_text {

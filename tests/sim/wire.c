@@ -107,6 +107,28 @@ flip_bit(struct wire *w, struct wire_frame *f, uint32_t from)
 	f->bytes[from + bit / 8] ^= (uint8_t)(1u << bit % 8);
 }
 
+/* A router's mark: CE in the place of ECT, and the header's checksum with it. False if the
+ * frame is not of an ECN-capable transport. */
+static bool
+mark(struct wire *w, struct wire_frame *f)
+{
+	uint8_t *ip = f->bytes + 14;
+	uint32_t sum = 0;
+
+	if (f->len < 34 || ip[0] != 0x45 || (ip[1] & 3) == 0)
+		return false;
+	ip[1] |= 3;
+	ip[10] = ip[11] = 0;
+	for (int i = 0; i < 20; i += 2)
+		sum += (uint32_t)(ip[i] << 8 | ip[i + 1]);
+	sum = (sum & 0xffff) + (sum >> 16);
+	sum = ~(sum + (sum >> 16)) & 0xffff;
+	ip[10] = (uint8_t)(sum >> 8);
+	ip[11] = (uint8_t)sum;
+	w->n_marked++;
+	return true;
+}
+
 /* Puts one copy under way; the faults that change or delay it are rolled here. */
 static void
 launch(struct wire *w, uint64_t now_ns, struct wire_frame *f, uint64_t extra_ns)
@@ -171,6 +193,13 @@ wire_put(struct wire *w, uint64_t now_ns, const void *bytes, uint32_t len)
 	f = frame_of(w, bytes, len);
 	if (action == TAMPER_FLIP)
 		flip_bit(w, f, 34);
+	if (is_hit(w, w->faults.mark))
+		mark(w, f);
+	if (action == TAMPER_MARK && !mark(w, f)) {
+		w->n_lost++;
+		free(f);
+		return;
+	}
 	launch(w, now_ns, f, action == TAMPER_DELAY ? rule->delay_ns : 0);
 }
 

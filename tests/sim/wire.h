@@ -22,6 +22,7 @@ struct wire_faults {
 	uint16_t reorder;
 	uint16_t corrupt;   /* one bit anywhere */
 	uint16_t truncate;  /* cut short */
+	uint16_t mark;      /* congestion experienced (RFC 3168), of those that may be marked */
 	uint64_t loss_mask; /* bit i: TCP frame number i is lost */
 	uint64_t delay_ns;
 	uint64_t jitter_ns;  /* added evenly; does not reorder */
@@ -51,6 +52,7 @@ struct wire {
 	uint64_t both_mask; /* bit i: frame i of both directions together is lost */
 	uint64_t serial;
 	uint64_t n_lost;
+	uint64_t n_marked;
 	uint32_t n;
 	uint32_t room;
 	struct wire_frame **heap; /* earliest first */

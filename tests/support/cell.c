@@ -103,6 +103,7 @@ static const struct word_value options[] = {
 		{"user_timeout_ms", PMTCP_OPT_USER_TIMEOUT_MS},
 		{"linger_ms", PMTCP_OPT_LINGER_MS},
 		{"mss", PMTCP_OPT_MSS},
+		{"ecn", PMTCP_OPT_ECN},
 		{NULL, 0},
 };
 
@@ -156,6 +157,10 @@ take_option(struct ep_seg *seg, const char *word)
 		seg->has_ts = true;
 		seg->tsval = a;
 		seg->tsecr = b;
+	} else if (strcmp(word, "ect") == 0) {
+		seg->ecn = 2;
+	} else if (strcmp(word, "ce") == 0) {
+		seg->ecn = 3;
 	} else {
 		require(false, "unknown word", word);
 	}

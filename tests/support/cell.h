@@ -8,7 +8,9 @@
  *                                 Consecutive ones arrive in one burst. More words:
  *                                 wnd= mss= ws= urg= ts=VAL:ECR
  *     < RA i+1 p+1 len=10         the context has sent exactly this as its next frame;
- *                                 more words: wnd= mss= urg= ts=ECR
+ *                                 more words: wnd= mss= urg= ts=ECR. For both: ect
+ *                                 (ECT(0)) and ce in the IP header, which else must be
+ *                                 neither
  *     ! icmp 3/4 i+1 mtu=1400     a router says by ICMP type/code that a segment of the
  *                                 context did not arrive, and quotes this SEQ; more
  *                                 words: mtu=, len= of the IP packet quoted (40)

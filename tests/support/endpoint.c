@@ -202,6 +202,7 @@ ep_inject(struct ep *ep, const struct ep_seg *seg)
 	memcpy(b.dmac, self.addr_bytes, 6);
 	memcpy(b.smac, peer.addr_bytes, 6);
 	b.dport = EP_PORT;
+	b.tos = seg->ecn;
 	b.seq = seg->seq;
 	b.ack = seg->ack;
 	b.urg = seg->urg;
@@ -285,7 +286,8 @@ static bool
 is_as_expected(const struct pkt *p, const struct ep_seg *seg)
 {
 	bool is_same = p->flags == pkt_flags_parse(seg->flags) && p->seq == seg->seq &&
-		       p->ack == seg->ack && p->len == seg->len && p->urg == seg->urg;
+		       (p->tos & 3) == seg->ecn && p->ack == seg->ack && p->len == seg->len &&
+		       p->urg == seg->urg;
 
 	if (seg->wnd >= 0)
 		is_same = is_same && p->wnd == seg->wnd;

@@ -53,6 +53,7 @@ struct ep_seg {
 	int32_t wnd;    /* -1: not looked at; injected: EP_PEER_WND */
 	int32_t mss;    /* -1: no option, or not looked at */
 	int32_t wscale; /* -1: no option, or not looked at */
+	uint8_t ecn;    /* IP ECN code point: 0, 2 is ECT(0), 3 is CE */
 	bool has_ts;
 	uint32_t tsval;
 	uint32_t tsecr;

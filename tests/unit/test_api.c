@@ -93,6 +93,9 @@ api_options_are_held_to_their_ranges(void **state)
 			{PMTCP_OPT_CC, PMTCP_CC_CUBIC, 0},
 			{PMTCP_OPT_CC, PMTCP_CC_NEWRENO, 0},
 			{PMTCP_OPT_CC, PMTCP_CC_MAX, -EINVAL},
+			{PMTCP_OPT_ECN, PMTCP_ECN_DEFAULT, -EINVAL},
+			{PMTCP_OPT_ECN, PMTCP_ECN_OFFER, 0},
+			{PMTCP_OPT_ECN, PMTCP_ECN_OFFER + 1, -EINVAL},
 			{PMTCP_OPT_MAX, 1, -EINVAL},
 	};
 
