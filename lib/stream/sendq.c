@@ -263,8 +263,11 @@ sendq_attach(const struct sendq_rec *r, struct rte_mempool *pool, struct rte_mbu
 static void
 ack_note(struct sendq_ack *out, const struct sendq_rec *r, uint32_t n)
 {
-	if (r->flags & SENDQ_REXMT)
+	if (r->flags & SENDQ_REXMT) {
+		if (!out->has_rexmt || seq_lt(r->sent_us, out->rexmt_us))
+			out->rexmt_us = r->sent_us;
 		out->has_rexmt = true;
+	}
 	if (r->flags & SENDQ_SACKED)
 		return;
 	out->delivered += n;

@@ -76,6 +76,7 @@ struct sendq_ack {
 	bool has_sample;    /* a record sent only once and not SACKed before was acknowledged */
 	bool has_rexmt;     /* a record sent more than once was among them: sent_us may be
 	                     * inflated by the wait for the hole; take no sample then */
+	uint32_t rexmt_us;  /* oldest latest sending of such a one; if has_rexmt */
 };
 
 /* An empty queue whose first octet will have this sequence number. */

@@ -103,6 +103,7 @@ enum tcb_timer {
 	TIMER_OVERRIDE, /* sender's SWS avoidance holds a segment back (DATA-21) */
 	TIMER_FW2,      /* FIN-WAIT-2 limit */
 	TIMER_IDLE,     /* nothing in flight: restart cwnd, give the side record back */
+	TIMER_PROBE,    /* data in flight: loss probe, or RACK's reordering (RFC 8985) */
 };
 
 struct tcb {

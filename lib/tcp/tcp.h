@@ -25,6 +25,7 @@
 #include "stream/sendq.h"
 #include "tcp/slab.h"
 #include "tcp/tcb.h"
+#include "tcp/tcp_tx.h"
 #include "tcp/tcp_rare.h"
 #include "wheel/wheel.h"
 #include "wire/seg.h"
@@ -46,7 +47,6 @@ enum {
 	TCP_PRESSURE_OOO = 100, /* out-of-order text */
 	TCP_BUFFER_MIN = 2048,
 	TCP_BUFFER_MAX = 4 << 20,
-	TCP_TX_UNITS = 3, /* of a slab, per side record of a sender */
 };
 
 /* A next hop as output sees it; lib/stack resolves. */
@@ -108,27 +108,6 @@ struct pmtcp_listener {
 	uint32_t conns; /* accepted and not ended */
 	void *user;
 };
-
-enum tcp_tx_flag {
-	TX_MARKED = 1u << 15,      /* a mark was answered in the window up to cc.cubic.mark_end */
-	TX_LIMITED = 1u << 0,      /* cwnd held sending back since the last ACK */
-	TX_OVERRIDE = 1u << 1,     /* send what there is: sender's SWS override (DATA-21) */
-	TX_IN_RECOVERY = 1u << 2,  /* fast recovery (RFC 6582, 6675) */
-	TX_RTO_RECOVERY = 1u << 3, /* una has not passed the recovery point of a timeout */
-};
-
-/* Side record of a connection that has something queued, or lately had. */
-struct tcp_tx {
-	struct sendq q;
-	struct cc cc;
-	uint32_t flags;      /* enum tcp_tx_flag */
-	uint32_t sent_ms;    /* of the last data segment: idle restart (RFC 5681 4.1) */
-	uint32_t small_end;  /* Minshall: behind the last small segment sent (RFC 9293 A.3) */
-	uint32_t rexmt_end;  /* go-back point after a timeout: records below are sent again */
-	uint32_t rexmt_from; /* next octet to send again; == rexmt_end: nothing */
-	uint32_t rexmt_rec;  /* its record; 0: to be looked up (SEC-14) */
-};
-STATIC_ASSERT(sizeof(struct tcp_tx) <= TCP_TX_UNITS * SLAB_UNIT);
 
 /* Side record of a connection with text unread, out of order, or not given back. */
 struct tcp_rx {
@@ -281,12 +260,6 @@ static inline struct tcp_class *
 tcp_class(const struct tcp *t, const struct tcb *c)
 {
 	return &t->classes[c->cls];
-}
-
-static inline bool
-tcp_tx_has(const struct tcp_tx *tx, uint32_t flags)
-{
-	return (tx->flags & flags) != 0;
 }
 
 /* The congestion control of a connection. */

@@ -5,7 +5,7 @@
 /* Step 5 of RFC 9293 3.10.7.4: the ACK field. What it acknowledges is given back,
  * the window taken, and the closing states move on (section 3.6). */
 
-#include "tcp/tcp.h"
+#include "tcp/tcp_recovery.h"
 
 /* SEC-3, DATA-14 (RFC 5961 5.2): SND.UNA - MAX.SND.WND <= SEG.ACK <= SND.MAX. */
 static bool
@@ -47,33 +47,58 @@ tell_writable(struct tcp *t, struct tcb *c)
 static void
 rest_tx(struct tcp *t, struct tcb *c, struct tcp_tx *tx)
 {
+	/* A probe's last word may still come: was there a loss (DATA-40)? */
 	if (!sendq_is_empty(&tx->q))
 		return;
 	if (tcb_has(c, TCB_FIN_WANTED) || (tx->cc.cwnd == cc_initial_window(c->smss) &&
-							  tx->cc.ssthresh == CC_CWND_MAX))
+							  tx->cc.ssthresh == CC_CWND_MAX &&
+							  !tcp_tx_has(tx, TX_TLP_OUT)))
 		tcp_tx_release(t, c);
 	else if (c->snd.una == c->snd.nxt)
 		tcp_timer_start(t, c, TIMER_IDLE, tcp_rto_ms(t, c));
 }
 
+/* An ACK while nothing is amiss costs RACK this (RFC 8985 6.2 steps 1 and 2). */
 static void
+note_delivered(struct tcp *t, struct tcp_tx *tx, const struct sendq_ack *out)
+{
+	const struct rack_seg newest = {.sent_us = out->sent_us, .end = tx->q.una};
+
+	if (out->has_sample && !out->has_rexmt)
+		rack_delivered(&tx->rack, t->now_us, &newest);
+}
+
+/* Returns how long to wait for what may have been reordered, us; 0: for nothing. */
+static uint32_t
 ack_payload(struct tcp *t, struct tcb *c, const struct seg *seg, struct tcp_tx *tx)
 {
 	/* The FIN's number is no octet of the queue (CLOSE-43). */
 	uint32_t una = seq_min(seg->ack, tx->q.nxt);
+	bool is_amiss = tcb_has(c, TCB_SACK) && !tcp_sack_is_calm(tx, seg);
+	struct tcp_news news = {0};
 	struct sendq_ack out;
-	uint32_t bytes;
 
 	if (seq_leq(una, tx->q.una)) {
 		tcp_sample_rtt(t, c, seg);
-		return;
+		return 0;
 	}
-	bytes = sendq_ack(&tx->q, &t->recs, una, &out);
+	if (is_unlikely(is_amiss))
+		tcp_sack_acking(t, c, seg, una, &news);
+	news.bytes = sendq_ack(&tx->q, &t->recs, una, &out);
 	if (out.has_sample && !out.has_rexmt)
 		rtt_sample(&c->rtt, t->now_us - out.sent_us, 1);
 	else if (tcb_has(c, TCB_TS))
 		tcp_sample_rtt(t, c, seg);
-	tcp_rexmit_new_ack(t, c, bytes);
+	if (is_unlikely(out.has_rexmt))
+		tcp_undo_eifel(t, c, seg, out.rexmt_us);
+	if (is_unlikely(is_amiss)) {
+		tcp_sack_blocks(t, c, seg, &news);
+		return tcp_recovery_ack(t, c, seg, &news);
+	}
+	tcp_rexmit_new_ack(t, c, news.bytes);
+	if (tcb_has(c, TCB_SACK))
+		note_delivered(t, tx, &out);
+	return 0;
 }
 
 /* Something waits for the peer's window to open. */
@@ -97,7 +122,8 @@ restart_timer(struct tcp *t, struct tcb *c, const struct tcp_tx *tx)
 	c->retries = 0;
 	if (c->snd.una != c->snd.nxt)
 		tcp_timer_rexmt(t, c);
-	else if (timer == TIMER_REXMT || timer == TIMER_PERSIST || timer == TIMER_SYN)
+	else if (timer == TIMER_REXMT || timer == TIMER_PROBE || timer == TIMER_PERSIST ||
+			timer == TIMER_SYN)
 		tcp_timer_stop(c);
 }
 
@@ -118,9 +144,11 @@ static void
 new_ack(struct tcp *t, struct tcb *c, const struct seg *seg)
 {
 	struct tcp_tx *tx = tcp_tx(t, c);
-	bool is_backed_off = c->retries > 0 && tcb_timer(c) == TIMER_REXMT;
+	bool is_backed_off = c->retries > 0 &&
+			     (tcb_timer(c) == TIMER_REXMT || tcb_timer(c) == TIMER_PROBE);
 	uint32_t rto_ms = is_backed_off ? tcp_rto_ms(t, c) : 0;
 	struct rtt before = c->rtt;
+	uint32_t wait_us = 0;
 
 	c->snd.una = seg->ack;
 	c->dups &= 0x0f;
@@ -135,7 +163,7 @@ new_ack(struct tcp *t, struct tcb *c, const struct seg *seg)
 		tcp_event(t, c, PMTCP_EV_CONNECTED);
 	}
 	if (tx)
-		ack_payload(t, c, seg, tx);
+		wait_us = ack_payload(t, c, seg, tx);
 	else
 		tcp_sample_rtt(t, c, seg);
 	keep_back_off(c, &before, rto_ms);
@@ -144,6 +172,8 @@ new_ack(struct tcp *t, struct tcb *c, const struct seg *seg)
 		tcp_rare_acked(t, c);
 	if (!tx)
 		return;
+	if (is_unlikely(wait_us > 0))
+		tcp_rack_arm(t, c, tx, wait_us);
 	if (sendq_unsent(&tx->q) || tx->rexmt_from != tx->rexmt_end ||
 			(tcb_has(c, TCB_FIN_WANTED) && !tcb_has(c, TCB_FIN_SENT)))
 		tcp_mark_data(t, c);
@@ -161,6 +191,21 @@ is_dup_ack(const struct tcb *c, const struct seg *seg)
 	       (uint32_t)seg->wnd << tcb_snd_shift(c) == c->snd.wnd;
 }
 
+/* DATA-15 (RFC 6675): with SACK the blocks tell, whatever else the segment is. */
+static void
+same_ack(struct tcp *t, struct tcb *c, const struct seg *seg)
+{
+	bool is_dup = is_dup_ack(c, seg);
+
+	t->counter[PMTCP_C_dup_ack_received] += is_dup;
+	if (!tcb_has(c, TCB_SACK)) {
+		if (is_dup)
+			tcp_rexmit_dup_ack(t, c);
+	} else if (is_dup || seg->n_sack > 0) {
+		tcp_recovery_dup(t, c, seg);
+	}
+}
+
 /* DATA-16. WL2 is never above SND.UNA, so an ACK at or above the old una is at or
  * above WL2. */
 void
@@ -170,6 +215,21 @@ tcp_set_window(struct tcb *c, const struct seg *seg, uint8_t shift)
 	c->snd.wl1 = seg->seq;
 	if (seg->wnd > c->max_wnd)
 		c->max_wnd = seg->wnd;
+}
+
+/* The probe may have been thrown away, and the rest with it. RACK finds the rest. */
+static void
+send_flight_again(struct tcp *t, struct tcb *c, struct tcp_tx *tx)
+{
+	if (!tx)
+		return;
+	if (tcb_has(c, TCB_SACK)) {
+		c->flags |= TCB_REXMT_DUE;
+		return;
+	}
+	tx->rexmt_from = tx->q.una;
+	tx->rexmt_end = tx->q.nxt;
+	tx->rexmt_rec = 0;
 }
 
 static void
@@ -191,12 +251,7 @@ take_window(struct tcp *t, struct tcb *c, const struct seg *seg)
 		tcp_timer_stop(c);
 		c->retries = 0;
 		if (c->snd.una != c->snd.nxt) {
-			/* The probe may have been thrown away: send it again with the rest. */
-			if (tx) {
-				tx->rexmt_from = tx->q.una;
-				tx->rexmt_end = tx->q.nxt;
-				tx->rexmt_rec = 0;
-			}
+			send_flight_again(t, c, tx);
 			tcp_timer_rexmt(t, c);
 		}
 	}
@@ -262,8 +317,8 @@ tcp_check_ack(struct tcp *t, struct tcb *c, struct seg *seg)
 		 * that it saw our SYN (OPEN-27, NEG-4). */
 		tcp_challenge(t, c);
 		return tcp_drop(t, PMTCP_C_drop_ack);
-	} else if (is_dup_ack(c, seg)) {
-		tcp_rexmit_dup_ack(t, c);
+	} else if (seg->ack == una) {
+		same_ack(t, c, seg);
 	}
 	if (seq_geq(seg->ack, una))
 		take_window(t, c, seg);

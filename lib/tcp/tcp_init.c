@@ -4,7 +4,7 @@
 
 /* Making, checking and ending an engine: shares of the region, defaults. */
 
-#include "tcp/tcp.h"
+#include "tcp/tcp_recovery.h"
 
 #include <errno.h>
 
@@ -241,6 +241,8 @@ check_tcb(const struct tcp *t, const struct tcb *c, uint32_t *live)
 		CHECK(wheel_is_armed(&t->wheel, tcp_index(t, c)));
 	if (tx)
 		sendq_check(&tx->q, &t->recs);
+	if (tx && tcb_has(c, TCB_SACK))
+		tcp_sack_check(t, tx);
 	if (rx && c->head.kind == BLOCK_TCB)
 		reasm_check(&rx->r, &t->recs, c->rcv.nxt);
 }

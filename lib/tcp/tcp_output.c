@@ -6,7 +6,7 @@
  * marked block once: retransmissions, new data, FIN, and the ACK rides along or
  * leaves alone (RFC 9293 3.7, 3.8; RFC 1122 4.2.3.4). */
 
-#include "tcp/tcp.h"
+#include "tcp/tcp_recovery.h"
 
 #include <string.h>
 
@@ -223,9 +223,15 @@ static uint32_t
 cwnd_left(const struct tcb *c, const struct tcp_tx *tx)
 {
 	uint32_t cwnd = tx->cc.cwnd;
-	uint32_t flight = sendq_flight(&tx->q);
+	uint32_t flight = tcp_pipe(tx);
 	uint32_t dups = c->dups >> 4;
 
+	/* RFC 5682 2.1 step 2b: two new ones, whatever cwnd says. */
+	if (is_unlikely(tcp_tx_has(tx, TX_FRTO_2))) {
+		int32_t left = seq_diff(tx->cc.recover + 2u * c->smss, c->snd.nxt);
+
+		return left > 0 ? (uint32_t)left : 0;
+	}
 	if (dups > 0 && dups < TCP_DUP_ACKS_REXMT && !tcp_tx_has(tx, TX_IN_RECOVERY))
 		cwnd += dups * c->smss;
 	return cwnd > flight ? cwnd - flight : 0;
@@ -256,7 +262,7 @@ next_len(struct tcp *t, struct tcb *c, struct tcp_tx *tx)
 	uint32_t len = min_u32(min_u32(unsent, c->smss), room);
 
 	/* For the ACKs of the next burst, all of them (DATA-41). */
-	tx->flags &= ~(uint32_t)TX_LIMITED;
+	tx->flags &= (uint16_t)~TX_LIMITED;
 	if (by_cwnd < min_u32(unsent, c->smss))
 		tx->flags |= TX_LIMITED;
 	if (is_likely(len == c->smss) || (len > 0 && short_may_leave(t, c, tx, len)))
@@ -270,10 +276,12 @@ note_sent(struct tcp *t, struct tcb *c, struct tcp_tx *tx, uint32_t len)
 	if (len < c->smss)
 		tx->small_end = tx->q.nxt;
 	tx->sent_ms = t->now_ms;
-	tx->flags &= ~(uint32_t)TX_OVERRIDE;
+	tx->flags &= (uint16_t)~TX_OVERRIDE;
+	if (is_unlikely(tcp_tx_has(tx, TX_IN_RECOVERY)))
+		tx->prr.out += len;
 	t->counter[PMTCP_C_tx_octets] += len;
-	if (tcb_timer(c) != TIMER_REXMT)
-		tcp_timer_rexmt(t, c);
+	if (tcb_timer(c) != TIMER_REXMT && tcb_timer(c) != TIMER_PROBE)
+		tcp_timer_start(t, c, TIMER_REXMT, tcp_rto_ms(t, c));
 }
 
 /* One new segment; the FIN rides on the last one if the window has room for its
@@ -344,17 +352,26 @@ start_waiting(struct tcp *t, struct tcb *c)
 		tcp_timer_start(t, c, TIMER_OVERRIDE, OVERRIDE_MS);
 }
 
+/* DATA-40 (RFC 8985 7.3): the flight was silent too long. What is new provokes an answer
+ * as well as what was sent last. */
 static bool
-output_data(struct tcp *t, struct tcb *c, struct tcp_burst *b)
+output_tlp(struct tcp *t, struct tcb *c, struct tcp_burst *b, struct tcp_tx *tx)
 {
-	struct tcp_tx *tx = tcp_tx(t, c);
+	uint32_t room = min_u32(sendq_unsent(&tx->q), window_left(c));
 
-	if (!tx || sendq_unsent(&tx->q) == 0)
-		return true;
-	/* CLOSE-22, SEC-13: closed while the open is not proven yet. */
-	if (tcb_has(c, TCB_SYN_UNACKED))
-		return true;
-	restart_after_idle(t, c, tx);
+	if (b->n == b->max)
+		return false;
+	if (room == 0)
+		return tcp_tlp_resend(t, c, b, tx);
+	if (!send_segment(t, c, b, min_u32(room, c->smss)))
+		return false;
+	tcp_tlp_sent(t, c, tx);
+	return true;
+}
+
+static bool
+send_new(struct tcp *t, struct tcb *c, struct tcp_burst *b, struct tcp_tx *tx)
+{
 	for (int i = 0; sendq_unsent(&tx->q) > 0; i++) {
 		uint32_t len = next_len(t, c, tx);
 
@@ -368,6 +385,29 @@ output_data(struct tcp *t, struct tcb *c, struct tcp_burst *b)
 			return false;
 	}
 	return true;
+}
+
+static bool
+output_data(struct tcp *t, struct tcb *c, struct tcp_burst *b)
+{
+	struct tcp_tx *tx = tcp_tx(t, c);
+	uint32_t nxt = c->snd.nxt;
+	bool is_done;
+
+	if (!tx)
+		return true;
+	if (is_unlikely(tcp_tx_has(tx, TX_TLP_DUE)) && !output_tlp(t, c, b, tx))
+		return false;
+	if (sendq_unsent(&tx->q) == 0)
+		return true;
+	/* CLOSE-22, SEC-13: closed while the open is not proven yet. */
+	if (tcb_has(c, TCB_SYN_UNACKED))
+		return true;
+	restart_after_idle(t, c, tx);
+	is_done = send_new(t, c, b, tx);
+	if (tcb_has(c, TCB_SACK) && c->snd.nxt != nxt)
+		tcp_tlp_start(t, c, tx);
+	return is_done;
 }
 
 /* Our FIN alone (CLOSE-1, CLOSE-10). Against a shut window it serves as the probe

@@ -2,16 +2,17 @@
  * Copyright (c) 2026 pmtcp authors
  */
 
-/* Sending again: timeouts (RFC 6298 section 5), fast retransmit and NewReno
- * recovery (RFC 5681 3.2, 6582). What is to be sent again is a stretch of the send
- * queue, [rexmt_from, rexmt_end); the FIN alone needs no queue. */
+/* Sending again: timeouts (RFC 6298 section 5), and without SACK fast retransmit and
+ * NewReno recovery (RFC 5681 3.2, 6582); with SACK see tcp_recovery.c. Without it, what is
+ * to be sent again is a stretch of the send queue, [rexmt_from, rexmt_end); the FIN alone
+ * needs no queue. */
 
-#include "tcp/tcp.h"
+#include "tcp/tcp_recovery.h"
 
 enum { R1 = 3 }; /* retries after which the application is told (DATA-34) */
 
-static struct cc_event
-event_of(const struct tcp *t, const struct tcb *c, const struct tcp_tx *tx)
+struct cc_event
+tcp_cc_event(const struct tcp *t, const struct tcb *c, const struct tcp_tx *tx)
 {
 	return (struct cc_event){.now_us = t->now_us,
 			.srtt_us = rtt_srtt_us(&c->rtt),
@@ -46,17 +47,18 @@ tcp_rexmit_dup_ack(struct tcp *t, struct tcb *c)
 	uint32_t dups = c->dups >> 4;
 	struct cc_event e;
 
-	tcp_count(t, PMTCP_C_dup_ack_received);
 	if (!tx)
 		return; /* a FIN alone: its timer is enough */
 	if (dups < 0x0f)
 		c->dups = (uint8_t)((dups + 1) << 4 | (c->dups & 0x0f));
-	e = event_of(t, c, tx);
+	tcp_undo_frto_basic(t, c, false);
+	e = tcp_cc_event(t, c, tx);
 	if (tcp_tx_has(tx, TX_IN_RECOVERY)) {
 		tcp_cc(t, c)->dup_ack(&tx->cc, &e);
 	} else if (dups + 1 == TCP_DUP_ACKS_REXMT && cc_may_enter(&tx->cc, c->snd.una)) {
 		/* RFC 5681 3.2 step 2: what limited transmit sent beyond cwnd is not counted. */
 		e.flight = min_u32(e.flight, tx->cc.cwnd);
+		tcp_undo_begin(tx, false);
 		tcp_cc(t, c)->loss(&tx->cc, &e);
 		tcp_ecn_reduced(c);
 		tx->flags |= TX_IN_RECOVERY;
@@ -72,9 +74,12 @@ void
 tcp_rexmit_new_ack(struct tcp *t, struct tcb *c, uint32_t bytes)
 {
 	struct tcp_tx *tx = tcp_tx(t, c);
-	struct cc_event e = event_of(t, c, tx);
 	bool is_full = cc_is_full_ack(&tx->cc, c->snd.una);
+	struct cc_event e;
 
+	if (is_unlikely(tcp_tx_has(tx, TX_FRTO)))
+		tcp_undo_frto_basic(t, c, true);
+	e = tcp_cc_event(t, c, tx);
 	e.bytes = bytes;
 	if (seq_lt(tx->rexmt_from, tx->q.una)) {
 		tx->rexmt_from = tx->q.una;
@@ -85,13 +90,13 @@ tcp_rexmit_new_ack(struct tcp *t, struct tcb *c, uint32_t bytes)
 		tcp_cc(t, c)->acked(&tx->cc, &e);
 	} else if (is_full) {
 		tcp_cc(t, c)->recovered(&tx->cc, &e);
-		tx->flags &= ~(uint32_t)TX_IN_RECOVERY;
+		tx->flags &= (uint16_t)~TX_IN_RECOVERY;
 	} else {
 		tcp_cc(t, c)->partial_ack(&tx->cc, &e);
 		resend_first(t, c, tx);
 	}
 	if (is_full)
-		tx->flags &= ~(uint32_t)TX_RTO_RECOVERY;
+		tx->flags &= (uint16_t) ~(TX_RTO_RECOVERY | TX_FRTO | TX_EIFEL);
 	/* What the same burst's duplicates asked for has arrived meanwhile. */
 	if (is_full && tx->rexmt_from == tx->rexmt_end)
 		c->flags &= ~(uint32_t)TCB_REXMT_DUE;
@@ -127,13 +132,16 @@ is_over_limit(const struct tcp *t, const struct tcb *c)
 static void
 lose_flight(struct tcp *t, struct tcb *c, struct tcp_tx *tx)
 {
-	struct cc_event e = event_of(t, c, tx);
+	struct cc_event e = tcp_cc_event(t, c, tx);
+	bool is_first = !tcp_tx_has(tx, TX_RECOVERING) && c->retries == 1;
 
 	e.is_rto = c->retries > 1;
+	tx->flags &= (uint16_t) ~(TX_IN_RECOVERY | TX_FRTO | TX_EIFEL | TX_UNDO);
+	tx->flags |= TX_RTO_RECOVERY;
+	if (is_first)
+		tcp_undo_begin(tx, true);
 	tcp_cc(t, c)->timeout(&tx->cc, &e);
 	tcp_ecn_reduced(c);
-	tx->flags &= ~(uint32_t)TX_IN_RECOVERY;
-	tx->flags |= TX_RTO_RECOVERY;
 	tx->rexmt_from = tx->q.una;
 	tx->rexmt_rec = sendq_first(&tx->q);
 	tx->rexmt_end = tx->q.nxt;
@@ -167,7 +175,7 @@ tcp_rexmit_timeout(struct tcp *t, struct tcb *c)
 	if (c->retries == R1)
 		pass_r1(t, c);
 	if (tx && sendq_flight(&tx->q) > 0 && c->snd.wnd > 0)
-		lose_flight(t, c, tx);
+		tcb_has(c, TCB_SACK) ? tcp_recovery_timeout(t, c, tx) : lose_flight(t, c, tx);
 	c->flags |= TCB_REXMT_DUE;
 	tcp_mark(t, &c->head);
 	tcp_timer_rexmt(t, c);
@@ -190,8 +198,8 @@ rec_at(const struct tcp *t, const struct tcp_tx *tx, uint32_t seq, uint32_t *ind
 
 /* DATA-45, DATA-19: the segment as the peer can take it now: not above a smaller MSS,
  * not beyond a window that was drawn back; against a shut one a single octet. */
-static uint32_t
-fitting_len(const struct tcb *c, const struct sendq_rec *rec)
+uint32_t
+tcp_rexmit_len(const struct tcb *c, const struct sendq_rec *rec)
 {
 	int32_t room = seq_diff(c->snd.una + c->snd.wnd, rec->seq);
 
@@ -200,8 +208,8 @@ fitting_len(const struct tcb *c, const struct sendq_rec *rec)
 	return min_u32(min_u32(rec->len, c->smss), (uint32_t)room);
 }
 
-static bool
-resend(struct tcp *t, struct tcb *c, struct tcp_burst *b, struct sendq_rec *rec)
+bool
+tcp_rexmit_segment(struct tcp *t, struct tcb *c, struct tcp_burst *b, struct sendq_rec *rec)
 {
 	struct tcp_tx *tx = tcp_tx(t, c);
 	struct tcp_out out = {.seq = rec->seq, .ack = c->rcv.nxt, .flags = TCP_ACK};
@@ -218,8 +226,6 @@ resend(struct tcp *t, struct tcb *c, struct tcp_burst *b, struct sendq_rec *rec)
 	if (rec->tries < UINT8_MAX)
 		rec->tries++;
 	tx->sent_ms = t->now_ms;
-	tx->rexmt_from = rec->seq + rec->len;
-	tx->rexmt_rec = seq_lt(tx->rexmt_from, tx->rexmt_end) ? rec->next : 0;
 	tcp_count(t, PMTCP_C_retransmitted);
 	t->counter[PMTCP_C_fin_retransmitted] += (out.flags & TCP_FIN) != 0;
 	return true;
@@ -255,11 +261,12 @@ resend_data(struct tcp *t, struct tcb *c, struct tcp_burst *b, struct tcp_tx *tx
 	while (seq_lt(tx->rexmt_from, tx->rexmt_end)) {
 		uint32_t index;
 		struct sendq_rec *rec = rec_at(t, tx, tx->rexmt_from, &index);
-		uint32_t len = rec ? fitting_len(c, rec) : 0;
+		uint32_t len = rec ? tcp_rexmit_len(c, rec) : 0;
 
 		if (len == 0)
 			return true;
-		if (!is_first && rec->seq + len - tx->q.una > tx->cc.cwnd) {
+		if (!is_first && (rec->seq + len - tx->q.una > tx->cc.cwnd ||
+						 tcp_tx_has(tx, TX_FRTO_2))) {
 			tx->flags |= TX_LIMITED; /* slow start goes on though nothing new waits */
 			return true;
 		}
@@ -269,8 +276,10 @@ resend_data(struct tcp *t, struct tcb *c, struct tcp_burst *b, struct tcp_tx *tx
 		 * forbids; then the next timeout tries again. */
 		if (len < rec->len && !sendq_recut(&tx->q, &t->recs, index, len))
 			return true;
-		if (!resend(t, c, b, rec))
+		if (!tcp_rexmit_segment(t, c, b, rec))
 			return false;
+		tx->rexmt_from = rec->seq + rec->len;
+		tx->rexmt_rec = seq_lt(tx->rexmt_from, tx->rexmt_end) ? rec->next : 0;
 		is_first = false;
 		c->flags &= ~(uint32_t)TCB_REXMT_DUE;
 	}
@@ -283,7 +292,9 @@ tcp_output_rexmit(struct tcp *t, struct tcb *c, struct tcp_burst *b)
 	struct tcp_tx *tx = tcp_tx(t, c);
 	bool is_done = true;
 
-	if (tx && sendq_flight(&tx->q) > 0) {
+	if (tx && sendq_flight(&tx->q) > 0 && tcb_has(c, TCB_SACK)) {
+		is_done = tcp_recovery_output(t, c, b, tx);
+	} else if (tx && sendq_flight(&tx->q) > 0) {
 		if (tcb_has(c, TCB_REXMT_DUE) && tx->rexmt_from == tx->rexmt_end)
 			resend_first(t, c, tx);
 		is_done = resend_data(t, c, b, tx);

@@ -4,11 +4,11 @@
 
 /* Time passes. One wheel node per block, armed for the earliest of its deadlines
  * and re-armed lazily: a later deadline leaves the node where it is, an earlier one
- * moves it. The timers of a tcb: one transmit timer (SYN, REXMT, PERSIST, OVERRIDE,
- * FW2 and IDLE exclude each other), the delayed ACK, and the slow ones of its rare
+ * moves it. The timers of a tcb: one transmit timer (SYN, REXMT, PROBE, PERSIST,
+ * OVERRIDE, FW2 and IDLE exclude each other), the delayed ACK, and the slow ones of its rare
  * side record (tcp_rare.h). */
 
-#include "tcp/tcp.h"
+#include "tcp/tcp_recovery.h"
 
 enum {
 	BATCH = 64,
@@ -91,10 +91,23 @@ tcp_syn_rto_ms(const struct tcp *t, uint8_t tries)
 	return (uint32_t)min_u64(ms, t->conf.rto_max_ms);
 }
 
+/* The RTO, or the loss probe before it (DATA-40). */
 void
 tcp_timer_rexmt(struct tcp *t, struct tcb *c)
 {
-	tcp_timer_start(t, c, TIMER_REXMT, tcp_rto_ms(t, c));
+	struct tcp_tx *tx = tcb_has(c, TCB_SACK) ? tcp_tx(t, c) : NULL;
+	uint32_t rto_ms = tcp_rto_ms(t, c);
+	uint32_t tlp_ms;
+
+	if (tx) {
+		tx->flags &= (uint16_t) ~(TX_REO_TIMER | TX_TLP_DUE);
+		tlp_ms = tcp_tlp_ms(t, c, tx);
+		if (tlp_ms < rto_ms) {
+			tcp_timer_start(t, c, TIMER_PROBE, tlp_ms);
+			return;
+		}
+	}
+	tcp_timer_start(t, c, TIMER_REXMT, rto_ms);
 }
 
 void
@@ -189,6 +202,9 @@ fire(struct tcp *t, struct tcb *c)
 		break;
 	case TIMER_REXMT:
 		tcp_rexmit_timeout(t, c);
+		break;
+	case TIMER_PROBE:
+		tcp_rack_timeout(t, c);
 		break;
 	case TIMER_PERSIST:
 		persist_timeout(t, c);

@@ -139,8 +139,9 @@ number_of(const struct ep *ep, const char *word)
 
 /* key=value words of '>' and '<'. */
 static void
-take_option(struct ep_seg *seg, const char *word)
+take_option(const struct ep *ep, struct ep_seg *seg, const char *word)
 {
+	char l[16], r[16];
 	unsigned int a = 0, b = 0;
 
 	if (sscanf(word, "len=%u", &a) == 1) {
@@ -157,12 +158,13 @@ take_option(struct ep_seg *seg, const char *word)
 		seg->has_ts = true;
 		seg->tsval = a;
 		seg->tsecr = b;
-	} else if (strcmp(word, "ect") == 0) {
-		seg->ecn = 2;
-	} else if (strcmp(word, "ce") == 0) {
-		seg->ecn = 3;
+	} else if (strcmp(word, "ect") == 0 || strcmp(word, "ce") == 0) {
+		seg->ecn = word[0] == 'e' ? 2 : 3;
+	} else if (sscanf(word, "sack=%15[^:]:%15s", l, r) == 2 && seg->n_sack < PKT_SACK_MAX) {
+		seg->sack[seg->n_sack++] = (struct pkt_sack){number_of(ep, l), number_of(ep, r)};
 	} else {
-		require(false, "unknown word", word);
+		seg->has_sack_perm = strcmp(word, "sackok") == 0;
+		require(seg->has_sack_perm, "unknown word", word);
 	}
 }
 
@@ -175,10 +177,10 @@ segment_of(const struct ep *ep, const struct words *w)
 	require(w->n >= 3, "flags and SEQ are missing", w->at[0]);
 	seg.flags = w->at[1];
 	seg.seq = number_of(ep, w->at[2]);
-	if (w->n > at && strchr(w->at[at], '=') == NULL)
+	if (w->n > at && strchr(w->at[at], '=') == NULL && strcmp(w->at[at], "sackok") != 0)
 		seg.ack = number_of(ep, w->at[at++]);
 	for (; at < w->n; at++)
-		take_option(&seg, w->at[at]);
+		take_option(ep, &seg, w->at[at]);
 	return seg;
 }
 

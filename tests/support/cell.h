@@ -6,7 +6,7 @@
  *
  *     > FA p+1 i+1 len=10 wnd=0   the peer sends: flags, SEQ, ACK if the flag A is set.
  *                                 Consecutive ones arrive in one burst. More words:
- *                                 wnd= mss= ws= urg= ts=VAL:ECR
+ *                                 wnd= mss= ws= urg= ts=VAL:ECR sackok sack=i+LEFT:i+RIGHT
  *     < RA i+1 p+1 len=10         the context has sent exactly this as its next frame;
  *                                 more words: wnd= mss= urg= ts=ECR. For both: ect
  *                                 (ECT(0)) and ce in the IP header, which else must be

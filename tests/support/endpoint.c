@@ -215,6 +215,10 @@ ep_inject(struct ep *ep, const struct ep_seg *seg)
 	b.opts |= seg->has_ts ? PKT_OPT_TS : 0;
 	b.tsval = seg->tsval;
 	b.tsecr = seg->tsecr;
+	b.opts |= seg->has_sack_perm ? PKT_OPT_SACK_PERM : 0;
+	b.opts |= seg->n_sack > 0 ? PKT_OPT_SACK : 0;
+	b.n_sack = seg->n_sack;
+	memcpy(b.sack, seg->sack, sizeof(b.sack));
 	for (uint32_t i = 0; i < seg->len; i++)
 		text[i] = script_pattern(seg->seq + !!(b.flags & PKT_SYN) + i - ep->irs - 1);
 	b.payload = text;

@@ -57,6 +57,9 @@ struct ep_seg {
 	bool has_ts;
 	uint32_t tsval;
 	uint32_t tsecr;
+	bool has_sack_perm; /* injected only, as the blocks are */
+	uint8_t n_sack;
+	struct pkt_sack sack[PKT_SACK_MAX];
 };
 
 /* An ICMP error of a router, about a segment that the context sent. */

@@ -1,0 +1,258 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ * Copyright (c) 2026 pmtcp authors
+ */
+
+/* Goal: what a sender does with SACK blocks (RFC 2018, 2883, 6675, 8985, 5682; DATA-36,
+ * DATA-38 to DATA-42, SEC-14, CLOSE-43). Method: scripts against a peer that reports what the
+ * script says. A round trip of 20 ms is made by waiting; the RTO is its floor of 200 ms. */
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <cmocka.h>
+
+#include "base/base.h"
+#include "support/rows.h"
+
+static const struct ep_opts with_sack = {.conn = {.no_timestamps = true, .no_wscale = true}};
+
+#define REACH_SACK "{open}; < S i= 0; > SA p i+1 wnd=65535 sackok; < A i+1 p+1; [CONNECTED]; = EST"
+/* The initial window of 20000 octets, and a round trip of 20 ms. */
+#define SENT_IW                                                                                    \
+	REACH_SACK "; {send 20000}; < A i+1 p+1 len=1460; < A i+1461 p+1 len=1460;"                \
+		   "< A i+2921 p+1 len=1460; < A i+4381 p+1 len=1460; < A i+5841 p+1 len=1460;"    \
+		   "< A i+7301 p+1 len=1460; < A i+8761 p+1 len=1460; < A i+10221 p+1 len=1460;"   \
+		   "< A i+11681 p+1 len=1460; < A i+13141 p+1 len=1460; .; +9"
+#define SACK(l, r) "> A p+1 i+1 wnd=65535 sack=i+" #l ":i+" #r
+#define SENT_3                                                                                     \
+	REACH_SACK "; {send 4380}; < A i+1 p+1 len=1460; < A i+1461 p+1 len=1460;"                 \
+		   "< PA i+2921 p+1 len=1460; ."
+#define ALL_3 "> A p+1 i+4381 wnd=65535; ."
+
+/* RFC 6675: SACKed octets leave the pipe; the third segment SACKed shows the loss. */
+ROW(data_36_third_sacked_segment_resends_the_hole, &with_sack,
+		SENT_IW "; " SACK(1461, 2921) "; < A i+14601 p+1 len=1460; .;" SACK(
+				1461, 4381) "; < A i+16061 p+1 len=1460; .;" SACK(1461,
+				5841) "; < A i+1 p+1 len=1460; .;"
+				      "# rexmt_fast retransmitted sack_taken+3;"
+				      "> A p+1 i+17521 wnd=65535; ~; > A p+1 i+20001 wnd=65535; .;"
+				      "# rexmt_timeout+0 retransmitted")
+
+/* DATA-36: three holes in one ACK; each goes once, nothing that is SACKed does. */
+ROW(data_36_all_holes_go_once, &with_sack,
+		SENT_3 "; +9; {send 8760}; ~; > A p+1 i+1 wnd=65535 sack=i+10221:i+13141 "
+		       "sack=i+7301:i+8761 sack=i+4381:i+5841; < A i+1 p+1 len=1460; ~;"
+		       "> A p+1 i+7301 wnd=65535 sack=i+10221:i+13141; ~;"
+		       "> A p+1 i+13141 wnd=65535; .; # rexmt_timeout+0")
+
+/* DATA-36: below or at UNA, above SND.MAX, empty, inside out: none of it counts. */
+ROW(data_36_blocks_outside_of_what_is_in_flight_are_ignored, &with_sack,
+		SENT_3 "; > A p+1 i+1 wnd=65535 sack=i+1:i+1461; .;"
+		       "> A p+1 i+1 wnd=65535 sack=i+2921:i+4382; .;"
+		       "> A p+1 i+1 wnd=65535 sack=i+2921:i+2921; .;"
+		       "> A p+1 i+1 wnd=65535 sack=i+4381:i+2921; .;"
+		       "> A p+1 i+1 wnd=65535 sack=i+100000:i+200000; .;"
+		       "# sack_ignored+5 sack_taken+0 retransmitted+0;" ALL_3)
+
+/* A block that covers a segment in part says nothing of the whole. */
+ROW(data_36_half_a_segment_is_not_held, &with_sack,
+		SENT_3 "; > A p+1 i+1 wnd=65535 sack=i+2000:i+2921; .; > A p+1 i+1 wnd=65535 "
+		       "sack=i+3000:i+4381; .; # sack_taken+2 retransmitted+0;" ALL_3)
+
+/* DATA-38: the peer goes back on its SACK: at the timeout all is sent again. */
+ROW(data_38_reneged_segments_are_sent_again, &with_sack,
+		SENT_3 "; +9; > A p+1 i+1 wnd=65535 sack=i+1461:i+4381; ~;"
+		       "> A p+1 i+1461 wnd=65535; ~; +230; < A i+1461 p+1 len=1460; ~;"
+		       "> A p+1 i+2921 wnd=65535; < PA i+2921 p+1 len=1460; .;" ALL_3
+		       "; # sack_reneged rexmt_timeout")
+
+/* DATA-39: one SACKed behind a hole: after a quarter of the round trip it is lost. */
+ROW(data_39_one_sack_and_the_window_passed, &with_sack,
+		SENT_3 "; +9; > A p+1 i+1 wnd=65535 sack=i+1461:i+2921; .; +1; .; +5;"
+		       "< A i+1 p+1 len=1460; .; # rexmt_rack rexmt_fast rexmt_timeout+0;" ALL_3)
+
+/* DATA-36: the tail is lost with the first; the retransmission's ACK tells. */
+ROW(data_36_silent_tail_in_recovery_needs_no_timeout, &with_sack,
+		SENT_3
+		"; +9; > A p+1 i+1 wnd=65535 sack=i+1461:i+2921; +6; < A i+1 p+1 len=1460; .;"
+		"+12; > A p+1 i+2921 wnd=65535; < PA i+2921 p+1 len=1460; .;"
+		"# rexmt_timeout+0 rexmt_fast;" ALL_3)
+
+/* DATA-39: and what arrives within that time was only late. */
+ROW(data_39_reordered_within_the_window_is_no_loss, &with_sack,
+		SENT_3 "; +9; > A p+1 i+1 wnd=65535 sack=i+1461:i+2921; .; +1; .;"
+		       "> A p+1 i+2921 wnd=65535; .; +5; .; # retransmitted+0;" ALL_3)
+
+/* DATA-39: the retransmission is lost too; what was sent after it is SACKed. */
+ROW(data_39_lost_retransmission_is_found_without_a_timeout, &with_sack,
+		SENT_IW "; " SACK(1461, 5841) "; < A i+1 p+1 len=1460; ~; +20;" SACK(
+				1461, 14601) "; ~; +20;" SACK(1461,
+				17521) "; +6;"
+				       "< A i+1 p+1 len=1460; ~; # rexmt_timeout+0;"
+				       "> A p+1 i+17521 wnd=65535; ~; > A p+1 i+20001 wnd=65535; ~")
+
+/* DATA-40: the tail was lost: the last segment goes as a probe before the RTO, and its SACK
+ * shows the rest. */
+ROW(data_40_tail_drop_is_probed_before_the_rto, &with_sack,
+		SENT_3
+		"; +15; < PA i+2921 p+1 len=1460; .; # tlp_sent retransmitted rexmt_timeout+0;"
+		"+20; > A p+1 i+1 wnd=65535 sack=i+2921:i+4381; +10;"
+		"< A i+1 p+1 len=1460; ~; > A p+1 i+4381 wnd=65535; .; # rexmt_timeout+0")
+
+/* DATA-40: new data, if there is any and the peer can take it, is the probe. */
+ROW(data_40_new_data_is_the_better_probe, &with_sack,
+		SENT_IW ";  +6; < A i+14601 p+1 len=1460; .; # tlp_sent retransmitted+0;"
+			"> A p+1 i+16061 wnd=65535; ~; > A p+1 i+20001 wnd=65535; .")
+
+/* DATA-40: one per flight, then the RTO. */
+ROW(data_40_one_probe_per_flight, &with_sack,
+		SENT_3 "; +15; < PA i+2921 p+1 len=1460; .; +150; .; +60; < A i+1 p+1 len=1460; .;"
+		       "# tlp_sent rexmt_timeout;" ALL_3)
+
+/* DATA-40, RFC 8985 7.4: the probe repaired the loss: the window is reduced all the same. */
+ROW(data_40_loss_repaired_by_the_probe_counts, &with_sack,
+		SENT_3 "; +5; > A p+1 i+2921 wnd=65535; .; {send 2920}; ~; +15; ~;"
+		       "> A p+1 i+7301 wnd=65535; .; # tlp_sent; {send 100}; ~;"
+		       "> A p+1 i+7401 wnd=65535; ~; # tlp_recovered")
+
+/* And if the peer reports it as a duplicate, nothing was lost. */
+ROW(data_40_duplicate_probe_is_no_loss, &with_sack,
+		SENT_3 "; +15; < PA i+2921 p+1 len=1460; .; > A p+1 i+4381 wnd=65535; .;"
+		       "> A p+1 i+4381 wnd=65535 sack=i+2921:i+4381; .; {send 100};"
+		       "< PA i+4381 p+1 len=100; > A p+1 i+4481 wnd=65535; .;"
+		       "# tlp_sent tlp_recovered+0 dsack_received")
+
+ROW(data_40_no_probe_without_sack, &rows_plain,
+		"{open}; < S i= 0; > SA p i+1 wnd=65535; < A i+1 p+1; [CONNECTED]; {send 4380}; ~;"
+		"+190; .; # tlp_sent+0; > A p+1 i+4381 wnd=65535; .")
+
+/* CLOSE-43: the FIN is SACKed with the tail, and lost with it. */
+ROW(close_43_sacked_fin_is_no_octet, &with_sack,
+		SENT_3
+		"; {shutdown}; < FA i+4381 p+1; +9; > A p+1 i+1 wnd=65535 sack=i+1461:i+4382;"
+		"+9; < A i+1 p+1 len=1460; .; > A p+1 i+4382 wnd=65535; .; = FW2;"
+		"# sack_taken rexmt_timeout+0")
+ROW(close_43_lost_tail_and_fin_go_again_together, &with_sack,
+		SENT_3 "; {shutdown}; < FA i+4381 p+1; +15; < PFA i+2921 p+1 len=1460; .;"
+		       "> A p+1 i+4382 wnd=65535; .; = FW2; # fin_retransmitted tlp_sent")
+
+/* DATA-42, RFC 5682: two new segments instead of the rest; the second ACK is of an original. */
+ROW(data_42_frto_finds_the_timeout_spurious, &with_sack,
+		REACH_SACK "; {send 20000}; ~; > A p+1 i+1461 wnd=65535; ~; +9; ~; +230; ~;"
+			   "# rexmt_timeout; > A p+1 i+2921 wnd=65535; ~;"
+			   "> A p+1 i+4381 wnd=65535; ~; # frto_spurious retransmitted;"
+			   "> A p+1 i+20001 wnd=65535; ~")
+
+static uint32_t
+cwnd_of(struct ep *ep)
+{
+	return rows_info(ep).cwnd;
+}
+
+/* DATA-42: all that was sent again is reported as a duplicate. */
+static void
+data_42_dsack_undoes_the_reduction(void **state)
+{
+	static struct ep ep;
+
+	(void)state;
+	rows_begin(&ep, __func__, &with_sack, SENT_IW);
+	cell_script(&ep,
+			SACK(1461, 5841) "; < A i+1 p+1 len=1460; ~; > A p+1 i+14601 wnd=65535; ~");
+	assert_true(cwnd_of(&ep) < 14600);
+	cell_script(&ep, "> A p+1 i+14601 wnd=65535 sack=i+1:i+1461; ~; # undo_dsack");
+	assert_true(cwnd_of(&ep) >= 14600);
+	cell_script(&ep, "> A p+1 i+20001 wnd=65535; ~");
+	rows_end(&ep);
+}
+
+static void
+tune_large(struct pmtcp_conf *conf)
+{
+	conf->max_records = 60000;
+	conf->send_buffer = 4 << 20;
+}
+
+/* SEC-14, CVE-2019-11477: 4 MiB in segments of 88 octets, and blocks of the peer's choice:
+ * what one ACK may cost is bounded, and far below the number of segments. */
+static void
+sec_14_sack_walks_are_bounded(void **state)
+{
+	enum { ACKS = 400, SEGS = 2000, WALK_MAX = 256 + 64 + 256 };
+	const struct ep_opts opts = {.tune = tune_large,
+			.conn = {.no_timestamps = true, .send_buffer = 1 << 20}};
+	static struct ep ep;
+	struct ep_seg seg = {.flags = "A", .wnd = 65535, .mss = -1, .wscale = -1};
+
+	(void)state;
+	rows_begin(&ep, __func__, &opts,
+			"{open}; < S i= 0; > SA p i+1 wnd=65535 mss=88 ws=10 sackok; < A i+1 p+1;"
+			"[CONNECTED]");
+	ep_write(&ep, SEGS * 88);
+	/* The window opens. */
+	for (uint32_t una = 0; rows_info(&ep).unsent > 0; una += 10 * 88) {
+		while (ep_take(&ep) != NULL)
+			;
+		seg.seq = ep.irs + 1;
+		seg.ack = ep.iss + 1 + una;
+		ep_inject(&ep, &seg);
+		ep_turn(&ep);
+	}
+	while (ep_take(&ep) != NULL)
+		;
+	seg.ack = rows_info(&ep).snd_una;
+	for (uint32_t i = 0; i < ACKS; i++) {
+		uint32_t n = rows_info(&ep).unacked / 88;
+
+		seg.n_sack = 4;
+		for (uint32_t k = 0; k < 4; k++) {
+			/* Every other segment, the high and the low in turn. */
+			uint32_t at = (i * 4 + k) * 2 + 1;
+
+			at = i % 2 ? at % n : n - 1 - at % n;
+			seg.sack[k].left = seg.ack + at * 88;
+			seg.sack[k].right = seg.sack[k].left + 88;
+		}
+		ep_mark(&ep);
+		ep_inject(&ep, &seg);
+		ep_turn(&ep);
+		assert_true(ep_gained(&ep, PMTCP_C_sack_walked) <= WALK_MAX + 256 * 64);
+		while (ep_take(&ep) != NULL)
+			;
+	}
+	ep_abort(&ep);
+	ep_turn(&ep);
+	while (ep_take(&ep) != NULL)
+		;
+	ep_drop(&ep);
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+			cmocka_unit_test(data_36_third_sacked_segment_resends_the_hole),
+			cmocka_unit_test(data_36_all_holes_go_once),
+			cmocka_unit_test(data_36_blocks_outside_of_what_is_in_flight_are_ignored),
+			cmocka_unit_test(data_36_half_a_segment_is_not_held),
+			cmocka_unit_test(data_38_reneged_segments_are_sent_again),
+			cmocka_unit_test(data_36_silent_tail_in_recovery_needs_no_timeout),
+			cmocka_unit_test(data_39_one_sack_and_the_window_passed),
+			cmocka_unit_test(data_39_reordered_within_the_window_is_no_loss),
+			cmocka_unit_test(data_39_lost_retransmission_is_found_without_a_timeout),
+			cmocka_unit_test(data_40_tail_drop_is_probed_before_the_rto),
+			cmocka_unit_test(data_40_new_data_is_the_better_probe),
+			cmocka_unit_test(data_40_one_probe_per_flight),
+			cmocka_unit_test(data_40_loss_repaired_by_the_probe_counts),
+			cmocka_unit_test(data_40_duplicate_probe_is_no_loss),
+			cmocka_unit_test(data_40_no_probe_without_sack),
+			cmocka_unit_test(close_43_sacked_fin_is_no_octet),
+			cmocka_unit_test(close_43_lost_tail_and_fin_go_again_together),
+			cmocka_unit_test(data_42_frto_finds_the_timeout_spurious),
+			cmocka_unit_test(data_42_dsack_undoes_the_reduction),
+			cmocka_unit_test(sec_14_sack_walks_are_bounded),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
