@@ -21,6 +21,7 @@ enum {
 	OPT_ACTION_SKIP = 0x00,
 	OPT_ACTION_DROP = 0x40,
 	FRAGMENT_MORE_OR_OFFSET = 0xfff9,
+	INFORMATIONAL = 128, /* ICMPv6 types below are errors */
 };
 
 static enum wire_ext_verdict
@@ -30,10 +31,65 @@ refuse(struct wire_ext *e, enum wire_drop reason)
 	return WIRE_EXT_DROP;
 }
 
+/* Of those that are passed by. */
+static bool
+is_extension(uint8_t next, bool is_first)
+{
+	/* RFC 8200 4.1: hop-by-hop options stand first or are unknown. */
+	if (next == WIRE_NEXT_HOP_BY_HOP)
+		return is_first;
+	return next == WIRE_NEXT_ROUTING || next == WIRE_NEXT_FRAGMENT ||
+	       next == WIRE_NEXT_DEST_OPTS;
+}
+
+/* Octets of the header at e->at, 0 if it does not fit the datagram. */
+static uint32_t
+header_len(const struct wire_ext *e)
+{
+	uint8_t copy[2];
+	const uint8_t *h;
+	uint32_t len;
+
+	if (e->end - e->at < UNIT)
+		return 0;
+	h = rte_pktmbuf_read(e->m, e->at, sizeof(copy), copy);
+	if (h == NULL)
+		return 0;
+	/* The length octet of a Fragment header is reserved. */
+	len = e->next == WIRE_NEXT_FRAGMENT ? UNIT : (h[1] + 1u) * UNIT;
+	return len <= e->end - e->at ? len : 0;
+}
+
+/* RFC 4443 2.4 e.1, W-23: an error is not answered by an error. Where the chain cannot be
+ * followed to its end, it may carry one. */
+static bool
+may_carry_error(struct wire_ext e)
+{
+	for (uint32_t n = 0; n <= WIRE_EXT_MAX; n++) {
+		uint8_t copy;
+		const uint8_t *h;
+		uint32_t len;
+
+		if (e.next != WIRE_NEXT_ICMP6 && !is_extension(e.next, true))
+			return false;
+		len = e.next == WIRE_NEXT_ICMP6 ? UNIT : header_len(&e);
+		if (len == 0 || e.end - e.at < len)
+			return true;
+		h = rte_pktmbuf_read(e.m, e.at, 1, &copy);
+		if (h == NULL || e.next == WIRE_NEXT_ICMP6)
+			return h == NULL || *h < INFORMATIONAL;
+		e.next = *h;
+		e.at += len;
+	}
+	return true;
+}
+
 static enum wire_ext_verdict
 complain(struct wire_ext *e, uint8_t problem, uint32_t at)
 {
 	e->reason = problem == WIRE_PROBLEM_OPTION ? WIRE_DROP_IP6_EXT : WIRE_DROP_IP_PROTO;
+	if (may_carry_error(*e))
+		return WIRE_EXT_DROP;
 	e->problem = problem;
 	e->at = at;
 	return WIRE_EXT_PROBLEM;
@@ -95,35 +151,6 @@ judge(struct wire_ext *e, const uint8_t *h, uint32_t len)
 	default:
 		return walk_options(e, h, len);
 	}
-}
-
-/* Of those that are passed by. */
-static bool
-is_extension(uint8_t next, bool is_first)
-{
-	/* RFC 8200 4.1: hop-by-hop options stand first or are unknown. */
-	if (next == WIRE_NEXT_HOP_BY_HOP)
-		return is_first;
-	return next == WIRE_NEXT_ROUTING || next == WIRE_NEXT_FRAGMENT ||
-	       next == WIRE_NEXT_DEST_OPTS;
-}
-
-/* Octets of the header at e->at, 0 if it does not fit the datagram. */
-static uint32_t
-header_len(const struct wire_ext *e)
-{
-	uint8_t copy[2];
-	const uint8_t *h;
-	uint32_t len;
-
-	if (e->end - e->at < UNIT)
-		return 0;
-	h = rte_pktmbuf_read(e->m, e->at, sizeof(copy), copy);
-	if (h == NULL)
-		return 0;
-	/* The length octet of a Fragment header is reserved. */
-	len = e->next == WIRE_NEXT_FRAGMENT ? UNIT : (h[1] + 1u) * UNIT;
-	return len <= e->end - e->at ? len : 0;
 }
 
 enum wire_ext_verdict

@@ -46,7 +46,8 @@ struct wire_ext {
 	uint16_t reason; /* enum wire_drop */
 };
 
-/* Reads only bytes that are present, each at most twice. */
+/* Reads only bytes that are present. A packet that may carry an ICMPv6 error is no
+ * PROBLEM (RFC 4443 2.4 e.1). */
 enum wire_ext_verdict wire_ext_walk(struct wire_ext *e);
 
 #endif /* PMTCP_WIRE_WIRE_EXT_H */

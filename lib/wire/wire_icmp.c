@@ -95,19 +95,21 @@ cksum_update(uint16_t cksum, uint16_t before, uint16_t after)
 	return (uint16_t)~wire_cksum_fold(sum);
 }
 
+/* Back to where it came from, without options: a route recorded on the way here says
+ * nothing about the way back. */
 static void
-turn_ip(uint8_t *ip, uint8_t ttl)
+turn_ip(uint8_t *ip, const struct seg *seg, uint8_t ttl)
 {
-	uint32_t src = wire_load32(ip + 12);
-	uint32_t dst = wire_load32(ip + 16);
-	uint16_t before = wire_load16(ip + 8);
-	uint16_t cksum = wire_load16(ip + 10);
+	uint16_t total = rte_cpu_to_be_16((uint16_t)(WIRE_IP4_LEN + seg->len));
+	uint16_t cksum;
 
-	/* Swapped addresses leave the sum as it is; the TTL does not. */
-	memcpy(ip + 12, &dst, 4);
-	memcpy(ip + 16, &src, 4);
+	ip[0] = 0x45;
+	memcpy(ip + 2, &total, 2);
 	ip[8] = ttl;
-	cksum = cksum_update(cksum, before, wire_load16(ip + 8));
+	memset(ip + 10, 0, 2);
+	memcpy(ip + 12, &seg->key.laddr, 4);
+	memcpy(ip + 16, &seg->key.raddr, 4);
+	cksum = (uint16_t)~wire_cksum_fold(wire_cksum_bytes(ip, WIRE_IP4_LEN));
 	memcpy(ip + 10, &cksum, 2);
 }
 
@@ -116,6 +118,7 @@ wire_icmp_echo_reply(const struct seg *seg, uint8_t ttl)
 {
 	struct rte_mbuf *m = seg->m;
 	uint32_t end = (uint32_t)seg->payload_off + seg->len;
+	uint32_t opts_len = seg->payload_off - (uint32_t)(WIRE_ETH_LEN + WIRE_IP4_LEN);
 	struct rte_ether_addr us;
 	struct rte_ether_hdr *eth;
 	uint8_t *icmp;
@@ -125,12 +128,14 @@ wire_icmp_echo_reply(const struct seg *seg, uint8_t ttl)
 		return false;
 	if (m->pkt_len > end && rte_pktmbuf_trim(m, (uint16_t)(m->pkt_len - end)) != 0)
 		return false;
-	eth = rte_pktmbuf_mtod(m, struct rte_ether_hdr *);
+	memmove(rte_pktmbuf_mtod_offset(m, uint8_t *, opts_len), rte_pktmbuf_mtod(m, uint8_t *),
+			WIRE_ETH_LEN + WIRE_IP4_LEN);
+	eth = (struct rte_ether_hdr *)(void *)rte_pktmbuf_adj(m, (uint16_t)opts_len);
 	us = eth->dst_addr;
 	eth->dst_addr = eth->src_addr;
 	eth->src_addr = us;
-	turn_ip((uint8_t *)(eth + 1), ttl);
-	icmp = rte_pktmbuf_mtod_offset(m, uint8_t *, seg->payload_off);
+	turn_ip((uint8_t *)(eth + 1), seg, ttl);
+	icmp = (uint8_t *)(eth + 1) + WIRE_IP4_LEN;
 	before = wire_load16(icmp);
 	icmp[0] = WIRE_ICMP_ECHO_REPLY;
 	cksum = cksum_update(wire_load16(icmp + 2), before, wire_load16(icmp));

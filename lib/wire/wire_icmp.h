@@ -45,7 +45,8 @@ struct wire_icmp {
 bool wire_parse_icmp(const struct seg *seg, struct wire_icmp *icmp);
 
 /* Turns the echo request in seg->m into its reply, in place: MAC and IP addresses
- * swapped, TTL set, checksums kept right, link padding cut off, no offload flag left.
+ * swapped, TTL set, checksums right, IP options and link padding cut off, no offload
+ * flag left.
  * false, packet unchanged: the headers do not lie in the first mbuf.
  * Caller: wire_parse_icmp() said WIRE_ICMP_ECHO; the packet is its own to write to. */
 bool wire_icmp_echo_reply(const struct seg *seg, uint8_t ttl);

@@ -301,6 +301,24 @@ build_icmp(struct rte_mempool *pool, const struct build *b, const struct build_i
 }
 
 struct rte_mbuf *
+build_nd(struct rte_mempool *pool, const struct build *b, const struct build_nd *nd)
+{
+	struct build_icmp icmp = {
+			.type = nd->type, .code = nd->code, .rest = (uint32_t)nd->flags << 24};
+	struct build full = *b;
+	uint8_t body[16 + UINT8_MAX];
+
+	memcpy(body, nd->target, 16);
+	if (nd->opts_len != 0)
+		memcpy(body + 16, nd->opts, nd->opts_len);
+	full.version = 6;
+	full.ttl = b->ttl != 0 ? b->ttl : 255;
+	full.payload = body;
+	full.len = 16u + nd->opts_len;
+	return build_icmp(pool, &full, &icmp);
+}
+
+struct rte_mbuf *
 build_arp(struct rte_mempool *pool, const struct build *b, const struct pkt_arp *arp)
 {
 	uint8_t bytes[128];

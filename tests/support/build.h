@@ -94,6 +94,18 @@ struct rte_mbuf *build_icmp(
 size_t build_icmp_bytes(
 		const struct build *b, const struct build_icmp *icmp, uint8_t *out, size_t cap);
 
+/* Neighbour Discovery over IPv6, hop limit 255 unless b->ttl says otherwise. */
+struct build_nd {
+	uint8_t type; /* 135 solicitation, 136 advertisement */
+	uint8_t code;
+	uint8_t flags; /* 0x80 router, 0x40 solicited, 0x20 override */
+	uint8_t target[16];
+	uint8_t opts_len;
+	const void *opts; /* as on the wire */
+};
+struct rte_mbuf *build_nd(
+		struct rte_mempool *pool, const struct build *b, const struct build_nd *nd);
+
 /* Ethernet and ARP, padded to 60 bytes if pad_to says so; uses macs and vlan of `b`. */
 struct rte_mbuf *build_arp(
 		struct rte_mempool *pool, const struct build *b, const struct pkt_arp *arp);

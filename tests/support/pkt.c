@@ -204,6 +204,23 @@ decode_tcp(struct pkt *p, struct in *in, uint64_t ol_flags)
 	in->end = end;
 }
 
+/* RFC 4861 4.3 and 4.4, of a sender that knows only the link-layer address option. */
+static void
+decode_nd(struct pkt *p, struct in *in)
+{
+	p->nd.flags = (uint8_t)(p->icmp_rest >> 24);
+	require(in, (p->icmp_rest & 0x1fffffff) == 0);
+	require(in, p->ttl == 255 && p->icmp_code == 0);
+	memcpy(p->nd.target, get_bytes(in, 16), 16);
+	if (in->at == in->end)
+		return;
+	require(in, get_u8(in) == p->icmp_type - 134);
+	require(in, get_u8(in) == 1);
+	memcpy(p->nd.lladdr, get_bytes(in, 6), 6);
+	p->nd.has_lladdr = true;
+	require(in, in->at == in->end);
+}
+
 static void
 decode_icmp(struct pkt *p, struct in *in)
 {
@@ -217,6 +234,8 @@ decode_icmp(struct pkt *p, struct in *in)
 	get_u16(in);
 	p->icmp_rest = get_u32(in);
 	p->is_l4_cksum_good = build_cksum(build_sum(pseudo, in->p + l4_at, l4_len)) == 0;
+	if (p->version == 6 && (p->icmp_type == 135 || p->icmp_type == 136))
+		decode_nd(p, in);
 }
 
 /* Only Ethernet padding up to the least frame may follow the datagram. */

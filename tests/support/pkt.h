@@ -58,6 +58,13 @@ struct pkt_arp {
 	uint32_t tpa;
 };
 
+struct pkt_nd {
+	uint8_t flags; /* 0x80 router, 0x40 solicited, 0x20 override */
+	uint8_t target[16];
+	bool has_lladdr; /* option 1 in a solicitation, 2 in an advertisement */
+	uint8_t lladdr[6];
+};
+
 /* Numbers and IPv4 addresses in host byte order. */
 struct pkt {
 	enum pkt_kind kind;
@@ -98,6 +105,7 @@ struct pkt {
 	uint8_t icmp_code;
 	uint32_t icmp_rest;
 	struct pkt_arp arp;
+	struct pkt_nd nd; /* if icmp_type is 135 or 136 */
 
 	/* If the mbuf asks the device for a checksum, "good" means: prepared as
 	 * DPDK wants it (zero in IPv4, the pseudo-header sum in TCP). */

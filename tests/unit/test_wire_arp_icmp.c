@@ -162,6 +162,35 @@ w_21_echo_becomes_its_reply(void **state)
 	}
 }
 
+/* The strict decoder takes no IP options: what was recorded on the way here stays here. */
+static void
+w_21_echo_with_ip_options_is_answered_without(void **state)
+{
+	static const uint8_t record[12] = {7, 11, 4, 0, 0, 0, 0, 0, 0, 0, 0, 0};
+	struct build b = bed_segment();
+	struct build_icmp ping = {.type = 8, .rest = 5};
+	struct wire_icmp icmp;
+	struct rte_mbuf *m;
+	struct seg seg;
+	struct pkt p;
+
+	b.ip_opts = record;
+	b.ip_opts_len = sizeof(record);
+	m = build_icmp(*state, &b, &ping);
+	assert_true(parse_icmp(m, &seg, &icmp));
+	assert_true(wire_icmp_echo_reply(&seg, 64));
+	assert_int_equal(pkt_decode(&p, m), 0);
+	assert_int_equal(p.icmp_type, 0);
+	assert_int_equal(p.icmp_rest, 5);
+	assert_true(p.is_ip_cksum_good);
+	assert_true(p.is_l4_cksum_good);
+	assert_int_equal(p.len, 11);
+	assert_memory_equal(p.payload, "hello, wire", 11);
+	assert_memory_equal(p.dmac, b.smac, 6);
+	assert_int_equal(p.daddr, BED_SADDR);
+	rte_pktmbuf_free(m);
+}
+
 /* A buffer that somebody lent is still marked so when it is freed after sending. */
 static void
 echo_reply_in_external_buffer_stays_external(void **state)
@@ -284,6 +313,7 @@ main(void)
 			cmocka_unit_test(w_5_arp_of_other_formats_is_refused),
 			cmocka_unit_test(arp_emitted_decodes),
 			cmocka_unit_test(w_21_echo_becomes_its_reply),
+			cmocka_unit_test(w_21_echo_with_ip_options_is_answered_without),
 			cmocka_unit_test(echo_reply_in_external_buffer_stays_external),
 			cmocka_unit_test(icmp_with_wrong_sum_or_too_short_is_refused),
 			cmocka_unit_test(w_22_error_names_the_segment_it_is_about),

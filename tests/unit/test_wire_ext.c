@@ -94,6 +94,7 @@ struct row {
 	uint8_t code;    /* of the problem */
 	uint8_t pointer; /* of the problem, from the IPv6 header on */
 	uint8_t is_frag;
+	uint8_t type; /* of what may be ICMPv6, if not 0 */
 };
 
 #define NONE8(next) next, 0, 1, 4, 0, 0, 0, 0
@@ -128,6 +129,18 @@ static const struct row rows[] = {
 		.reason = WIRE_DROP_IP6_EXT, .code = 2, .pointer = 43},
 	{"unknown in hop-by-hop", 0, 8, {6, 0, 1, 0, 0x9e, 2, 3, 4}, .kind = WIRE_IP6_PROBLEM,
 		.reason = WIRE_DROP_IP6_EXT, .code = 2, .pointer = 44},
+	{"unknown before the upper layer", 60, 16, {60, 0, 0x9e, 4, 1, 2, 3, 4, NONE8(6)},
+		.kind = WIRE_IP6_PROBLEM, .reason = WIRE_DROP_IP6_EXT, .code = 2, .pointer = 42},
+	{"unknown before an error", 60, 8, {58, 0, 0x9e, 4, 1, 2, 3, 4}, .kind = WIRE_DROP,
+		.reason = WIRE_DROP_IP6_EXT, .type = 1},
+	{"unknown, then an error", 60, 16, {60, 0, 0x9e, 4, 1, 2, 3, 4, NONE8(58)},
+		.kind = WIRE_DROP, .reason = WIRE_DROP_IP6_EXT, .type = 127},
+	{"unknown, then no end", 60, 16, {60, 0, 0x9e, 4, 1, 2, 3, 4, 6, 99, 1, 4, 0, 0, 0, 0},
+		.kind = WIRE_DROP, .reason = WIRE_DROP_IP6_EXT},
+	{"hop-by-hop second, then an error", 60, 16, {NONE8(0), NONE8(58)}, .kind = WIRE_DROP,
+		.reason = WIRE_DROP_IP_PROTO, .type = 3},
+	{"unknown before an echo", 60, 8, {58, 0, 0x9e, 4, 1, 2, 3, 4}, .kind = WIRE_IP6_PROBLEM,
+		.reason = WIRE_DROP_IP6_EXT, .code = 2, .pointer = 42, .type = 128},
 	{"jumbo option", 0, 8, {6, 0, 0xc2, 4, 0, 1, 0, 0}, .kind = WIRE_IP6_PROBLEM,
 		.reason = WIRE_DROP_IP6_EXT, .code = 2, .pointer = 42},
 	{"router alert", 0, 8, {6, 0, 5, 2, 0, 0, 1, 0}, .kind = WIRE_TCP},
@@ -172,6 +185,8 @@ check_row(struct rte_mempool *pool, const struct row *row, uint16_t seg_size)
 	b.ext = row->bytes;
 	b.ext_len = row->len;
 	b.seg_size = seg_size;
+	if (row->type != 0)
+		b.sport = (uint16_t)(row->type << 8 | 1);
 	kind = bed_parse(pool, &b, &seg, &reason);
 	if (kind != row->kind)
 		fail_msg("%s: kind %d reason %u", row->what, kind, reason);
