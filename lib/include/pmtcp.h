@@ -237,6 +237,7 @@ struct pmtcp_caps {
 	bool tx_tcp_cksum;   /**< the device fills the TCP checksum */
 	bool rx_ip_cksum;    /**< the mbuf's IP checksum flags may be believed */
 	bool rx_tcp_cksum;   /**< the mbuf's TCP checksum flags may be believed */
+	bool rx_vlan_strip;  /**< the device takes VLAN tags out of frames, into the mbuf */
 	bool tx_multi_seg;   /**< chained mbufs may be sent */
 	bool peer_owns_mbuf; /**< the peer gets the very mbuf (net_ring): never send clones */
 };
@@ -264,6 +265,7 @@ struct pmtcp_conf {
 	uint16_t n_ranges;
 	struct pmtcp_range ranges[PMTCP_RANGES_MAX]; /**< own addresses */
 	uint32_t gateway;                            /**< next hop outside the subnet; 0: none */
+	uint16_t vlan; /**< 802.1Q VID of all frames, in and out, 1..4094; 0: untagged (W-3) */
 	uint16_t n_static_neigh;
 	struct pmtcp_static_neigh static_neigh[PMTCP_STATIC_NEIGH_MAX];
 	struct pmtcp_caps caps;

@@ -88,6 +88,12 @@ pmtcp_ctx_init(void *mem, size_t len, const struct pmtcp_conf *conf, struct pmtc
 	s->rx_conf.trust_ip_cksum = conf->caps.rx_ip_cksum;
 	s->rx_conf.trust_tcp_cksum = conf->caps.rx_tcp_cksum;
 	s->rx_conf.max_frame = (uint16_t)(conf->mtu + WIRE_ETH_LEN);
+	s->untagged_conf = s->rx_conf;
+	s->is_tagged = conf->vlan != 0 || conf->caps.rx_vlan_strip;
+	/* No frame is short enough for the parser then, so that all take the way by
+	 * parse_tagged() and the others pay nothing. */
+	if (s->is_tagged)
+		s->rx_conf.max_frame = 0;
 	s->icmp_tokens = conf->icmp_per_s;
 	err = flow_owner_init(&s->owner, NULL, 0, conf->owners);
 	if (err)

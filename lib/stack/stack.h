@@ -23,12 +23,14 @@ enum {
 
 struct pmtcp_ctx {
 	struct tcp t;
-	struct wire_rx_conf rx_conf;
+	struct wire_rx_conf rx_conf;       /* of frames as they come */
+	struct wire_rx_conf untagged_conf; /* of those whose VLAN tag has been taken off */
 	struct flow_owner owner;
 	struct neigh_table neighs;
 	uint32_t net; /* subnet, network order */
 	uint32_t mask;
 	uint32_t broadcast; /* of the subnet */
+	bool is_tagged;     /* each frame's VLAN tag is to be looked at first */
 	uint16_t gateway;   /* hop, pinned; TCP_NO_HOP: none */
 	uint16_t n_misdirected;
 	uint32_t icmp_tokens; /* SEC-7 */

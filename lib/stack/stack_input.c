@@ -9,10 +9,13 @@
 
 #include <string.h>
 
+#include "wire/wire_vlan.h"
+
 /* Parser's reasons to counters, one to one. */
 static const uint16_t drop_counter[WIRE_DROP_MAX] = {
 		[WIRE_DROP_ETH_BAD] = PMTCP_C_drop_eth_bad,
 		[WIRE_DROP_ETH_GROUP_SRC] = PMTCP_C_drop_eth_group_src,
+		[WIRE_DROP_VLAN_BAD] = PMTCP_C_drop_vlan_bad,
 		[WIRE_DROP_OVERSIZE] = PMTCP_C_drop_oversize,
 		[WIRE_DROP_ARP_BAD] = PMTCP_C_drop_arp_bad,
 		[WIRE_DROP_IP_TRUNC] = PMTCP_C_drop_ip_trunc,
@@ -84,6 +87,9 @@ stack_set_aside(struct pmtcp_ctx *s, struct seg *seg, uint16_t owner)
 	tcp_count(&s->t, PMTCP_C_misdirected);
 	if (s->n_misdirected == STACK_MISDIRECTED)
 		return; /* freed by the caller: a loss like any other */
+	/* The owner judges the tag, too. */
+	if (s->t.conf.vlan != 0 && !wire_vlan_put(seg->m, s->t.conf.vlan))
+		return;
 	s->misdirected[s->n_misdirected] = seg->m;
 	s->misdirected_owner[s->n_misdirected++] = owner;
 	seg->m = NULL;
@@ -166,6 +172,20 @@ note_oversize(struct pmtcp_ctx *s, const struct rte_mbuf *m)
 	stack_diag(s, PMTCP_DIAG_OVERSIZE, m->pkt_len);
 }
 
+/* W-3: our VID or a priority tag; where we have no VID, also none. The tag is off
+ * before anybody else looks at the frame. */
+static PMTCP_NOINLINE enum wire_kind
+parse_tagged(struct pmtcp_ctx *s, struct rte_mbuf *m, struct seg *seg, uint16_t *reason)
+{
+	uint16_t vlan = s->t.conf.vlan;
+	int vid = wire_vlan_take(m, s->t.conf.caps.rx_vlan_strip);
+
+	if (vid == 0 || vid == (vlan ? vlan : WIRE_VLAN_NONE))
+		return wire_parse(m, &s->untagged_conf, seg, reason);
+	*reason = WIRE_DROP_VLAN_BAD;
+	return WIRE_DROP;
+}
+
 /* One frame: into the batch, or to its end. */
 static void
 frame_input(struct pmtcp_ctx *s, struct rte_mbuf *m, struct batch *b)
@@ -175,6 +195,8 @@ frame_input(struct pmtcp_ctx *s, struct rte_mbuf *m, struct batch *b)
 	uint16_t reason = 0;
 	enum wire_kind kind = wire_parse(m, &s->rx_conf, seg, &reason);
 
+	if (is_unlikely(kind == WIRE_DROP) && (s->is_tagged || reason == WIRE_DROP_VLAN_BAD))
+		kind = parse_tagged(s, m, seg, &reason);
 	switch (kind) {
 	case WIRE_TCP:
 		seg->m = m;

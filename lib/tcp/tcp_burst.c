@@ -8,6 +8,8 @@
 
 #include "tcp/tcp.h"
 
+#include "wire/wire_vlan.h"
+
 /* The part that segments of the compact kinds have in common. */
 static bool
 emit_compact(struct tcp *t, const struct block_head *h, struct wire_tcp *w, struct tcp_burst *b)
@@ -196,6 +198,23 @@ output_lists(struct tcp *t, struct tcp_burst *b)
 	output_list(t, &t->ctl, b);
 }
 
+/* W-3: whatever leaves carries our VID; what has no head room for it is lost. */
+static PMTCP_NOINLINE void
+tag_burst(struct tcp *t, struct tcp_burst *b)
+{
+	uint16_t n = 0;
+
+	for (uint16_t i = 0; i < b->n; i++) {
+		if (wire_vlan_put(b->pkts[i], t->conf.vlan)) {
+			b->pkts[n++] = b->pkts[i];
+			continue;
+		}
+		rte_pktmbuf_free(b->pkts[i]);
+		tcp_count(t, PMTCP_C_tx_nomem);
+	}
+	b->n = n;
+}
+
 uint16_t
 tcp_output(struct tcp *t, struct rte_mbuf **pkts, uint16_t n)
 {
@@ -213,6 +232,8 @@ tcp_output(struct tcp *t, struct rte_mbuf **pkts, uint16_t n)
 		b.n = k;
 	}
 	output_lists(t, &b);
+	if (is_unlikely(t->conf.vlan != 0))
+		tag_burst(t, &b);
 	t->counter[PMTCP_C_tx_frames] += b.n;
 	return b.n;
 }

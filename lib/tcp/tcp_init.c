@@ -9,6 +9,7 @@
 #include <errno.h>
 
 #include "wire/wire_parse.h"
+#include "wire/wire_vlan.h"
 
 /* The region, part by part, each on a cache line of its own. */
 struct layout {
@@ -111,7 +112,8 @@ conf_is_sane(const struct pmtcp_conf *conf)
 	       conf->port_last >= conf->port_first && conf->send_buffer >= TCP_BUFFER_MIN &&
 	       conf->send_buffer <= TCP_BUFFER_MAX && conf->recv_buffer >= TCP_BUFFER_MIN &&
 	       conf->recv_buffer <= TCP_BUFFER_MAX && conf->owners >= 1 &&
-	       conf->owner < conf->owners && conf->syn_cookies <= PMTCP_COOKIES_OFF;
+	       conf->owner < conf->owners && conf->syn_cookies <= PMTCP_COOKIES_OFF &&
+	       conf->vlan <= WIRE_VLAN_VID_MAX;
 }
 
 /* A full segment is sent from one buffer, its headers in the head room. */

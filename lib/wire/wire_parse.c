@@ -308,6 +308,13 @@ parse_ip6(struct frame *f, struct seg *seg, uint16_t *drop_reason)
 	return WIRE_ICMP6;
 }
 
+static bool
+is_vlan_tag(uint16_t ether_type)
+{
+	return ether_type == RTE_BE16(RTE_ETHER_TYPE_VLAN) ||
+	       ether_type == RTE_BE16(RTE_ETHER_TYPE_QINQ);
+}
+
 static PMTCP_COLD enum wire_kind
 parse_frame(struct rte_mbuf *m, const struct wire_rx_conf *conf, struct seg *seg,
 		uint16_t *drop_reason)
@@ -318,11 +325,14 @@ parse_frame(struct rte_mbuf *m, const struct wire_rx_conf *conf, struct seg *seg
 
 	if (present < WIRE_ETH_LEN)
 		return drop(drop_reason, WIRE_DROP_ETH_BAD);
-	if (rte_pktmbuf_pkt_len(m) > conf->max_frame)
-		return drop(drop_reason, WIRE_DROP_OVERSIZE);
 	f.p = rte_pktmbuf_read(m, 0, present, copy);
 	if (f.p == NULL)
 		return drop(drop_reason, WIRE_DROP_ETH_BAD);
+	/* Before the length is judged: the tag is not part of the MTU. */
+	if (is_vlan_tag(wire_load16(f.p + 12)))
+		return drop(drop_reason, WIRE_DROP_VLAN_BAD);
+	if (rte_pktmbuf_pkt_len(m) > conf->max_frame)
+		return drop(drop_reason, WIRE_DROP_OVERSIZE);
 	if (f.p[6] & RTE_ETHER_GROUP_ADDR)
 		return drop(drop_reason, WIRE_DROP_ETH_GROUP_SRC);
 	switch (load_be16(f.p + 12)) {

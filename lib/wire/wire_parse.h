@@ -36,6 +36,7 @@ enum wire_kind {
 enum wire_drop {
 	WIRE_DROP_ETH_BAD,       /* < 14 bytes, 802.3 length field, unknown EtherType (W-1) */
 	WIRE_DROP_ETH_GROUP_SRC, /* source MAC with the group bit (W-2) */
+	WIRE_DROP_VLAN_BAD,      /* an 802.1Q tag: wire_vlan_take() first (W-3) */
 	WIRE_DROP_OVERSIZE,      /* longer than wire_rx_conf.max_frame (W-35) */
 	WIRE_DROP_ARP_BAD,       /* wire_parse_arp() said no (W-5) */
 	WIRE_DROP_IP_TRUNC,      /* header or total length beyond the bytes present (W-4, W-9) */

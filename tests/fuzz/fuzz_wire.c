@@ -22,8 +22,11 @@
 #include "wire/wire_arp.h"
 #include "wire/wire_emit.h"
 #include "wire/wire_icmp.h"
+#include "wire/wire_icmp6.h"
+#include "wire/wire_nd.h"
 #include "wire/wire_opt.h"
 #include "wire/wire_parse.h"
+#include "wire/wire_vlan.h"
 
 enum {
 	FRAME_MAX = 2000,
@@ -128,12 +131,16 @@ fix(uint8_t *frame, size_t len, uint8_t how)
 
 /* ---- what the parser may say --------------------------------------------- */
 
+static const struct siphash_key addr_key = {1, 2};
+
 static void
-fill_from(struct wire_tcp *w, const struct seg *seg)
+fill_from(struct wire_tcp *w, const struct seg *seg, const struct flow_addr6 *addr)
 {
 	memset(w, 0, sizeof(*w));
 	w->key = seg->key;
-	w->addr_sum = wire_addr_sum(&w->key);
+	w->addr6 = seg->is_v6 ? addr : NULL;
+	w->addr_sum = seg->is_v6 ? wire_addr6_sum(addr) : wire_addr_sum(&w->key);
+	w->ecn = seg->ecn;
 	w->seq = seg->seq;
 	w->ack = seg->ack;
 	w->wnd = seg->wnd;
@@ -154,17 +161,23 @@ check_round(struct rte_mempool *pool, const struct wire_rx_conf *conf, const str
 	static const struct rte_ether_addr mac = {{2, 0, 0, 0, 0, 1}};
 	const struct wire_tx_conf tx = {0};
 	struct rte_mbuf *m = rte_pktmbuf_alloc(pool);
+	struct flow_addr6 addr;
+	uint8_t copy[40];
 	struct seg again;
 	struct wire_tcp w;
 	uint16_t reason;
 
 	EXPECT(m != NULL);
-	fill_from(&w, seg);
+	if (seg->is_v6)
+		flow_addr6_of(wire_ip6_header(seg->m, copy), &addr);
+	fill_from(&w, seg, &addr);
 	wire_emit_tcp(m, &w, &tx, &mac, &mac);
 	EXPECT(m->pkt_len == wire_tcp_hdr_len(&w));
 	EXPECT(wire_parse(m, conf, &again, &reason) == WIRE_TCP);
-	EXPECT(again.key.laddr == seg->key.raddr && again.key.lport == seg->key.rport);
-	EXPECT(again.key.raddr == seg->key.laddr && again.key.rport == seg->key.lport);
+	EXPECT(again.is_v6 == seg->is_v6 && again.ecn == seg->ecn);
+	EXPECT(again.key.lport == seg->key.rport && again.key.rport == seg->key.lport);
+	EXPECT(seg->is_v6 || again.key.laddr == seg->key.raddr);
+	EXPECT(seg->is_v6 || again.key.raddr == seg->key.laddr);
 	EXPECT(again.seq == seg->seq && again.ack == seg->ack && again.wnd == seg->wnd);
 	EXPECT(again.flags == seg->flags && again.urg == seg->urg && again.len == 0);
 	EXPECT(again.mss == seg->mss && again.wscale == seg->wscale);
@@ -188,14 +201,27 @@ check_tcp(const struct rte_mbuf *m, const struct seg *seg)
 }
 
 static void
+parse_icmp6(const struct seg *seg)
+{
+	struct wire_icmp6 icmp;
+	struct wire_nd nd;
+
+	EXPECT((uint32_t)seg->payload_off + seg->len <= seg->m->pkt_len);
+	wire_parse_nd(seg, &nd);
+	if (wire_parse_icmp6(seg, &addr_key, &icmp) && icmp.type == WIRE_ICMP6_ECHO)
+		wire_icmp6_echo_reply(seg, 64);
+}
+
+static void
 parse(struct rte_mempool *pool, struct rte_mbuf *m, uint8_t how)
 {
-	struct wire_rx_conf conf = {.max_frame = 1514};
+	struct wire_rx_conf conf = {.max_frame = 1514, .addr_key = &addr_key};
 	uint16_t reason = WIRE_DROP_MAX;
 	struct wire_icmp icmp;
 	struct wire_arp arp;
 	struct seg seg;
 
+	wire_vlan_take(m, how & TRUST_CKSUMS);
 	conf.trust_ip_cksum = conf.trust_tcp_cksum = how & TRUST_CKSUMS;
 	switch (wire_parse(m, &conf, &seg, &reason)) {
 	case WIRE_TCP:
@@ -207,6 +233,13 @@ parse(struct rte_mempool *pool, struct rte_mbuf *m, uint8_t how)
 		seg.m = m;
 		if (wire_parse_icmp(&seg, &icmp) && icmp.type == WIRE_ICMP_ECHO)
 			wire_icmp_echo_reply(&seg, 64);
+		break;
+	case WIRE_ICMP6:
+		parse_icmp6(&seg);
+		break;
+	case WIRE_IP6_PROBLEM:
+		EXPECT((uint32_t)seg.payload_off + seg.len <= m->pkt_len);
+		wire_icmp6_problem(&seg, 64);
 		break;
 	case WIRE_ARP:
 		wire_parse_arp(m, &arp);

@@ -295,7 +295,7 @@ parse_malformed_headers_name_their_reason(void **state)
 			{.what = "length beyond frame", .reason = WIRE_DROP_IP_TRUNC},
 			{.what = "length below header", .reason = WIRE_DROP_IP_HEADER},
 			{.what = "UDP", .reason = WIRE_DROP_IP_PROTO},
-			{.what = "VLAN", .reason = WIRE_DROP_ETH_BAD},
+			{.what = "VLAN", .reason = WIRE_DROP_VLAN_BAD},
 			{.what = "group source", .reason = WIRE_DROP_ETH_GROUP_SRC},
 	};
 
