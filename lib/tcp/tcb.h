@@ -258,7 +258,8 @@ tcb_is_past_fin(const struct tcb *c)
 	return (c->flags & TCB_FIN_RCVD) != 0;
 }
 
-/* Our FIN is in flight or acknowledged and una says which. */
+/* Our FIN is in flight or acknowledged and una says which; an ACK of less does not move
+ * the closing states (CLOSE-18, NEG-14). */
 static inline bool
 tcb_fin_is_acked(const struct tcb *c)
 {

@@ -269,6 +269,7 @@ fin_acked(struct tcp *t, struct tcb *c)
 		tcp_timer_stop(c);
 		tcp_conn_set_state(t, c, TCPS_FIN_WAIT_2);
 		tcp_tx_release(t, c);
+		/* CLOSE-37; with the application attached only if it wants so (CLOSE-38). */
 		if (tcb_has(c, TCB_ORPHAN))
 			tcp_timer_start(t, c, TIMER_FW2, k->fw2_ms);
 		else if (k->fw2_attached_ms)

@@ -73,7 +73,7 @@ unacceptable(struct tcp *t, struct tcb *c, struct seg *seg, uint32_t len)
 			return NEXT;
 		return tcp_drop(t, PMTCP_C_drop_rst);
 	}
-	/* The peer repeats what we have: its ACK of ours was lost. Text and FIN are
+	/* The peer repeats what we have: its ACK of ours was lost. Text and FIN (CLOSE-21) are
 	 * answered every time (SEC-4), a bare ACK within the throttle (SEC-5). */
 	if (len > 0) {
 		note_duplicate(t, c, seg);
@@ -127,7 +127,7 @@ tcp_check_rst(struct tcp *t, struct tcb *c, struct seg *seg)
 		return tcp_drop(t, PMTCP_C_drop_rst_challenge);
 	}
 	tcp_count(t, PMTCP_C_seg_taken);
-	/* OPEN-26: in SYN-RECEIVED by simultaneous open. */
+	/* CLOSE-33; OPEN-26: in SYN-RECEIVED by simultaneous open. */
 	tcp_conn_end(t, c, c->head.state == TCPS_SYN_RCVD ? PMTCP_REFUSED : PMTCP_PEER_RESET);
 	return DONE;
 }

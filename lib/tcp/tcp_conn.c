@@ -192,6 +192,7 @@ tcp_conn_end(struct tcp *t, struct tcb *c, enum pmtcp_reason reason)
 				TCB_PROBE_DUE | TCB_RST_DUE);
 	tcp_tx_release(t, c);
 	tcp_rare_release(t, c); /* CLOSE-40: and with it the slow timers */
+	/* CLOSE-36: what is unread outlives the connection; what lies above a hole does not. */
 	if (tcb_has(c, TCB_RELEASED))
 		tcp_rx_release(t, c);
 	else if (c->rx)

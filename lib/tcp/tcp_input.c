@@ -82,6 +82,7 @@ tcb_input(struct tcp *t, struct tcb *c, struct seg *seg)
 		tcp_check_rst(t, c, seg);
 		return;
 	}
+	/* DATA-9, CLOSE-2: without ACK it is nobody's FIN. */
 	if (is_unlikely(!(seg->flags & TCP_ACK))) {
 		tcp_drop(t, PMTCP_C_drop_no_ack);
 		return;

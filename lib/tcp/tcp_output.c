@@ -322,7 +322,7 @@ send_segment(struct tcp *t, struct tcb *c, struct tcp_burst *b, uint32_t len)
 		c->flags &= ~(uint32_t)TCB_CWR_DUE;
 	if (out.flags & TCP_FIN) {
 		c->flags |= TCB_FIN_SENT;
-		c->snd.nxt++;
+		c->snd.nxt++; /* CLOSE-3: the last number, never used again */
 	}
 	note_sent(t, c, tx, rec->len);
 	return true;
@@ -410,8 +410,9 @@ output_data(struct tcp *t, struct tcb *c, struct tcp_burst *b)
 	return is_done;
 }
 
-/* Our FIN alone (CLOSE-1, CLOSE-10). Against a shut window it serves as the probe
- * (CLOSE-23). */
+/* Our FIN alone (CLOSE-1, CLOSE-10), with ACK as every segment of ours (CLOSE-2); an ACK
+ * still owed for the peer's FIN rides on it (CLOSE-13). Against a shut window it serves as
+ * the probe (CLOSE-23). What is queued goes first, in CLOSING too (CLOSE-16, NEG-16). */
 static bool
 output_fin(struct tcp *t, struct tcb *c, struct tcp_burst *b)
 {

@@ -17,6 +17,7 @@ send_check(const struct tcb *c)
 		return -EBADF;
 	if (c->head.kind == BLOCK_ENDED)
 		return -ENOTCONN;
+	/* After the peer's FIN sending goes on as before (CLOSE-9); after our own it does not. */
 	return tcb_has(c, TCB_FIN_WANTED) ? -EPIPE : 0;
 }
 

@@ -164,6 +164,7 @@ tcp_take_text(struct tcp *t, struct tcb *c, struct seg *seg)
 	cut_right(c, seg);
 	if (seq_leq(seg->seq + seg->len, c->rcv.nxt))
 		return NEXT; /* only its FIN is new */
+	/* Only full CLOSE: after SHUTDOWN receiving goes on for ever (CLOSE-8). */
 	if (is_unlikely(tcb_has(c, TCB_ORPHAN)))
 		return abort_on_data(t, c, seg);
 	if (seq_gt(seg->seq, c->rcv.nxt) && is_too_short_for_ooo(t)) {
@@ -231,6 +232,7 @@ take_fin(struct tcp *t, struct tcb *c)
 	}
 }
 
+/* After the text of the same segment (CLOSE-24). */
 enum verdict
 tcp_check_fin(struct tcp *t, struct tcb *c, struct seg *seg)
 {

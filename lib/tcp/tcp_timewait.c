@@ -125,7 +125,7 @@ void
 tcp_time_wait_enter(struct tcp *t, struct tcb *c)
 {
 	uint64_t hash = tcp_hash(t, &c->head.key);
-	uint32_t ms = tcp_class(t, c)->tw_ms;
+	uint32_t ms = tcp_class(t, c)->tw_ms; /* TW-2 */
 	uint32_t index = ms ? alloc_entry(t) : 0;
 	struct time_wait *tw;
 	bool was_there;
@@ -227,7 +227,7 @@ ack_input(struct tcp *t, struct time_wait *tw, struct seg *seg)
 void
 tcp_time_wait_input(struct tcp *t, struct time_wait *tw, struct seg *seg)
 {
-	/* DEC-1, RFC 1337: TIME-WAIT is not assassinated. */
+	/* TW-5, DEC-1, RFC 1337: TIME-WAIT is not assassinated. */
 	if (seg->flags & TCP_RST) {
 		tcp_count(t, PMTCP_C_tw_rst_ignored);
 		tcp_drop(t, PMTCP_C_drop_tw_rst);

@@ -356,6 +356,7 @@ want_fin(struct tcp *t, struct tcb *c)
 	tcp_mark(t, &c->head);
 }
 
+/* CLOSE-28: a second time changes nothing. */
 int
 tcp_user_shutdown(struct tcp *t, struct tcb *c)
 {
@@ -412,6 +413,7 @@ tcp_user_close(struct tcp *t, struct tcb *c)
 		tcp_conn_reset(t, c, PMTCP_DATA_LOST);
 		return;
 	}
+	/* CLOSE-39. */
 	if (t->orphans >= t->conf.orphan_max) {
 		tcp_count(t, PMTCP_C_orphan_abort);
 		tcp_conn_reset(t, c, PMTCP_NO_RESOURCE);
@@ -437,6 +439,7 @@ tcp_user_abort(struct tcp *t, struct tcb *c)
 		return;
 	}
 	release(t, c);
+	/* CLOSE-32 (RFC 9293 3.10.5): these peers need none, or hold no state. */
 	if (state == TCPS_SYN_SENT || state == TCPS_CLOSING || state == TCPS_LAST_ACK)
 		tcp_conn_end(t, c, PMTCP_LOCAL_ABORT);
 	else
