@@ -104,6 +104,7 @@ static const struct word_value options[] = {
 		{"linger_ms", PMTCP_OPT_LINGER_MS},
 		{"mss", PMTCP_OPT_MSS},
 		{"ecn", PMTCP_OPT_ECN},
+		{"tw_ms", PMTCP_OPT_TW_MS},
 		{NULL, 0},
 };
 

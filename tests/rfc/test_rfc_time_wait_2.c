@@ -1,0 +1,401 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ * Copyright (c) 2026 pmtcp authors
+ */
+
+/* Goal: TW-12 to TW-18 of doc/requirements.md, row after row: own opens over TIME-WAIT,
+ * who gives way at the cap, the counters, the wheel, passes (RFC 9293 3.6.1; 7323
+ * appendix B). Method: a bed of stations; the wheel against an array. The identity of
+ * TW-15 after random runs stands in test_rfc_close_sim.c. */
+
+#include <errno.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
+#include <cmocka.h>
+
+#include "base/base.h"
+#include "base/rng.h"
+#include "support/bed.h"
+#include "support/rows.h"
+#include "wheel/wheel.h"
+
+static struct bed bed;
+
+/* ---- our own open ---- */
+
+static int
+connect_from(uint16_t lport, struct pmtcp_conn **conn)
+{
+	struct pmtcp_addr local = pmtcp_addr4(TEST_ADDR, lport);
+	struct pmtcp_addr remote = pmtcp_addr4(TEST_PEER, 80);
+
+	return pmtcp_connect(bed.ctx, &local, &remote, NULL, conn);
+}
+
+static void
+tune_reuse(struct pmtcp_conf *conf)
+{
+	conf->tw_reuse = true;
+	conf->port_first = 40000;
+	conf->port_last = 40001;
+}
+
+/* The tuple of local port 5000 in TIME-WAIT. */
+static void
+wait_on_5000(struct bed_peer *peer, bool has_ts)
+{
+	struct pmtcp_conn *conn;
+
+	*peer = (struct bed_peer){
+			.ip = TEST_PEER, .port = 80, .seq = 1000, .has_ts = has_ts, .tsval = 777};
+	bed_create(&bed, tune_reuse);
+	assert_int_equal(bed_open(&bed, peer, 5000, &conn), 0);
+	bed_close_first(&bed, peer, conn);
+	bed_forget(&bed);
+}
+
+static void
+tw_12_reuse_works_after_1_s(void **state)
+{
+	struct pmtcp_conn *conn;
+	struct bed_peer peer;
+	uint32_t nxt, tsval;
+	const struct pkt *p;
+
+	(void)state;
+	wait_on_5000(&peer, true);
+	nxt = peer.ack;
+	tsval = peer.tsecr;
+	bed_advance(&bed, 900 * BED_MS);
+	assert_int_equal(connect_from(5000, &conn), -EBUSY);
+	bed_advance(&bed, 200 * BED_MS);
+	assert_int_equal(connect_from(5000, &conn), 0);
+	p = bed_peer_gets(&bed, &peer);
+	assert_int_equal(p->flags, PKT_SYN);
+	assert_in_range(p->seq - nxt, 65537, 600000);
+	assert_in_range(p->tsval - tsval, 1100, 1200);
+	assert_int_equal(bed_counter(&bed, PMTCP_C_tw_reused_out), 1);
+	assert_int_equal(bed_stats(&bed).time_wait, 0);
+	bed_destroy(&bed);
+}
+
+static void
+tw_12_no_reuse_without_timestamps(void **state)
+{
+	struct pmtcp_conn *conn;
+	struct bed_peer peer;
+
+	(void)state;
+	wait_on_5000(&peer, false);
+	bed_advance(&bed, 59000 * BED_MS);
+	assert_int_equal(connect_from(5000, &conn), -EBUSY);
+	bed_advance(&bed, 1300 * BED_MS);
+	assert_int_equal(connect_from(5000, &conn), 0);
+	bed_destroy(&bed);
+}
+
+/* The peer never got the last ACK: challenge, RST, SYN again, open; no timer. */
+static void
+tw_12_peer_in_last_ack_opens_at_once(void **state)
+{
+	struct pmtcp_conn *conn;
+	struct bed_peer peer;
+	const struct pkt *p;
+	uint32_t old;
+
+	(void)state;
+	wait_on_5000(&peer, true);
+	old = peer.ack;
+	bed_advance(&bed, 1100 * BED_MS);
+	assert_int_equal(connect_from(5000, &conn), 0);
+	assert_int_equal(bed_peer_gets(&bed, &peer)->flags, PKT_SYN);
+	peer.ack = old;
+	bed_peer_sends(&bed, &peer, PKT_ACK, 0);
+	p = bed_peer_gets(&bed, &peer);
+	assert_int_equal(p->flags, PKT_RST);
+	assert_int_equal(p->seq, old);
+	bed_advance(&bed, 9 * BED_MS);
+	assert_int_equal(bed_peer_gets(&bed, &peer)->flags, PKT_SYN);
+	bed_peer_sends(&bed, &peer, PKT_SYN | PKT_ACK, 0);
+	bed_turn(&bed);
+	assert_int_equal(bed_event(&bed).flags, PMTCP_EV_CONNECTED);
+	bed_forget(&bed);
+	bed_destroy(&bed);
+}
+
+static uint16_t
+open_any(struct bed_peer *peer, struct pmtcp_conn **conn)
+{
+	*peer = (struct bed_peer){
+			.ip = TEST_PEER, .port = 80, .seq = 1000, .has_ts = true, .tsval = 777};
+	if (bed_open(&bed, peer, 0, conn) != 0)
+		return 0;
+	return peer->local_port;
+}
+
+/* Two ports: the one never used before the one in TIME-WAIT; then none, and why. */
+static void
+tw_13_unused_port_then_time_wait_then_none(void **state)
+{
+	struct pmtcp_addr remote = pmtcp_addr4(TEST_PEER, 80);
+	struct pmtcp_port_report report;
+	struct pmtcp_conn *conn;
+	struct bed_peer peer;
+	uint16_t first, second;
+
+	(void)state;
+	bed_create(&bed, tune_reuse);
+	first = open_any(&peer, &conn);
+	bed_close_first(&bed, &peer, conn);
+	bed_advance(&bed, 2000 * BED_MS);
+	second = open_any(&peer, &conn);
+	assert_int_not_equal(second, first);
+	bed_close_first(&bed, &peer, conn);
+	/* The first may be used again, the second not yet. */
+	assert_int_equal(open_any(&peer, &conn), first);
+	assert_int_equal(open_any(&peer, &conn), 0);
+	pmtcp_port_report(bed.ctx, NULL, &remote, &report);
+	assert_int_equal(report.range, 2);
+	assert_int_equal(report.in_use, 1);
+	assert_int_equal(report.time_wait, 1);
+	assert_in_range(report.next_free_ms, 59000, 60300);
+	bed_destroy(&bed);
+}
+
+/* ---- at the cap ---- */
+
+static void
+tune_cap_evict(struct pmtcp_conf *conf)
+{
+	conf->max_time_wait = 10;
+}
+
+static void
+tune_cap_skip(struct pmtcp_conf *conf)
+{
+	conf->max_time_wait = 10;
+	conf->tw_skip_new = true;
+}
+
+/* Fifteen closes; entries number `first` to `last` must be those that are left. */
+static void
+close_fifteen(void (*tune)(struct pmtcp_conf *), int first, int last)
+{
+	struct bed_peer peers[15];
+	struct pmtcp_conn *conn;
+
+	bed_create(&bed, tune);
+	for (int i = 0; i < 15; i++) {
+		peers[i] = (struct bed_peer){.ip = TEST_PEER, .port = (uint16_t)(80 + i), .seq = 7};
+		assert_int_equal(bed_open(&bed, &peers[i], 0, &conn), 0);
+		bed_close_first(&bed, &peers[i], conn);
+		bed_advance(&bed, 100 * BED_MS);
+	}
+	assert_int_equal(bed_stats(&bed).time_wait, 10);
+	for (int i = 0; i < 15; i++) {
+		bool is_left = i >= first && i <= last;
+
+		peers[i].seq--;
+		bed_peer_sends(&bed, &peers[i], PKT_FIN | PKT_ACK, 0);
+		assert_non_null(bed_peer_gets(&bed, &peers[i]));
+		assert_int_equal(bed.taken.flags, is_left ? PKT_ACK : PKT_RST);
+	}
+}
+
+static void
+tw_14_oldest_gives_way(void **state)
+{
+	(void)state;
+	close_fifteen(tune_cap_evict, 5, 14);
+	assert_int_equal(bed_counter(&bed, PMTCP_C_tw_evicted), 5);
+	bed_destroy(&bed);
+}
+
+static void
+tw_14_newest_is_skipped_by_knob(void **state)
+{
+	(void)state;
+	close_fifteen(tune_cap_skip, 0, 9);
+	assert_int_equal(bed_counter(&bed, PMTCP_C_tw_skipped), 5);
+	assert_int_equal(bed_counter(&bed, PMTCP_C_tw_evicted), 0);
+	bed_destroy(&bed);
+}
+
+/* One of each: expired, evicted, reused; the gauge is the difference. */
+static void
+tw_15_each_fate_has_its_counter(void **state)
+{
+	const uint64_t *c;
+	struct pmtcp_stats stats;
+
+	(void)state;
+	close_fifteen(tune_cap_evict, 5, 14);
+	bed_advance(&bed, 70000 * BED_MS);
+	stats = bed_stats(&bed);
+	c = stats.counter;
+	assert_int_equal(c[PMTCP_C_tw_entered], 15);
+	assert_int_equal(c[PMTCP_C_tw_evicted], 5);
+	assert_int_equal(c[PMTCP_C_tw_expired], 10);
+	assert_int_equal(c[PMTCP_C_tw_fin_again], 10);
+	assert_int_equal(c[PMTCP_C_tw_restored], 0);
+	assert_int_equal(c[PMTCP_C_tw_flushed], 0);
+	assert_int_equal(stats.time_wait, 0);
+	assert_int_equal(stats.time_wait_peak, 10);
+	bed_destroy(&bed);
+}
+
+/* ---- the wheel ---- */
+
+enum { NODES = 200, OPERATIONS = 100000, NOT_ARMED = 0 };
+
+struct world {
+	struct wheel w;
+	struct wheel_block {
+		_Alignas(WHEEL_STRIDE) struct wheel_node node;
+	} blocks[NODES];
+	uint64_t deadline[NODES]; /* NOT_ARMED */
+	uint32_t slack[NODES];
+	uint64_t now;
+};
+
+/* All that is due must come, nothing that is not. */
+static void
+pass_and_compare(struct world *o)
+{
+	uint32_t due[NODES];
+	uint16_t n;
+
+	do {
+		n = wheel_advance(&o->w, o->now, due, NODES);
+		for (uint16_t k = 0; k < n; k++) {
+			assert_int_not_equal(o->deadline[due[k]], NOT_ARMED);
+			assert_true(o->deadline[due[k]] <= o->now);
+			o->deadline[due[k]] = NOT_ARMED;
+		}
+	} while (n > 0 || wheel_deadline(&o->w) <= o->now);
+	for (uint32_t i = 1; i < NODES; i++)
+		assert_true(o->deadline[i] == NOT_ARMED ||
+				o->deadline[i] + o->slack[i] + 1 > o->now);
+}
+
+static void
+tw_16_random_operations_agree_with_an_array(void **state)
+{
+	static struct world o;
+	struct rng r;
+
+	(void)state;
+	memset(&o, 0, sizeof(o));
+	rng_seed(&r, 16);
+	o.now = 1000;
+	wheel_init(&o.w, o.blocks, o.now);
+	for (uint32_t k = 0; k < OPERATIONS; k++) {
+		uint32_t i = 1 + (uint32_t)rng_below(&r, NODES - 1);
+
+		if (rng_below(&r, 4) == 0) {
+			wheel_cancel(&o.w, i);
+			o.deadline[i] = NOT_ARMED;
+		} else {
+			o.slack[i] = rng_below(&r, 2) ? 256 : 0;
+			o.deadline[i] = o.now + 1 + rng_below(&r, 1u << rng_below(&r, 20));
+			wheel_arm(&o.w, i, o.deadline[i], o.slack[i]);
+		}
+		o.now += rng_below(&r, 8) == 0 ? rng_below(&r, 300) : 0;
+		pass_and_compare(&o);
+	}
+	wheel_check(&o.w);
+}
+
+/* ---- passes ---- */
+
+static void
+tune_many(struct pmtcp_conf *conf)
+{
+	conf->max_time_wait = 2000;
+	conf->max_port_pairs = 64;
+}
+
+static void
+tw_17_jump_of_ten_minutes_ends_512_a_pass(void **state)
+{
+	uint32_t left = 1500;
+
+	(void)state;
+	bed_create(&bed, tune_many);
+	for (uint32_t i = 0; i < left; i++) {
+		struct bed_peer peer = {.ip = TEST_PEER, .port = 80, .seq = 1000};
+		struct pmtcp_conn *conn;
+
+		assert_int_equal(bed_open(&bed, &peer, 0, &conn), 0);
+		bed_close_first(&bed, &peer, conn);
+	}
+	assert_int_equal(bed_stats(&bed).time_wait, 1500);
+	bed.now += 600000 * BED_MS;
+	for (int pass = 0; left > 0; pass++) {
+		uint32_t before = left;
+
+		assert_true(pass < 6);
+		assert_true(pmtcp_deadline(bed.ctx) <= bed.now);
+		pmtcp_tick(bed.ctx, bed.now);
+		left = bed_stats(&bed).time_wait;
+		assert_in_range(before - left, 1, 512);
+	}
+	assert_int_equal(bed_counter(&bed, PMTCP_C_tw_expired), 1500);
+	bed_destroy(&bed);
+}
+
+/* 49.7 days after the clock began, across 2^32 ms. */
+static const struct ep_opts late = {
+		.conn = {.no_timestamps = true, .no_sack = true, .no_wscale = true},
+		.later_ns = ((1ull << 32) - 1000030) * EP_MS};
+ROW(tw_17_32_bit_milliseconds_may_wrap, &late,
+		REACH_TW "; +59998; .; = TW; +270; .; = CLD; # tw_expired")
+
+/* The FIN arrives in the turn in which the entry is due. */
+static void
+tw_18_restart_wins_over_expiry(void **state)
+{
+	struct bed_peer peer = {.ip = TEST_PEER, .port = 80, .seq = 1000};
+	struct pmtcp_conn *conn;
+
+	(void)state;
+	bed_create(&bed, NULL);
+	assert_int_equal(bed_open(&bed, &peer, 0, &conn), 0);
+	bed_close_first(&bed, &peer, conn);
+	bed.now += 61000 * BED_MS;
+	peer.seq--;
+	bed_peer_sends(&bed, &peer, PKT_FIN | PKT_ACK, 0);
+	assert_int_equal(bed_peer_gets(&bed, &peer)->flags, PKT_ACK);
+	assert_int_equal(bed_stats(&bed).time_wait, 1);
+	bed_advance(&bed, 59900 * BED_MS);
+	assert_int_equal(bed_stats(&bed).time_wait, 1);
+	bed_advance(&bed, 400 * BED_MS);
+	assert_int_equal(bed_stats(&bed).time_wait, 0);
+	assert_int_equal(bed_counter(&bed, PMTCP_C_tw_expired), 1);
+	assert_int_equal(bed_counter(&bed, PMTCP_C_tw_fin_again), 1);
+	bed_destroy(&bed);
+}
+
+#define T(name) cmocka_unit_test(name)
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+			T(tw_12_reuse_works_after_1_s),
+			T(tw_12_no_reuse_without_timestamps),
+			T(tw_12_peer_in_last_ack_opens_at_once),
+			T(tw_13_unused_port_then_time_wait_then_none),
+			T(tw_14_oldest_gives_way),
+			T(tw_14_newest_is_skipped_by_knob),
+			T(tw_15_each_fate_has_its_counter),
+			T(tw_16_random_operations_agree_with_an_array),
+			T(tw_17_jump_of_ten_minutes_ends_512_a_pass),
+			T(tw_17_32_bit_milliseconds_may_wrap),
+			T(tw_18_restart_wins_over_expiry),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
