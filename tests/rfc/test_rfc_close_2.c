@@ -174,6 +174,22 @@ close_26_fin_right_of_the_window_is_cut(void **state)
 	rows_end(&ep);
 }
 
+/* The same above a hole: a FIN exactly at the right edge is beyond it. */
+static void
+close_26_fin_at_the_edge_above_a_hole_is_not_remembered(void **state)
+{
+	static struct ep ep;
+
+	(void)state;
+	rows_begin(&ep, "close_26", &rows_plain, REACH_EST);
+	assert_int_equal(fill_buffer(&ep, 50), 32718);
+	cell_script(&ep, "> PFA p+32729 i+1 len=40; < A i+1 p+32719; > A p+32719 i+1 len=10;"
+			 "< A i+1 p+32769 wnd=0; [READABLE]; = EST; {recv 32768};"
+			 "< A i+1 p+32769 wnd=32768; {recv 1}=-EAGAIN; > FA p+32769 i+1;"
+			 "< A i+1 p+32770; [PEER_FIN]; = CLW; {recv 1}=0");
+	rows_end(&ep);
+}
+
 /* Text over and behind the FIN, at u and at u+1; the second answer is throttled. */
 #define PAST_FIN(seq) "> PA p+1 " seq " len=10; > PA p+2 " seq " len=10; []; ~; ? rcv_nxt p+2;"
 ROW(close_27_text_past_the_fin_in_close_wait, &rows_plain,
@@ -322,6 +338,7 @@ main(void)
 			T(close_25_fin_above_a_hole_waits),
 			T(close_25_fin_above_a_hole_waits_in_fin_wait_2),
 			T(close_26_fin_right_of_the_window_is_cut),
+			T(close_26_fin_at_the_edge_above_a_hole_is_not_remembered),
 			T(close_27_text_past_the_fin_in_close_wait),
 			T(close_27_text_past_the_fin_in_closing),
 			T(close_27_text_past_the_fin_in_last_ack),

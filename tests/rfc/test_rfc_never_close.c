@@ -50,13 +50,11 @@ ROW(neg_18_peer_does_not_renew_an_orphans_fin_wait_1, &rows_plain,
 		"[CLOSED TIMEOUT_RTX]; = CLD")
 /* Nor does a window that stays shut: an orphan probes as often as it would repeat. */
 static void
-neg_18_answered_probes_do_not_renew_an_orphan(void **state)
+answer_with_shut_window(const char *reach)
 {
 	static struct ep ep;
 
-	(void)state;
-	rows_begin(&ep, "neg_18", &rows_plain,
-			REACH_EST "; > A p+1 i+1 wnd=0; {send 10}; {close}; = FW1");
+	rows_begin(&ep, "neg_18", &rows_plain, reach);
 	for (int s = 0; s < 600 && ep.conn != NULL; s++)
 		cell_script(&ep, "> A p+1 i+1 wnd=0; +1s; ~");
 	assert_null(ep.conn);
@@ -65,6 +63,15 @@ neg_18_answered_probes_do_not_renew_an_orphan(void **state)
 	ep.reason = PMTCP_REASON_NONE;
 	ep_expect_state(&ep, PMTCP_CLOSED);
 	rows_end(&ep);
+}
+
+static void
+neg_18_answers_with_a_shut_window_do_not_renew_an_orphan(void **state)
+{
+	(void)state;
+	answer_with_shut_window(REACH_EST "; > A p+1 i+1 wnd=0; {send 10}; {close}; = FW1");
+	answer_with_shut_window(REACH_EST "; > A p+1 i+1 wnd=0; {close}; ~; = FW1");
+	answer_with_shut_window(REACH_EST "; {send 10}; {close}; ~; = FW1");
 }
 
 ROW(neg_19_close_moves_on_behind_a_shut_window, &rows_plain,
@@ -157,7 +164,7 @@ main(void)
 			T(neg_17_lost_fins_and_last_acks_are_mended),
 			T(neg_18_peer_does_not_renew_an_orphans_fin_wait_2),
 			T(neg_18_peer_does_not_renew_an_orphans_fin_wait_1),
-			T(neg_18_answered_probes_do_not_renew_an_orphan),
+			T(neg_18_answers_with_a_shut_window_do_not_renew_an_orphan),
 			T(neg_19_close_moves_on_behind_a_shut_window),
 			T(neg_19_close_moves_on_with_text_behind_a_shut_window),
 			T(neg_20_close_does_not_end_time_wait),
