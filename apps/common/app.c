@@ -10,6 +10,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "common/diag.h"
 #include "pmtcp_dpdk.h"
 
 #define COMMON_OPTIONS 6
@@ -81,13 +82,31 @@ app_open(struct app *app, int argc, char **argv)
 	return 0;
 }
 
+/* The program's turn, and what the context has to say to its operator. */
+struct watched {
+	const char *program;
+	void (*fn)(struct pmtcp_ctx *ctx, void *arg);
+	void *arg;
+};
+
+static void
+watched_turn(struct pmtcp_ctx *ctx, void *arg)
+{
+	const struct watched *w = arg;
+
+	w->fn(ctx, w->arg);
+	diag_print(ctx, w->program, stderr);
+}
+
 void
 app_run(struct app *app, void (*fn)(struct pmtcp_ctx *ctx, void *arg), void *arg)
 {
+	struct watched watched = {.program = app->program, .fn = fn, .arg = arg};
+
 	signalled = app->worker;
 	signal(SIGINT, handle_signal);
 	signal(SIGTERM, handle_signal);
-	pmtcp_worker_run(app->worker, fn, arg);
+	pmtcp_worker_run(app->worker, watched_turn, &watched);
 }
 
 void

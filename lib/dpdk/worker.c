@@ -19,6 +19,9 @@
 /* Bounds what one turn sends, so that receiving is never starved. */
 #define OUTPUT_BURSTS_MAX 64
 
+/* What piled up in a stall of the loop is received before its timers run. */
+#define STALL_BURSTS_MAX 64
+
 #define CAPTURE_FLUSH_NS 100000000u
 
 /* Frames of a queue that is being given up; more than any ring holds. */
@@ -234,20 +237,33 @@ account_busy(struct pmtcp_worker *w, const struct stamps *s)
 		w->stats.phase_cycles[i] += s->phase[i];
 }
 
+/* RES-17: the loop stood still, most likely in the application. ACKs that came meanwhile lie
+ * in the device's queue, more than one burst of them perhaps: timers that ran before they are
+ * read would send everything again. */
+static PMTCP_COLD void
+catch_up(struct pmtcp_worker *w, uint64_t now_ns, struct stamps *s)
+{
+	w->stats.loop_stalls++;
+	for (int i = 0; i < STALL_BURSTS_MAX; i++)
+		if (receive_input(w, now_ns, s) < WORKER_BURST)
+			break;
+}
+
 PMTCP_HOT bool
 pmtcp_worker_turn(struct pmtcp_worker *w, void (*fn)(struct pmtcp_ctx *ctx, void *arg), void *arg)
 {
 	struct stamps s = {.start = rte_rdtsc()};
 	uint64_t now_ns = worker_clock_now(w, s.start);
+	bool has_stalled = now_ns - w->last_ns > WORKER_STALL_NS && !w->was_away;
 	bool is_busy;
 
-	if (is_unlikely(now_ns - w->last_ns > WORKER_STALL_NS) && !w->was_away)
-		w->stats.loop_stalls++;
 	w->was_away = false;
 	w->last_ns = now_ns;
 	s.last = s.start;
 
 	is_busy = receive_input(w, now_ns, &s) > 0;
+	if (is_unlikely(has_stalled))
+		catch_up(w, now_ns, &s);
 	/* Behind a full device a deadline is no work: nothing could leave. */
 	if (!is_busy && is_likely(!worker_has_backlog(w)))
 		is_busy = worker_deadline(w) <= now_ns;

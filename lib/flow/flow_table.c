@@ -347,6 +347,24 @@ flow_table_replace(struct flow_table *t, uint64_t hash, uint32_t old_index, uint
 	return true;
 }
 
+uint32_t
+flow_table_neighbours(
+		const struct flow_table *t, uint64_t hash, uint32_t index[2 * FLOW_BUCKET_SLOTS])
+{
+	uint32_t first = flow_table_bucket(t, hash);
+	uint32_t bucket[2] = {first, other_bucket(t, first, hash_tag(hash))};
+	uint32_t n = 0;
+
+	for (uint32_t i = 0; i < 2 * FLOW_BUCKET_SLOTS; i++) {
+		uint32_t at = t->buckets[bucket[i / FLOW_BUCKET_SLOTS]]
+					      .index[i % FLOW_BUCKET_SLOTS];
+
+		if (at != 0)
+			index[n++] = at;
+	}
+	return n;
+}
+
 static void
 check_entry(const struct flow_table *t, const struct siphash_key *secret, uint32_t bucket,
 		uint32_t slot)

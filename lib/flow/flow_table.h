@@ -77,6 +77,11 @@ bool flow_table_remove(struct flow_table *t, uint64_t hash, uint32_t index);
 bool flow_table_replace(
 		struct flow_table *t, uint64_t hash, uint32_t old_index, uint32_t new_index);
 
+/* The blocks in the two buckets of a hash: if one of them leaves, an insert of this hash
+ * succeeds. Returns how many there are. */
+uint32_t flow_table_neighbours(
+		const struct flow_table *t, uint64_t hash, uint32_t index[2 * FLOW_BUCKET_SLOTS]);
+
 static inline uint32_t
 flow_table_count(const struct flow_table *t)
 {

@@ -316,7 +316,17 @@ struct pmtcp_conf {
 	 * the core to connections that live (RES-12). SYNs below the limits are not bounded. */
 	uint32_t syn_per_ms;
 	uint32_t neigh_reachable_ms; /**< a resolved neighbour is probed again after: 30000 */
-	bool ts_lenient;             /**< take segments without the negotiated timestamp (DEC-10) */
+	/** Connections in CLOSE-WAIT that make a diagnosis: 1024; 0: none does by number. */
+	uint32_t close_wait_warn;
+	uint32_t close_wait_warn_ms; /**< and how long one may be there: 60000; 0: for ever */
+	/** More than so many in CLOSE-WAIT and the oldest are aborted, with NO_RESOURCE; 0: off.
+	 * TCP itself never closes for the application (RES-2). */
+	uint32_t close_wait_limit;
+	/** While packet buffers or connection blocks are gone, connections whose peer has taken
+	 * nothing of what waits for it for so many ms are aborted, with NO_RESOURCE, the oldest
+	 * first (RES-13); 0: off. */
+	uint32_t stall_abort_ms;
+	bool ts_lenient;      /**< take segments without the negotiated timestamp (DEC-10) */
 	bool fin_rst_lenient; /**< RST at RCV.NXT-1 after the peer's FIN is exact (CLOSE-34) */
 };
 
@@ -424,7 +434,8 @@ void pmtcp_unlisten(struct pmtcp_listener *listener);
  * @return 0, -EINVAL (E_ADDR: zero, broadcast, multicast or own remote, port 0, foreign local),
  *         -EISCONN (tuple in use), -EBUSY (tuple in TIME-WAIT and not reusable),
  *         -EADDRNOTAVAIL (no ephemeral port: pmtcp_port_report() has the numbers),
- *         -ENFILE (no connection block), -ENOBUFS (table or option classes full),
+ *         -ENFILE (no connection block: pmtcp_close_wait_report() tells how many wait for
+ *         the application), -ENOBUFS (table or option classes full),
  *         -ENETUNREACH (no route), -EAFNOSUPPORT
  */
 int pmtcp_connect(struct pmtcp_ctx *ctx, const struct pmtcp_addr *local,
@@ -596,6 +607,8 @@ enum pmtcp_diag_kind {
 	PMTCP_DIAG_ADDR_CONFLICT = 1, /**< somebody else uses our address: value = ip4 */
 	PMTCP_DIAG_NEIGH_FAILED,      /**< a next hop does not answer: value = ip4 */
 	PMTCP_DIAG_OVERSIZE,          /**< frames above the MTU: switch off the peer's offloads */
+	PMTCP_DIAG_CLOSE_WAIT, /**< peers closed, the application has not: value = how many, at most
+				* once in 10 s; pmtcp_close_wait_report() has the rest */
 };
 struct pmtcp_diag {
 	enum pmtcp_diag_kind kind;
@@ -604,6 +617,46 @@ struct pmtcp_diag {
 };
 /** Pops up to n diagnoses, oldest first; at most 32 wait, the newest are kept. */
 uint16_t pmtcp_diag(struct pmtcp_ctx *ctx, struct pmtcp_diag *out, uint16_t n);
+
+/** Classes of age: below 1 s, 10 s, 60 s, 10 min, 1 h, and above. */
+#define PMTCP_CLOSE_WAIT_AGES      6
+#define PMTCP_CLOSE_WAIT_OLDEST    8
+#define PMTCP_CLOSE_WAIT_LISTENERS 8
+
+/** A connection whose peer has closed and whose application has not. */
+struct pmtcp_close_wait_conn {
+	struct pmtcp_conn *conn;
+	struct pmtcp_addr local;
+	struct pmtcp_addr remote;
+	uint32_t age_ms; /**< in CLOSE-WAIT, to within 0.3 s and the time of a round; ends at 2 h */
+	uint32_t unread; /**< octets */
+};
+
+struct pmtcp_close_wait_listener {
+	struct pmtcp_addr local; /**< ip4 0: any */
+	uint32_t count;
+	uint32_t age[PMTCP_CLOSE_WAIT_AGES];
+};
+
+/** Who waits in CLOSE-WAIT (RES-1). A hand goes round the connections, 64 to 1024 in 100 ms,
+ * while there are any; the numbers are of its last full round. A connection that the
+ * application closes in the turn of its PEER_FIN is not counted, nor is a PEER_FIN that was
+ * not popped yet, up to a second. */
+struct pmtcp_close_wait_report {
+	uint32_t count;
+	uint32_t age[PMTCP_CLOSE_WAIT_AGES]; /**< by age */
+	uint64_t unread;                     /**< octets */
+	uint32_t conns;                      /**< connection blocks in use ... */
+	uint32_t conns_max;                  /**< ... of so many */
+	uint64_t at_ns;                      /**< end of that round; 0: there was none */
+	uint16_t n_oldest;                   /**< oldest first */
+	uint16_t n_listeners;                /**< those with most first */
+	struct pmtcp_close_wait_conn oldest[PMTCP_CLOSE_WAIT_OLDEST];
+	struct pmtcp_close_wait_listener listeners[PMTCP_CLOSE_WAIT_LISTENERS];
+};
+/** Copies what the last round found; cheap. Connections that have gone since are left out of
+ * `oldest`. */
+void pmtcp_close_wait_report(const struct pmtcp_ctx *ctx, struct pmtcp_close_wait_report *report);
 
 #ifdef __cplusplus
 }

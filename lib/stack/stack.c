@@ -52,6 +52,8 @@ pmtcp_conf_init(struct pmtcp_conf *conf)
 	conf->syn_cookies = PMTCP_COOKIES_AUTO;
 	conf->syn_per_ms = 500;
 	conf->neigh_reachable_ms = 30000;
+	conf->close_wait_warn = 1024;
+	conf->close_wait_warn_ms = 60000;
 }
 
 static size_t
@@ -84,6 +86,7 @@ pmtcp_ctx_init(void *mem, size_t len, const struct pmtcp_conf *conf, struct pmtc
 	s->t.is_local = stack_is_local;
 	s->t.is_remote_ok = stack_is_remote_ok;
 	s->t.pick_local = stack_pick_local;
+	s->t.diag = stack_diag;
 	s->t.owns = conf->owners > 1 ? stack_owns : NULL;
 	s->rx_conf.trust_ip_cksum = conf->caps.rx_ip_cksum;
 	s->rx_conf.trust_tcp_cksum = conf->caps.rx_tcp_cksum;
@@ -130,7 +133,7 @@ pmtcp_deadline(const struct pmtcp_ctx *s)
 
 	if (t->n_replies || t->ctl.head || t->data.head || t->ready_head)
 		return t->now_ns;
-	tick = wheel_deadline(&t->wheel);
+	tick = min_u64(wheel_deadline(&t->wheel), tcp_watch_deadline(t));
 	return min_u64(tick == UINT64_MAX ? tick : tick * 1000000, neigh_deadline(s));
 }
 
@@ -167,6 +170,8 @@ pmtcp_set_pressure(struct pmtcp_ctx *s, uint16_t free_permille)
 	if (s->t.free_permille >= TCP_PRESSURE_OOO) {
 		s->t.ooo_spares_sack = true;
 		s->t.ooo_had_plain = false;
+	} else {
+		s->t.watch_tick = 0;
 	}
 }
 

@@ -60,6 +60,6 @@ void stack_set_aside(struct pmtcp_ctx *s, struct seg *seg, uint16_t owner);
 void icmp_input(struct pmtcp_ctx *s, struct seg *seg);
 
 /* ---- stats.c ---- */
-void stack_diag(struct pmtcp_ctx *s, enum pmtcp_diag_kind kind, uint32_t value);
+void stack_diag(void *stack, enum pmtcp_diag_kind kind, uint32_t value);
 
 #endif /* PMTCP_STACK_STACK_H */

@@ -3,7 +3,7 @@
  */
 
 /* The accounts: counters by name, gauges, and the identities that must hold
- * (RES-16, CLOSE-45, TW-15). And the diagnoses for an operator. */
+ * (RES-16, CLOSE-45, TW-15). */
 
 #include "stack/stack.h"
 
@@ -114,24 +114,4 @@ pmtcp_stats_audit(const struct pmtcp_stats *st)
 	if (states != (uint64_t)st->live + st->half_open + st->time_wait)
 		return "blocks by state = live + half-open + TIME-WAIT";
 	return NULL;
-}
-
-void
-stack_diag(struct pmtcp_ctx *s, enum pmtcp_diag_kind kind, uint32_t value)
-{
-	/* The newest are kept. */
-	if (s->diag_head - s->diag_tail == STACK_DIAGS)
-		s->diag_tail++;
-	s->diags[s->diag_head++ % STACK_DIAGS] =
-			(struct pmtcp_diag){.kind = kind, .value = value, .at_ns = s->t.now_ns};
-}
-
-uint16_t
-pmtcp_diag(struct pmtcp_ctx *s, struct pmtcp_diag *out, uint16_t n)
-{
-	uint16_t k = 0;
-
-	while (k < n && s->diag_tail != s->diag_head)
-		out[k++] = s->diags[s->diag_tail++ % STACK_DIAGS];
-	return k;
 }

@@ -53,6 +53,16 @@ slab_available(const struct slab *s)
 	return s->max - s->used;
 }
 
+/* The object behind this one, for walks over all that were ever used: below `fresh`. */
+static inline uint32_t
+slab_next(const struct slab *s, uint32_t index)
+{
+	index += s->units;
+	return s->has_chunk_head && index % SLAB_CHUNK_UNITS < SLAB_CHUNK_HEAD
+			       ? index + SLAB_CHUNK_HEAD
+			       : index;
+}
+
 /* Index of an object with any content, 0 when the share is used up. */
 uint32_t slab_alloc(struct slab *s);
 

@@ -25,8 +25,10 @@
 #include "stream/sendq.h"
 #include "tcp/slab.h"
 #include "tcp/tcb.h"
-#include "tcp/tcp_tx.h"
+#include "tcp/tcp_listener.h"
 #include "tcp/tcp_rare.h"
+#include "tcp/tcp_tx.h"
+#include "tcp/tcp_watch.h"
 #include "wheel/wheel.h"
 #include "wire/seg.h"
 #include "wire/wire_emit.h"
@@ -90,25 +92,6 @@ struct tcp_class {
 	uint8_t rcv_wscale; /* smallest shift that can advertise recv_buffer */
 };
 
-struct pmtcp_listener {
-	struct tcp *t;
-	uint32_t next_on_port; /* number + 1 of the next listener on this port, 0 none */
-	uint32_t number;
-	uint32_t ip4;  /* network order, 0 any */
-	uint16_t port; /* network order */
-	uint16_t cls;
-	bool is_used;
-	bool rst_on_overflow;
-	uint8_t cookies;    /* enum pmtcp_syn_cookies, never DEFAULT */
-	bool has_cookies;   /* it has issued some: at cookie_ms the last */
-	uint32_t cookie_ms; /* (OPEN-31) */
-	uint32_t half_open_max;
-	uint32_t conn_max;
-	uint32_t half_open;
-	uint32_t conns; /* accepted and not ended */
-	void *user;
-};
-
 /* Side record of a connection with text unread, out of order, or not given back. */
 struct tcp_rx {
 	struct reasm r;
@@ -150,6 +133,7 @@ struct tcp {
 	uint32_t now_us;
 	uint64_t now_tick;   /* 64-bit ms, for the wheel */
 	uint32_t tick_begun; /* 1 if now lies inside a millisecond: timers must not be early */
+	uint64_t watch_tick; /* when tcp_tick() looks beyond the wheel again (tcp_watch.c) */
 	struct flow_table table;
 	struct siphash_key flow_secret;
 	uint16_t fate; /* enum pmtcp_counter of the segment whose text is being taken */
@@ -203,6 +187,7 @@ struct tcp {
 	struct siphash_key port_secret;
 	struct tcp_cookies cookies;
 	struct rng rng;
+	struct tcp_watch watch;
 	struct wire_tx_conf tx_conf;
 	uint16_t mss; /* offered: MTU - 40 */
 
@@ -213,6 +198,7 @@ struct tcp {
 	bool (*is_remote_ok)(const void *stack, uint32_t addr);      /* could be a peer (OPEN-10) */
 	bool (*owns)(const void *stack, const struct flow_key *key); /* this worker's tuple? */
 	uint32_t (*pick_local)(void *stack, uint32_t raddr);
+	void (*diag)(void *stack, enum pmtcp_diag_kind kind, uint32_t value);
 	void *stack;
 
 	struct wheel wheel; /* last: large, mostly cold */
@@ -361,6 +347,9 @@ void tcp_conn_end(struct tcp *t, struct tcb *c, enum pmtcp_reason reason);
 void tcp_conn_reset(struct tcp *t, struct tcb *c, enum pmtcp_reason reason);
 /* Gives the block back if both the application and the protocol are done with it. */
 void tcp_conn_reap(struct tcp *t, struct tcb *c);
+/* Puts a block into the table. When there is no slot for it a TIME-WAIT entry or half-open
+ * gives way (RES-8); -ENOSPC: none could, the block is not there. */
+int tcp_block_enter(struct tcp *t, uint64_t hash, uint32_t index);
 /* Called when a connection, half-open or TIME-WAIT leaves the table for good. */
 void tcp_block_forget(struct tcp *t, struct block_head *b);
 /* Gives a 64-byte block back now, or when its mark is taken off. */

@@ -8,6 +8,7 @@
 
 #include "tcp/tcp.h"
 
+#include <errno.h>
 #include <string.h>
 
 /* Handles find their engine at the head of their 2 MiB chunk (slab.h). */
@@ -133,6 +134,58 @@ tcp_rx_release(struct tcp *t, struct tcb *c)
 	reasm_fini(&tcp_rx(t, c)->r, &t->recs);
 	slab_free(&t->rxs, c->rx);
 	c->rx = 0;
+}
+
+/* Of the blocks that share a bucket with the new one: the TIME-WAIT entry with the least time
+ * left, else the half-open repeated most often. One whose SYN reopens an entry leaves its slot
+ * to that. */
+static struct block_head *
+least_missed(const struct tcp *t, uint64_t hash)
+{
+	uint32_t index[2 * FLOW_BUCKET_SLOTS];
+	uint32_t n = flow_table_neighbours(&t->table, hash, index);
+	struct time_wait *oldest = NULL;
+	struct syn_rcvd *worst = NULL;
+
+	for (uint32_t i = 0; i < n; i++) {
+		struct time_wait *tw = (struct time_wait *)tcp_block(t, index[i]);
+		struct syn_rcvd *sr = (struct syn_rcvd *)tcp_block(t, index[i]);
+
+		if (tw->head.kind == BLOCK_TIME_WAIT) {
+			if (!oldest || seq_lt(tw->deadline, oldest->deadline))
+				oldest = tw;
+		} else if (sr->head.kind == BLOCK_SYN_RCVD && !sr->parked) {
+			if (!worst || sr->tries > worst->tries)
+				worst = sr;
+		}
+	}
+	return oldest ? &oldest->head : worst ? &worst->head : NULL;
+}
+
+/* RES-8: what is established never gives way. */
+static PMTCP_COLD int
+enter_by_force(struct tcp *t, uint64_t hash, uint32_t index)
+{
+	struct block_head *b = least_missed(t, hash);
+
+	if (!b) {
+		tcp_count(t, PMTCP_C_table_full);
+		return -ENOSPC;
+	}
+	if (b->kind == BLOCK_TIME_WAIT)
+		tcp_time_wait_remove(
+				t, (struct time_wait *)b, tcp_hash(t, &b->key), PMTCP_C_tw_evicted);
+	else
+		tcp_syn_rcvd_end(t, (struct syn_rcvd *)b, PMTCP_C_half_open_replaced);
+	return flow_table_insert(&t->table, hash, index);
+}
+
+int
+tcp_block_enter(struct tcp *t, uint64_t hash, uint32_t index)
+{
+	if (is_likely(flow_table_insert(&t->table, hash, index) == 0))
+		return 0;
+	return enter_by_force(t, hash, index);
 }
 
 void

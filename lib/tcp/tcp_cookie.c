@@ -234,8 +234,7 @@ make_tcb(struct tcp *t, const struct pmtcp_listener *l, const struct seg *seg, s
 	c = tcp_tcb_new(t, &seg->key, l->cls, hop);
 	if (!c)
 		return PMTCP_C_drop_tcb_full;
-	if (flow_table_insert(&t->table, hash, tcp_index(t, c)) != 0) {
-		tcp_count(t, PMTCP_C_table_full);
+	if (tcp_block_enter(t, hash, tcp_index(t, c)) != 0) {
 		tcp_tcb_undo(t, c);
 		return PMTCP_C_drop_table_full;
 	}

@@ -203,19 +203,11 @@ fini_tcb(struct tcp *t, struct tcb *c)
 	tcp_rx_release(t, c);
 }
 
-/* Every unit of the tcb share that was ever used. */
-static uint32_t
-next_tcb(const struct slab *s, uint32_t index)
-{
-	index += s->units;
-	return index % SLAB_CHUNK_UNITS < SLAB_CHUNK_HEAD ? index + SLAB_CHUNK_HEAD : index;
-}
-
 void
 tcp_fini(struct tcp *t)
 {
 	/* Given-back tcbs have no side records: tx and rx are 0 in them. */
-	for (uint32_t i = SLAB_CHUNK_HEAD; i < t->tcbs.fresh; i = next_tcb(&t->tcbs, i))
+	for (uint32_t i = SLAB_CHUNK_HEAD; i < t->tcbs.fresh; i = slab_next(&t->tcbs, i))
 		fini_tcb(t, tcp_tcb(t, i));
 	for (uint16_t i = 0; i < t->n_spare; i++)
 		rte_pktmbuf_free(t->spare[i]);
@@ -254,7 +246,7 @@ tcp_check_all(const struct tcp *t)
 {
 	uint32_t live = 0;
 
-	for (uint32_t i = SLAB_CHUNK_HEAD; i < t->tcbs.fresh; i = next_tcb(&t->tcbs, i))
+	for (uint32_t i = SLAB_CHUNK_HEAD; i < t->tcbs.fresh; i = slab_next(&t->tcbs, i))
 		check_tcb(t, tcp_tcb(t, i), &live);
 	CHECK(live == t->live);
 	CHECK(t->state[TCPS_TIME_WAIT] + t->parked <= t->time_waits.used);

@@ -223,8 +223,7 @@ tcp_listen_syn(struct tcp *t, struct pmtcp_listener *l, struct seg *seg, struct 
 	sr->head.hop = hop;
 	if (tw) {
 		park(t, sr, tw, hash);
-	} else if (flow_table_insert(&t->table, hash, index) != 0) {
-		tcp_count(t, PMTCP_C_table_full);
+	} else if (tcp_block_enter(t, hash, index) != 0) {
 		tcp_drop(t, PMTCP_C_drop_table_full);
 		sr->head.kind = BLOCK_DEAD;
 		slab_free(&t->half_opens, index);

@@ -351,6 +351,19 @@ drop_some_ooo(struct tcp *t)
 	}
 }
 
+/* What no timer of a block asks for: ten times a second, under pressure at each tick. */
+static PMTCP_COLD void
+look_beyond(struct tcp *t)
+{
+	if (t->now_tick >= t->watch.look_tick)
+		tcp_watch_look(t);
+	t->watch_tick = t->watch.look_tick;
+	if (t->free_permille < TCP_PRESSURE_OOO) {
+		drop_some_ooo(t);
+		t->watch_tick = 0;
+	}
+}
+
 /* TW-17: a bounded number per pass, the rest next pass, in order. */
 void
 tcp_tick(struct tcp *t, uint64_t now_ns)
@@ -358,8 +371,8 @@ tcp_tick(struct tcp *t, uint64_t now_ns)
 	uint32_t due[BATCH];
 
 	tcp_set_now(t, now_ns);
-	if (is_unlikely(t->free_permille < 100))
-		drop_some_ooo(t);
+	if (is_unlikely(t->now_tick >= t->watch_tick))
+		look_beyond(t);
 	for (int pass = 0; pass < TCP_TICK_EXPIRIES / BATCH; pass++) {
 		uint16_t n;
 

@@ -323,8 +323,7 @@ tcp_user_connect(struct tcp *t, const struct pmtcp_addr *local, const struct pmt
 		return err;
 	c = tcp_tcb_new(t, &key, cls, hop);
 	CHECK(c);
-	if (flow_table_insert(&t->table, tcp_hash(t, &key), tcp_index(t, c)) != 0) {
-		tcp_count(t, PMTCP_C_table_full);
+	if (tcp_block_enter(t, tcp_hash(t, &key), tcp_index(t, c)) != 0) {
 		tcp_port_release(t, &key);
 		tcp_tcb_undo(t, c);
 		return -ENOBUFS;
