@@ -85,8 +85,11 @@ void
 stack_set_aside(struct pmtcp_ctx *s, struct seg *seg, uint16_t owner)
 {
 	tcp_count(&s->t, PMTCP_C_misdirected);
-	if (s->n_misdirected == STACK_MISDIRECTED)
-		return; /* freed by the caller: a loss like any other */
+	/* RES-14: the room is bounded. Freed by the caller: a loss like any other. */
+	if (s->n_misdirected == STACK_MISDIRECTED) {
+		tcp_count(&s->t, PMTCP_C_misdirected_lost);
+		return;
+	}
 	/* The owner judges the tag, too. */
 	if (s->t.conf.vlan != 0 && !wire_vlan_put(seg->m, s->t.conf.vlan))
 		return;
@@ -243,6 +246,7 @@ drop_misdirected(struct pmtcp_ctx *s)
 {
 	for (uint16_t i = 0; i < s->n_misdirected; i++)
 		rte_pktmbuf_free(s->misdirected[i]);
+	s->t.counter[PMTCP_C_misdirected_lost] += s->n_misdirected;
 	s->n_misdirected = 0;
 }
 

@@ -293,7 +293,8 @@ restore_options(struct tcp *t, struct tcb *c, const struct syn_rcvd *sr)
 	tcp_set_options(t, c, &syn);
 }
 
-/* Half-open to full: same tuple, same place in the table. */
+/* Half-open to full: same tuple, same place in the table. No port is used up: a listener
+ * takes as many as there are blocks (RES-4). */
 static struct tcb *
 promote(struct tcp *t, struct syn_rcvd *sr, struct pmtcp_listener *l, const struct seg *seg)
 {
