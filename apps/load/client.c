@@ -279,7 +279,8 @@ prepare(struct client *c, struct pmtcp_ctx *ctx, uint64_t now_ns)
 {
 	const struct load_conf *conf = c->side.conf;
 	struct run_clock *clock = c->side.clock;
-	int rc = pmtcp_neigh_resolve(ctx, now_ns, c->target_ip);
+	const struct pmtcp_addr target = pmtcp_addr4(c->target_ip, 0);
+	int rc = pmtcp_neigh_resolve(ctx, now_ns, &target);
 
 	if (c->resolve_until_ns == 0)
 		c->resolve_until_ns = now_ns + RESOLVE_NS;

@@ -197,7 +197,7 @@ join_ring(const struct load *l, struct pmtcp_conf *conf, uint16_t other)
 	if (!l->conf.is_ring)
 		return;
 	conf->static_neigh[conf->n_static_neigh++] = (struct pmtcp_static_neigh){
-			conf->gateway, *pmtcp_port_mac(l->link.ports[other])};
+			.ip4 = conf->gateway, .mac = *pmtcp_port_mac(l->link.ports[other])};
 }
 
 static int

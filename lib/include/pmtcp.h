@@ -55,10 +55,10 @@ struct pmtcp_listener; /**< a listening port */
 
 /** An endpoint address. */
 struct pmtcp_addr {
-	uint8_t version; /**< 4; 0 = unspecified (IPv6 is refused with -EAFNOSUPPORT for now) */
+	uint8_t version; /**< 4 or 6; 0, for a local address only: any address of either */
 	uint16_t port;   /**< host byte order; 0 = let pmtcp_connect() choose */
 	uint32_t ip4;    /**< host byte order, as PMTCP_IP4() makes it; 0 = any */
-	uint8_t ip6[16]; /**< reserved for IPv6 */
+	uint8_t ip6[16]; /**< as on the wire; all zero = any */
 };
 
 /** An IPv4 endpoint address; both in host byte order. */
@@ -66,6 +66,17 @@ static inline struct pmtcp_addr
 pmtcp_addr4(uint32_t ip4, uint16_t port)
 {
 	return (struct pmtcp_addr){.version = 4, .port = port, .ip4 = ip4};
+}
+
+/** An IPv6 endpoint address; ip6: its 16 octets as on the wire. */
+static inline struct pmtcp_addr
+pmtcp_addr6(const uint8_t *ip6, uint16_t port)
+{
+	struct pmtcp_addr addr = {.version = 6, .port = port};
+
+	for (int i = 0; i < 16; i++)
+		addr.ip6[i] = ip6[i];
+	return addr;
 }
 
 /** RFC 9293 connection states, in the order of the section 3.3.2 diagram. */
@@ -222,10 +233,17 @@ struct pmtcp_range {
 	uint32_t last;
 };
 
-/** A neighbour that needs no ARP and never ages. */
+/** An inclusive range of own IPv6 addresses that differ in the last 4 octets only. */
+struct pmtcp_range6 {
+	uint8_t first[16];
+	uint8_t last[16];
+};
+
+/** A neighbour that needs neither ARP nor ND and never ages. */
 struct pmtcp_static_neigh {
-	uint32_t ip4; /**< host byte order */
+	uint32_t ip4; /**< host byte order; 0: ip6 is meant */
 	struct rte_ether_addr mac;
+	uint8_t ip6[16];
 };
 
 #define PMTCP_RANGES_MAX       8
@@ -262,10 +280,14 @@ struct pmtcp_conf {
 	uint16_t mtu;       /**< of the link, IP packet octets, 576..9000 */
 	uint8_t prefix_len; /**< of the subnet all ranges lie in, 1..30 */
 	uint8_t ttl;        /**< sent TTL */
-	uint16_t n_ranges;
+	uint16_t n_ranges;  /**< 0: no IPv4 */
+	uint16_t n_ranges6; /**< 0: no IPv6, its memory included */
 	struct pmtcp_range ranges[PMTCP_RANGES_MAX]; /**< own addresses */
 	uint32_t gateway;                            /**< next hop outside the subnet; 0: none */
 	uint16_t vlan; /**< 802.1Q VID of all frames, in and out, 1..4094; 0: untagged (W-3) */
+	uint8_t prefix6_len; /**< of the IPv6 subnet all ranges6 lie in, 1..126: 64 */
+	struct pmtcp_range6 ranges6[PMTCP_RANGES_MAX]; /**< own IPv6 addresses */
+	uint8_t gateway6[16];                          /**< all zero: none */
 	uint16_t n_static_neigh;
 	struct pmtcp_static_neigh static_neigh[PMTCP_STATIC_NEIGH_MAX];
 	struct pmtcp_caps caps;
@@ -398,13 +420,14 @@ uint16_t pmtcp_output(struct pmtcp_ctx *ctx, uint64_t now_ns, struct rte_mbuf **
  * with cookies off) and own windows stop growing, below 100 out-of-order text goes (RES-5). */
 void pmtcp_set_pressure(struct pmtcp_ctx *ctx, uint16_t free_permille);
 
-/** Another worker learned this neighbour. */
-void pmtcp_neigh_update(struct pmtcp_ctx *ctx, uint64_t now_ns, uint32_t ip4,
+/** Another worker learned this neighbour; addr's port means nothing. */
+void pmtcp_neigh_update(struct pmtcp_ctx *ctx, uint64_t now_ns, const struct pmtcp_addr *addr,
 		const struct rte_ether_addr *mac);
 
-/** Starts resolving a next hop ahead of traffic.
- * @return 1 resolved, 0 asked, -EHOSTUNREACH it did not answer, -ENETUNREACH no route */
-int pmtcp_neigh_resolve(struct pmtcp_ctx *ctx, uint64_t now_ns, uint32_t ip4);
+/** Starts resolving the next hop to an address ahead of traffic.
+ * @return 1 resolved, 0 asked, -EHOSTUNREACH it did not answer, -ENETUNREACH no route,
+ *         -EAFNOSUPPORT no such version here */
+int pmtcp_neigh_resolve(struct pmtcp_ctx *ctx, uint64_t now_ns, const struct pmtcp_addr *addr);
 
 /* ---- endpoint ----------------------------------------------------------- */
 
@@ -604,7 +627,8 @@ void pmtcp_port_report(struct pmtcp_ctx *ctx, const struct pmtcp_addr *local,
 
 /** What an operator should look at. */
 enum pmtcp_diag_kind {
-	PMTCP_DIAG_ADDR_CONFLICT = 1, /**< somebody else uses our address: value = ip4 */
+	PMTCP_DIAG_ADDR_CONFLICT = 1, /**< somebody else uses our address: value = ip4,
+				       * or the last four octets of an IPv6 address */
 	PMTCP_DIAG_NEIGH_FAILED,      /**< a next hop does not answer: value = ip4 */
 	PMTCP_DIAG_OVERSIZE,          /**< frames above the MTU: switch off the peer's offloads */
 	PMTCP_DIAG_CLOSE_WAIT, /**< peers closed, the application has not: value = how many, at most

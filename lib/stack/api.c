@@ -7,6 +7,8 @@
 
 #include "stack/stack.h"
 
+#include <string.h>
+
 #include <rte_byteorder.h>
 
 static inline struct tcb *
@@ -162,19 +164,28 @@ info_queues(const struct tcp *t, const struct tcb *c, struct pmtcp_conn_info *in
 	info->ssthresh = tx ? tx->cc.ssthresh : 0;
 }
 
+static void
+info_addresses(const struct tcp *t, const struct tcb *c, struct pmtcp_conn_info *info)
+{
+	const struct flow_addr6 *addr6 = tcp_addr6(t, &c->head);
+	const struct flow_key *k = &c->head.key;
+	uint16_t lport = rte_be_to_cpu_16(k->lport);
+	uint16_t rport = rte_be_to_cpu_16(k->rport);
+
+	info->local = addr6 ? pmtcp_addr6(addr6->local, lport)
+			    : pmtcp_addr4(rte_be_to_cpu_32(k->laddr), lport);
+	info->remote = addr6 ? pmtcp_addr6(addr6->remote, rport)
+			     : pmtcp_addr4(rte_be_to_cpu_32(k->raddr), rport);
+}
+
 void
 pmtcp_conn_info(const struct pmtcp_conn *conn, struct pmtcp_conn_info *info)
 {
 	const struct tcb *c = tcb_of_const(conn);
 	const struct tcp *t = tcp_of(c);
-	const struct flow_key *k = &c->head.key;
 	bool has_estimate = c->head.state != TCPS_SYN_SENT && c->head.state != TCPS_SYN_RCVD;
 
 	*info = (struct pmtcp_conn_info){.state = (enum pmtcp_state)c->head.state,
-			.local = pmtcp_addr4(
-					rte_be_to_cpu_32(k->laddr), rte_be_to_cpu_16(k->lport)),
-			.remote = pmtcp_addr4(
-					rte_be_to_cpu_32(k->raddr), rte_be_to_cpu_16(k->rport)),
 			.snd_una = c->snd.una,
 			.snd_nxt = c->snd.nxt,
 			.snd_wnd = c->snd.wnd,
@@ -188,6 +199,7 @@ pmtcp_conn_info(const struct pmtcp_conn *conn, struct pmtcp_conn_info *info)
 			.rcv_wscale = tcb_rcv_shift(c),
 			.timestamps = tcb_has(c, TCB_TS),
 			.sack = tcb_has(c, TCB_SACK)};
+	info_addresses(t, c, info);
 	info_queues(t, c, info);
 }
 
@@ -195,10 +207,10 @@ void
 pmtcp_port_report(struct pmtcp_ctx *s, const struct pmtcp_addr *local,
 		const struct pmtcp_addr *remote, struct pmtcp_port_report *report)
 {
-	struct flow_key key = {.raddr = rte_cpu_to_be_32(remote->ip4),
-			.rport = rte_cpu_to_be_16(remote->port)};
+	struct tcp_tuple tuple = {.is_v6 = false};
 
-	key.laddr = local && local->ip4 ? rte_cpu_to_be_32(local->ip4)
-					: stack_pick_local(s, key.raddr);
-	tcp_port_report(&s->t, &key, report);
+	/* Nothing is said of addresses that no open could have. */
+	memset(report, 0, sizeof(*report));
+	if (tcp_tuple_resolve(&s->t, local, remote, &tuple) == 0)
+		tcp_port_report(&s->t, &tuple, report);
 }

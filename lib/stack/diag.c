@@ -10,6 +10,13 @@
 
 #include <rte_byteorder.h>
 
+uint32_t
+stack_diag_value6(const uint8_t *addr)
+{
+	return (uint32_t)addr[12] << 24 | (uint32_t)addr[13] << 16 | (uint32_t)addr[14] << 8 |
+	       addr[15];
+}
+
 void
 stack_diag(void *stack, enum pmtcp_diag_kind kind, uint32_t value)
 {

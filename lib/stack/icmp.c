@@ -11,8 +11,8 @@
 #include "wire/wire_icmp.h"
 
 /* SEC-7. */
-static bool
-is_allowed(struct pmtcp_ctx *s)
+bool
+icmp_is_allowed(struct pmtcp_ctx *s)
 {
 	uint32_t rate = s->t.conf.icmp_per_s;
 	uint64_t gain = (uint64_t)(s->t.now_ms - s->icmp_tokens_ms) * rate / 1000;
@@ -34,7 +34,7 @@ echo(struct pmtcp_ctx *s, struct seg *seg)
 	struct rte_mbuf *m = seg->m;
 	bool is_ours = RTE_MBUF_DIRECT(m) && rte_mbuf_refcnt_read(m) == 1;
 
-	if (!is_allowed(s)) {
+	if (!icmp_is_allowed(s)) {
 		tcp_drop(&s->t, PMTCP_C_drop_icmp_limit);
 		return;
 	}

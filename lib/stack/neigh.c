@@ -2,7 +2,7 @@
  * Copyright (c) 2026 pmtcp authors
  */
 
-/* Neighbours by ARP: the table, requests, ageing, answers. */
+/* Neighbours: the table, requests, ageing; answers by ARP. */
 
 #include "stack/neigh.h"
 
@@ -35,21 +35,66 @@ neigh_init(struct pmtcp_ctx *s, void *mem, uint16_t max)
 	n->fresh = 1;
 }
 
-/* Keyed, so that nobody outside can line up a bucket (SEC-14). */
-static uint16_t *
-bucket_of(const struct pmtcp_ctx *s, uint32_t ip)
+struct neigh_addr
+neigh_addr4(uint32_t ip)
 {
-	uint64_t hash = siphash13_12(&s->t.flow_secret, ip, 0);
+	uint8_t bytes[16] = {[10] = 0xff, [11] = 0xff};
+
+	memcpy(bytes + 12, &ip, sizeof(ip));
+	return neigh_addr6(bytes);
+}
+
+struct neigh_addr
+neigh_addr6(const uint8_t *ip6)
+{
+	struct neigh_addr addr;
+
+	memcpy(addr.words, ip6, sizeof(addr.words));
+	return addr;
+}
+
+static bool
+is_v4(const struct neigh_addr *addr)
+{
+	static const uint8_t mapped[12] = {0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff};
+
+	return memcmp(addr->words, mapped, sizeof(mapped)) == 0;
+}
+
+/* Network order; of an IPv6 address its last four octets. */
+static uint32_t
+ip4_of(const struct neigh_addr *addr)
+{
+	uint32_t ip;
+
+	memcpy(&ip, (const uint8_t *)addr->words + 12, sizeof(ip));
+	return ip;
+}
+
+/* Keyed, so that nobody outside can line up a bucket (SEC-14). An IPv4 address differs in
+ * its second word only, and is looked up with each open. */
+static uint16_t *
+bucket_of(const struct pmtcp_ctx *s, const struct neigh_addr *addr)
+{
+	uint64_t words[4] = {addr->words[0], addr->words[1]};
+	uint64_t hash = words[0] == 0 ? siphash13_12(&s->t.flow_secret, words[1], 0)
+				      : siphash13_32(&s->t.flow_secret, words);
 
 	return &s->neighs.buckets[hash & (s->neighs.n_buckets - 1)];
 }
 
-static uint16_t
-find(const struct pmtcp_ctx *s, uint32_t ip)
+static bool
+is_of(const struct neigh *e, const struct neigh_addr *addr)
 {
-	uint16_t number = *bucket_of(s, ip);
+	return ((e->addr.words[0] ^ addr->words[0]) | (e->addr.words[1] ^ addr->words[1])) == 0;
+}
 
-	while (number != NEIGH_NONE && s->neighs.entries[number].ip != ip)
+uint16_t
+neigh_find(const struct pmtcp_ctx *s, struct neigh_addr addr)
+{
+	uint16_t number = *bucket_of(s, &addr);
+
+	while (number != NEIGH_NONE && !is_of(&s->neighs.entries[number], &addr))
 		number = s->neighs.entries[number].next;
 	return number;
 }
@@ -57,7 +102,7 @@ find(const struct pmtcp_ctx *s, uint32_t ip)
 static void
 unlink_entry(struct pmtcp_ctx *s, uint16_t number)
 {
-	uint16_t *link = bucket_of(s, s->neighs.entries[number].ip);
+	uint16_t *link = bucket_of(s, &s->neighs.entries[number].addr);
 
 	while (*link != number)
 		link = &s->neighs.entries[*link].next;
@@ -76,7 +121,7 @@ recycle(struct pmtcp_ctx *s)
 
 		if (e->state == NEIGH_STATIC || s->t.hops[i].refs > 0 || s->t.hops[i].wait_head)
 			continue;
-		if (i == s->gateway)
+		if (i == s->gateway || i == s->gateway6)
 			continue;
 		if (oldest == NEIGH_NONE || seq_lt(e->used_ms, s->neighs.entries[oldest].used_ms))
 			oldest = i;
@@ -87,29 +132,32 @@ recycle(struct pmtcp_ctx *s)
 }
 
 static uint16_t
-make(struct pmtcp_ctx *s, uint32_t ip)
+make(struct pmtcp_ctx *s, struct neigh_addr addr)
 {
 	struct neigh_table *n = &s->neighs;
 	uint16_t number = n->fresh <= n->max ? n->fresh++ : recycle(s);
-	uint16_t *bucket = bucket_of(s, ip);
+	uint16_t *bucket = bucket_of(s, &addr);
 
 	if (number == NEIGH_NONE)
 		return NEIGH_NONE;
 	memset(&s->t.hops[number], 0, sizeof(s->t.hops[number]));
-	n->entries[number] = (struct neigh){
-			.ip = ip, .state = NEIGH_FAILED, .next = *bucket, .used_ms = s->t.now_ms};
+	s->t.hops[number].is_v6 = !is_v4(&addr);
+	n->entries[number] = (struct neigh){.addr = addr,
+			.state = NEIGH_FAILED,
+			.next = *bucket,
+			.used_ms = s->t.now_ms};
 	n->entries[number].due_ms = s->t.now_ms;
 	*bucket = number;
 	return number;
 }
 
 uint16_t
-neigh_get(struct pmtcp_ctx *s, uint32_t ip)
+neigh_get(struct pmtcp_ctx *s, struct neigh_addr addr)
 {
-	uint16_t number = find(s, ip);
+	uint16_t number = neigh_find(s, addr);
 
 	if (is_unlikely(number == NEIGH_NONE))
-		number = make(s, ip);
+		number = make(s, addr);
 	if (number != NEIGH_NONE)
 		s->neighs.entries[number].used_ms = s->t.now_ms;
 	return number;
@@ -127,8 +175,8 @@ set_due(struct pmtcp_ctx *s, struct neigh *e, uint32_t in_ms)
 	}
 }
 
-static void
-resolved(struct pmtcp_ctx *s, uint16_t number, const struct rte_ether_addr *mac)
+void
+neigh_resolved(struct pmtcp_ctx *s, uint16_t number, const struct rte_ether_addr *mac)
 {
 	struct neigh *e = &s->neighs.entries[number];
 	struct tcp_hop *hop = &s->t.hops[number];
@@ -146,45 +194,44 @@ resolved(struct pmtcp_ctx *s, uint16_t number, const struct rte_ether_addr *mac)
 }
 
 bool
-neigh_learn(struct pmtcp_ctx *s, uint32_t ip, const struct rte_ether_addr *mac, bool may_create)
+neigh_learn(struct pmtcp_ctx *s, struct neigh_addr addr, const struct rte_ether_addr *mac,
+		bool may_create)
 {
-	uint16_t number = find(s, ip);
+	uint16_t number = neigh_find(s, addr);
 
 	/* W-6: a group address is nobody's. */
 	if (!rte_is_unicast_ether_addr(mac))
 		return false;
 	if (number == NEIGH_NONE && may_create)
-		number = make(s, ip);
+		number = make(s, addr);
 	if (number == NEIGH_NONE)
 		return false;
 	if (s->neighs.entries[number].state != NEIGH_STATIC)
-		resolved(s, number, mac);
+		neigh_resolved(s, number, mac);
 	return true;
 }
 
 void
-neigh_set_static(struct pmtcp_ctx *s, uint32_t ip, const struct rte_ether_addr *mac)
+neigh_set_static(struct pmtcp_ctx *s, struct neigh_addr addr, const struct rte_ether_addr *mac)
 {
-	uint16_t number = neigh_get(s, ip);
+	uint16_t number = neigh_get(s, addr);
 
 	CHECK(number != NEIGH_NONE);
 	s->neighs.entries[number].state = NEIGH_STATIC;
-	resolved(s, number, mac);
+	neigh_resolved(s, number, mac);
 }
 
 /* A request by broadcast, or by unicast to whom we know (W-8). */
 static void
-ask(struct pmtcp_ctx *s, uint16_t number)
+ask4(struct pmtcp_ctx *s, uint16_t number)
 {
 	struct neigh *e = &s->neighs.entries[number];
 	struct wire_arp arp = {.op = WIRE_ARP_REQUEST,
-			.sender_ip = stack_pick_local(s, e->ip),
-			.target_ip = e->ip,
+			.sender_ip = stack_pick_local(s, ip4_of(&e->addr)),
+			.target_ip = ip4_of(&e->addr),
 			.sender_mac = s->t.conf.mac};
 	struct rte_mbuf *m = tcp_ctl_alloc(&s->t);
 
-	e->tries++;
-	set_due(s, e, NEIGH_ASK_MS);
 	if (!m)
 		return;
 	if (e->state == NEIGH_PROBE)
@@ -196,6 +243,31 @@ ask(struct pmtcp_ctx *s, uint16_t number)
 		tcp_count(&s->t, PMTCP_C_neigh_requests);
 	else
 		rte_pktmbuf_free(m);
+}
+
+static void
+ask(struct pmtcp_ctx *s, uint16_t number)
+{
+	struct neigh *e = &s->neighs.entries[number];
+
+	e->tries++;
+	set_due(s, e, NEIGH_ASK_MS);
+	if (s->t.hops[number].is_v6)
+		neigh6_ask(s, number);
+	else
+		ask4(s, number);
+}
+
+void
+neigh_doubt(struct pmtcp_ctx *s, uint16_t number)
+{
+	struct neigh *e = &s->neighs.entries[number];
+
+	if (e->state != NEIGH_REACHABLE)
+		return;
+	e->state = NEIGH_PROBE;
+	e->tries = 0;
+	ask(s, number);
 }
 
 /* After a failure it is not asked again for a while. A due time that lies farther away
@@ -248,7 +320,7 @@ failed(struct pmtcp_ctx *s, uint16_t number)
 	e->state = NEIGH_FAILED;
 	e->tries = 0;
 	tcp_count(&s->t, PMTCP_C_neigh_failed);
-	stack_diag(s, PMTCP_DIAG_NEIGH_FAILED, rte_be_to_cpu_32(e->ip));
+	stack_diag(s, PMTCP_DIAG_NEIGH_FAILED, rte_be_to_cpu_32(ip4_of(&e->addr)));
 	tcp_hop_failed(&s->t, number);
 	tell_waiting(s, number);
 	set_due(s, e, NEIGH_PAUSE_MS);
@@ -283,7 +355,7 @@ age(struct pmtcp_ctx *s, uint16_t number)
 
 	if (since < limit) {
 		set_due(s, e, limit - since);
-	} else if (hop->refs > 0 || number == s->gateway) {
+	} else if (hop->refs > 0 || number == s->gateway || number == s->gateway6) {
 		e->state = NEIGH_PROBE;
 		e->tries = 0;
 		ask(s, number);
@@ -421,7 +493,7 @@ neigh_arp_input(struct pmtcp_ctx *s, const struct rte_mbuf *m)
 	/* W-6: a probe has no sender address to remember. An entry is made only by who
 	 * asks for us and lives where we could send to it. */
 	is_used = arp.sender_ip != 0 &&
-		  neigh_learn(s, arp.sender_ip, &arp.sender_mac,
+		  neigh_learn(s, neigh_addr4(arp.sender_ip), &arp.sender_mac,
 				  is_for_us && arp.op == WIRE_ARP_REQUEST &&
 						  ((arp.sender_ip ^ s->net) & s->mask) == 0);
 	if (is_for_us && arp.op == WIRE_ARP_REQUEST) {

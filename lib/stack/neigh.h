@@ -2,8 +2,8 @@
  * Copyright (c) 2026 pmtcp authors
  */
 
-/* Neighbours: IPv4 next hops and their MAC addresses (RFC 826; RFC 1122 2.3.2;
- * the states of RFC 4861 7.3). The table is bounded; entries are made by our own
+/* Neighbours: next hops and their MAC addresses, by ARP (RFC 826; RFC 1122 2.3.2) and by
+ * Neighbour Discovery (RFC 4861), with the states of RFC 4861 7.3. The table is bounded; entries are made by our own
  * sending or by requests addressed to us, and the one unused longest gives way
  * (W-5 to W-8). An entry's number is the hop number in every block. */
 
@@ -35,8 +35,13 @@ enum {
 	NEIGH_NONE = UINT16_MAX,
 };
 
+/* Of either version: an IPv4 address is ::ffff:a.b.c.d, which is nobody's on a wire. */
+struct neigh_addr {
+	uint64_t words[2];
+};
+
 struct neigh {
-	uint32_t ip; /* network order */
+	struct neigh_addr addr;
 	uint8_t state;
 	uint8_t tries;
 	uint16_t next; /* in its hash bucket, NEIGH_NONE: last */
@@ -59,14 +64,27 @@ struct neigh_table {
 size_t neigh_memsize(uint16_t max);
 void neigh_init(struct pmtcp_ctx *s, void *mem, uint16_t max);
 
+/* ip: network order. */
+struct neigh_addr neigh_addr4(uint32_t ip);
+struct neigh_addr neigh_addr6(const uint8_t *ip6);
+
 /* The hop of this address, made if need be; NEIGH_NONE: the table is full of hops
  * in use. */
-uint16_t neigh_get(struct pmtcp_ctx *s, uint32_t ip);
+uint16_t neigh_get(struct pmtcp_ctx *s, struct neigh_addr addr);
+
+/* The same, or NEIGH_NONE. */
+uint16_t neigh_find(const struct pmtcp_ctx *s, struct neigh_addr addr);
 
 /* Learned: makes the entry only if `may_create`. True if the entry exists now. */
-bool neigh_learn(struct pmtcp_ctx *s, uint32_t ip, const struct rte_ether_addr *mac,
+bool neigh_learn(struct pmtcp_ctx *s, struct neigh_addr addr, const struct rte_ether_addr *mac,
 		bool may_create);
-void neigh_set_static(struct pmtcp_ctx *s, uint32_t ip, const struct rte_ether_addr *mac);
+void neigh_set_static(
+		struct pmtcp_ctx *s, struct neigh_addr addr, const struct rte_ether_addr *mac);
+
+/* The entry answers; whoever waited goes on. */
+void neigh_resolved(struct pmtcp_ctx *s, uint16_t number, const struct rte_ether_addr *mac);
+/* What is known is in doubt: asked now, by unicast. */
+void neigh_doubt(struct pmtcp_ctx *s, uint16_t number);
 
 /* Somebody waits for this hop, or wants it ready. */
 void neigh_want(struct pmtcp_ctx *s, uint16_t number);
@@ -85,5 +103,11 @@ uint64_t neigh_deadline(const struct pmtcp_ctx *s);
 
 /* A received ARP packet: answer, learn, or drop (W-5, W-6). m stays the caller's. */
 void neigh_arp_input(struct pmtcp_ctx *s, const struct rte_mbuf *m);
+
+/* ---- neigh6.c ---- */
+/* Asks for an IPv6 neighbour, by multicast unless it is being probed. */
+void neigh6_ask(struct pmtcp_ctx *s, uint16_t number);
+/* A received ICMPv6 message of Neighbour Discovery: answer, learn or drop (W-19, W-20). */
+void neigh6_input(struct pmtcp_ctx *s, struct seg *seg);
 
 #endif /* PMTCP_STACK_NEIGH_H */

@@ -16,6 +16,7 @@ pmtcp_conf_init(struct pmtcp_conf *conf)
 	memset(conf, 0, sizeof(*conf));
 	conf->mtu = 1500;
 	conf->prefix_len = 24;
+	conf->prefix6_len = 64;
 	conf->ttl = 64;
 	conf->max_conns = 65536;
 	conf->max_half_open = 65536;
@@ -87,9 +88,14 @@ pmtcp_ctx_init(void *mem, size_t len, const struct pmtcp_conf *conf, struct pmtc
 	s->t.is_remote_ok = stack_is_remote_ok;
 	s->t.pick_local = stack_pick_local;
 	s->t.diag = stack_diag;
+	s->t.route6 = stack_route6;
+	s->t.is_local6 = stack_is_local6;
+	s->t.is_remote_ok6 = stack_is_remote_ok6;
+	s->t.pick_local6 = stack_pick_local6;
 	s->t.owns = conf->owners > 1 ? stack_owns : NULL;
 	s->rx_conf.trust_ip_cksum = conf->caps.rx_ip_cksum;
 	s->rx_conf.trust_tcp_cksum = conf->caps.rx_tcp_cksum;
+	s->rx_conf.addr_key = conf->n_ranges6 ? &s->t.flow_secret : NULL;
 	s->rx_conf.max_frame = (uint16_t)(conf->mtu + WIRE_ETH_LEN);
 	s->untagged_conf = s->rx_conf;
 	s->is_tagged = conf->vlan != 0 || conf->caps.rx_vlan_strip;
@@ -98,7 +104,7 @@ pmtcp_ctx_init(void *mem, size_t len, const struct pmtcp_conf *conf, struct pmtc
 	if (s->is_tagged)
 		s->rx_conf.max_frame = 0;
 	s->icmp_tokens = conf->icmp_per_s;
-	err = flow_owner_init(&s->owner, NULL, 0, conf->owners);
+	err = flow_owner_init(&s->owner, NULL, conf->n_ranges6 ? 52 : 40, conf->owners);
 	if (err)
 		return err;
 	neigh_init(s, (uint8_t *)s + align_line(sizeof(*s)), conf->max_neighbours);
@@ -176,20 +182,28 @@ pmtcp_set_pressure(struct pmtcp_ctx *s, uint16_t free_permille)
 }
 
 void
-pmtcp_neigh_update(struct pmtcp_ctx *s, uint64_t now_ns, uint32_t ip4,
+pmtcp_neigh_update(struct pmtcp_ctx *s, uint64_t now_ns, const struct pmtcp_addr *addr,
 		const struct rte_ether_addr *mac)
 {
 	tcp_set_now(&s->t, now_ns);
-	neigh_learn(s, rte_cpu_to_be_32(ip4), mac, true);
+	if (addr->version == 6 && !s->t.addr6)
+		return;
+	neigh_learn(s,
+			addr->version == 6 ? neigh_addr6(addr->ip6)
+					   : neigh_addr4(rte_cpu_to_be_32(addr->ip4)),
+			mac, true);
 }
 
 int
-pmtcp_neigh_resolve(struct pmtcp_ctx *s, uint64_t now_ns, uint32_t ip4)
+pmtcp_neigh_resolve(struct pmtcp_ctx *s, uint64_t now_ns, const struct pmtcp_addr *addr)
 {
 	uint16_t number;
 
 	tcp_set_now(&s->t, now_ns);
-	number = stack_route(s, rte_cpu_to_be_32(ip4));
+	if (addr->version == 6 && !s->t.addr6)
+		return -EAFNOSUPPORT;
+	number = addr->version == 6 ? stack_route6(s, addr->ip6)
+				    : stack_route(s, rte_cpu_to_be_32(addr->ip4));
 	if (number == TCP_NO_HOP)
 		return -ENETUNREACH;
 	if (s->t.hops[number].is_resolved)

@@ -32,6 +32,7 @@ struct pmtcp_ctx {
 	uint32_t broadcast; /* of the subnet */
 	bool is_tagged;     /* each frame's VLAN tag is to be looked at first */
 	uint16_t gateway;   /* hop, pinned; TCP_NO_HOP: none */
+	uint16_t gateway6;
 	uint16_t n_misdirected;
 	uint32_t icmp_tokens; /* SEC-7 */
 	uint32_t icmp_tokens_ms;
@@ -49,17 +50,43 @@ bool stack_is_local(const void *stack, uint32_t addr);
 bool stack_is_remote_ok(const void *stack, uint32_t addr);
 uint16_t stack_route(void *stack, uint32_t raddr);
 uint32_t stack_pick_local(void *stack, uint32_t raddr);
-bool stack_owns(const void *stack, const struct flow_key *key);
+bool stack_owns(const void *stack, const struct flow_key *key, const struct flow_addr6 *addr6);
+/* The worker of a tuple; addr6 is NULL for IPv4. */
+uint16_t stack_owner(const struct pmtcp_ctx *s, const struct flow_key *key,
+		const struct flow_addr6 *addr6);
+
+/* ---- stack_addr6.c: the same of IPv6 ---- */
+int stack_addr6_init(struct pmtcp_ctx *s);
+bool stack_is_local6(const void *stack, const uint8_t *addr);
+bool stack_is_remote_ok6(const void *stack, const uint8_t *addr);
+bool stack_is_on_link6(const struct pmtcp_ctx *s, const uint8_t *addr);
+uint16_t stack_route6(void *stack, const uint8_t *raddr);
+const uint8_t *stack_pick_local6(void *stack, const uint8_t *raddr);
 
 /* ---- stack_input.c ---- */
 /* Another worker's: kept for pmtcp_misdirected() and counted; seg->m is NULL if it was. */
 void stack_set_aside(struct pmtcp_ctx *s, struct seg *seg, uint16_t owner);
 
+/* ---- stack_input6.c ---- */
+/* The fate of a segment that is not for us, or PMTCP_C_seg_taken. */
+enum pmtcp_counter stack_judge6(const struct pmtcp_ctx *s, const struct seg *seg);
+void stack_icmp6_frame(struct pmtcp_ctx *s, struct seg *seg);
+void stack_problem6_frame(struct pmtcp_ctx *s, struct seg *seg, enum pmtcp_counter fate);
+
 /* ---- icmp.c ---- */
 /* Takes the packet or leaves it in seg->m. */
 void icmp_input(struct pmtcp_ctx *s, struct seg *seg);
+/* SEC-7: may a reply or an error message leave now? */
+bool icmp_is_allowed(struct pmtcp_ctx *s);
+
+/* ---- icmp6.c: the same of IPv6 ---- */
+void icmp6_input(struct pmtcp_ctx *s, struct seg *seg);
+/* A packet that is dropped for `fate` and may be answered by a parameter problem (W-17). */
+void icmp6_problem(struct pmtcp_ctx *s, struct seg *seg, enum pmtcp_counter fate);
 
 /* ---- stats.c ---- */
 void stack_diag(void *stack, enum pmtcp_diag_kind kind, uint32_t value);
+/* What a diagnosis can tell of an IPv6 address: its last four octets. */
+uint32_t stack_diag_value6(const uint8_t *addr);
 
 #endif /* PMTCP_STACK_STACK_H */

@@ -7,6 +7,7 @@
 #include "stack/stack.h"
 
 #include <errno.h>
+#include <string.h>
 
 #include <rte_byteorder.h>
 
@@ -40,8 +41,8 @@ stack_route(void *stack, uint32_t raddr)
 {
 	struct pmtcp_ctx *s = stack;
 
-	if (((raddr ^ s->net) & s->mask) == 0) {
-		uint16_t number = neigh_get(s, raddr);
+	if (s->mask && ((raddr ^ s->net) & s->mask) == 0) {
+		uint16_t number = neigh_get(s, neigh_addr4(raddr));
 
 		return number == NEIGH_NONE ? TCP_NO_HOP : number;
 	}
@@ -59,19 +60,33 @@ stack_pick_local(void *stack, uint32_t raddr)
 }
 
 bool
-stack_owns(const void *stack, const struct flow_key *key)
+stack_owns(const void *stack, const struct flow_key *key, const struct flow_addr6 *addr6)
 {
 	const struct pmtcp_ctx *s = stack;
 
-	return flow_owner(&s->owner, key) == s->t.conf.owner;
+	return stack_owner(s, key, addr6) == s->t.conf.owner;
+}
+
+uint16_t
+stack_owner(const struct pmtcp_ctx *s, const struct flow_key *key, const struct flow_addr6 *addr6)
+{
+	struct flow_owner_tuple6 tuple = {.lport = key->lport, .rport = key->rport};
+
+	if (!addr6)
+		return flow_owner(&s->owner, key);
+	memcpy(tuple.laddr, addr6->local, sizeof(tuple.laddr));
+	memcpy(tuple.raddr, addr6->remote, sizeof(tuple.raddr));
+	return flow_owner6(&s->owner, &tuple);
 }
 
 static int
 check_ranges(const struct pmtcp_conf *conf, uint32_t mask)
 {
-	if (conf->n_ranges == 0 || conf->n_ranges > PMTCP_RANGES_MAX || conf->prefix_len < 1 ||
-			conf->prefix_len > 30 || conf->n_static_neigh > PMTCP_STATIC_NEIGH_MAX ||
+	if (conf->n_ranges > PMTCP_RANGES_MAX || conf->prefix_len < 1 || conf->prefix_len > 30 ||
+			conf->n_static_neigh > PMTCP_STATIC_NEIGH_MAX ||
 			conf->n_static_neigh >= conf->max_neighbours)
+		return -EINVAL;
+	if (conf->n_ranges + conf->n_ranges6 == 0)
 		return -EINVAL;
 	for (uint16_t i = 0; i < conf->n_ranges; i++) {
 		const struct pmtcp_range *r = &conf->ranges[i];
@@ -85,6 +100,8 @@ check_ranges(const struct pmtcp_conf *conf, uint32_t mask)
 		if ((r->first & ~mask) == 0 || (r->last & ~mask) == (uint32_t)~mask)
 			return -EINVAL;
 	}
+	if (conf->gateway && conf->n_ranges == 0)
+		return -EINVAL;
 	if (conf->gateway && ((conf->gateway ^ conf->ranges[0].first) & mask) != 0)
 		return -EINVAL;
 	return 0;
@@ -100,14 +117,19 @@ stack_addr_init(struct pmtcp_ctx *s)
 
 	if (err)
 		return err;
-	s->mask = rte_cpu_to_be_32(mask);
+	s->gateway = TCP_NO_HOP;
+	s->mask = conf->n_ranges ? rte_cpu_to_be_32(mask) : 0;
 	s->net = rte_cpu_to_be_32(conf->ranges[0].first & mask);
 	s->broadcast = rte_cpu_to_be_32(conf->ranges[0].first | ~mask);
-	s->gateway = TCP_NO_HOP;
-	for (uint16_t i = 0; i < conf->n_static_neigh; i++)
-		neigh_set_static(s, rte_cpu_to_be_32(conf->static_neigh[i].ip4),
-				&conf->static_neigh[i].mac);
+	for (uint16_t i = 0; i < conf->n_static_neigh; i++) {
+		const struct pmtcp_static_neigh *n = &conf->static_neigh[i];
+
+		neigh_set_static(s,
+				n->ip4 ? neigh_addr4(rte_cpu_to_be_32(n->ip4))
+				       : neigh_addr6(n->ip6),
+				&n->mac);
+	}
 	if (conf->gateway)
-		s->gateway = neigh_get(s, rte_cpu_to_be_32(conf->gateway));
-	return 0;
+		s->gateway = neigh_get(s, neigh_addr4(rte_cpu_to_be_32(conf->gateway)));
+	return stack_addr6_init(s);
 }

@@ -107,17 +107,29 @@ count_options(struct tcp *t, const struct seg *seg)
 	t->counter[PMTCP_C_wscale_clamped] += (seg->opts & SEG_OPT_WS_CLAMP) != 0;
 }
 
+static uint16_t
+owner_of(const struct pmtcp_ctx *s, const struct seg *seg)
+{
+	struct flow_addr6 addr;
+
+	if (!seg->is_v6)
+		return flow_owner(&s->owner, &seg->key);
+	flow_addr6_of(tcp_seg_ip6(seg), &addr);
+	return stack_owner(s, &seg->key, &addr);
+}
+
 static void
 tcp_frame(struct pmtcp_ctx *s, struct seg *seg, struct batch *b)
 {
-	enum pmtcp_counter fate = judge_addresses(s, seg);
+	enum pmtcp_counter fate =
+			is_likely(!seg->is_v6) ? judge_addresses(s, seg) : stack_judge6(s, seg);
 
 	if (is_unlikely(fate != PMTCP_C_seg_taken)) {
 		tcp_drop(&s->t, fate);
 		return;
 	}
 	if (is_unlikely(s->t.conf.owners > 1)) {
-		uint16_t owner = flow_owner(&s->owner, &seg->key);
+		uint16_t owner = owner_of(s, seg);
 
 		if (owner != s->t.conf.owner) {
 			stack_set_aside(s, seg, owner);
@@ -154,10 +166,16 @@ batch_input(struct pmtcp_ctx *s, struct batch *b)
 static void
 icmp_frame(struct pmtcp_ctx *s, const struct seg *parsed, struct batch *b, struct rte_mbuf **m)
 {
-	enum pmtcp_counter fate = judge_addresses(s, parsed);
 	struct seg seg = *parsed;
+	enum pmtcp_counter fate;
 
 	batch_input(s, b);
+	if (seg.is_v6) {
+		stack_icmp6_frame(s, &seg);
+		*m = seg.m;
+		return;
+	}
+	fate = judge_addresses(s, &seg);
 	if (fate == PMTCP_C_seg_taken)
 		icmp_input(s, &seg);
 	else
@@ -209,8 +227,14 @@ frame_input(struct pmtcp_ctx *s, struct rte_mbuf *m, struct batch *b)
 		m = seg->m;
 		break;
 	case WIRE_ICMP:
+	case WIRE_ICMP6:
 		seg->m = m;
 		icmp_frame(s, seg, b, &m);
+		break;
+	case WIRE_IP6_PROBLEM:
+		seg->m = m;
+		stack_problem6_frame(s, seg, drop_counter[reason]);
+		m = seg->m;
 		break;
 	case WIRE_ARP:
 		arp_frame(s, m);

@@ -17,6 +17,7 @@
 #include "base/rng.h"
 #include "base/seq.h"
 #include "base/siphash.h"
+#include "flow/flow_key6.h"
 #include "flow/flow_table.h"
 #include "recovery/cc.h"
 #include "recovery/rtt.h"
@@ -41,6 +42,7 @@ enum {
 	TCP_QUICKACKS = 8,       /* first segments acknowledged at once (DATA-13) */
 	TCP_MSS_FLOOR = 88,      /* W-31 */
 	TCP_MSS_DEFAULT = 536,   /* RFC 9293 3.7.1, IPv4 */
+	TCP_MSS_DEFAULT6 = 1220, /* and IPv6 */
 	TCP_TS_OPT_LEN = 12,     /* with its padding */
 	TCP_TICK_EXPIRIES = 512, /* per pass (TW-17) */
 	TCP_TW_SLACK_MS = 256,
@@ -57,6 +59,7 @@ struct tcp_hop {
 	bool is_resolved;
 	bool is_wanted;     /* somebody waits: resolve */
 	bool is_suspect;    /* segments over it were never answered: ask again (DATA-34) */
+	bool is_v6;         /* and so is every block that names it */
 	uint32_t wait_head; /* marked blocks that wait, through mark_next; 0 none */
 	uint32_t confirmed; /* ms of the last forward progress (W-8) */
 	uint32_t refs;      /* blocks that name it: it cannot be recycled */
@@ -118,6 +121,14 @@ struct tcp_cookies {
 	struct siphash_key master;
 	struct siphash_key key[2];
 	uint32_t epoch[2]; /* epoch + 1 of each key, 0: none yet */
+};
+
+/* The tuple of an open: local port 0 is to be chosen. */
+struct tcp_tuple {
+	struct flow_key key;
+	struct flow_addr6 addr6; /* if is_v6; key.addrs is its digest */
+	bool is_v6;
+	uint16_t hop;
 };
 
 struct mark_list {
@@ -189,16 +200,23 @@ struct tcp {
 	struct rng rng;
 	struct tcp_watch watch;
 	struct wire_tx_conf tx_conf;
-	uint16_t mss; /* offered: MTU - 40 */
+	uint16_t mss;             /* offered over IPv4: MTU - 40 */
+	struct flow_addr6 *addr6; /* of each block, by its index; NULL: no IPv6 */
 
 	/* The layer above: which next hop serves this remote address (network
 	 * order)? UINT16_MAX: no route. And is the address ours? */
 	uint16_t (*route)(void *stack, uint32_t raddr);
 	bool (*is_local)(const void *stack, uint32_t addr);
-	bool (*is_remote_ok)(const void *stack, uint32_t addr);      /* could be a peer (OPEN-10) */
-	bool (*owns)(const void *stack, const struct flow_key *key); /* this worker's tuple? */
+	bool (*is_remote_ok)(const void *stack, uint32_t addr); /* could be a peer (OPEN-10) */
 	uint32_t (*pick_local)(void *stack, uint32_t raddr);
 	void (*diag)(void *stack, enum pmtcp_diag_kind kind, uint32_t value);
+	/* The same of IPv6 addresses, 16 octets each. */
+	uint16_t (*route6)(void *stack, const uint8_t *raddr);
+	bool (*is_local6)(const void *stack, const uint8_t *addr);
+	bool (*is_remote_ok6)(const void *stack, const uint8_t *addr);
+	const uint8_t *(*pick_local6)(void *stack, const uint8_t *raddr);
+	/* This worker's tuple? addr6 is NULL for IPv4. */
+	bool (*owns)(const void *stack, const struct flow_key *key, const struct flow_addr6 *addr6);
 	void *stack;
 
 	struct wheel wheel; /* last: large, mostly cold */
@@ -261,13 +279,6 @@ tcp_ecn_reduced(struct tcb *c)
 {
 	if (is_unlikely(tcb_has(c, TCB_ECN)))
 		c->flags |= TCB_CWR_DUE;
-}
-
-/* OPEN-9: what a SYN offers, and no segment of ours exceeds. */
-static inline uint16_t
-tcp_mss_max(const struct tcp *t, const struct tcp_class *k)
-{
-	return k->mss < t->mss ? k->mss : t->mss;
 }
 
 /* Something of ours, SYN and FIN included, is unsent or unacknowledged. */
@@ -387,6 +398,13 @@ void tcp_class_put(struct tcp *t, uint16_t cls);
 int tcp_class_set(struct tcp *t, struct tcb *c, enum pmtcp_opt opt, uint64_t value);
 int tcp_class_default(struct tcp *t);
 
+/* ---- tcp_tuple.c: addresses that the application named ---- */
+void tcp_tuple_normal(struct pmtcp_addr *addr);
+int tcp_tuple_check_local(const struct tcp *t, const struct pmtcp_addr *local);
+/* Addresses, version and next hop of a new connection. @return 0 or -errno of connect */
+int tcp_tuple_resolve(struct tcp *t, const struct pmtcp_addr *local,
+		const struct pmtcp_addr *remote, struct tcp_tuple *tuple);
+
 /* ---- tcp_user.c: the calls of RFC 9293 3.10.1-3.10.6 ---- */
 int tcp_user_listen(struct tcp *t, const struct pmtcp_addr *local,
 		const struct pmtcp_listen_opts *opts, struct pmtcp_listener **out);
@@ -428,7 +446,7 @@ enum verdict tcp_check_fin(struct tcp *t, struct tcb *c, struct seg *seg);
 uint32_t tcp_rcv_space(const struct tcp *t, const struct tcb *c);
 
 /* ---- tcp_listen.c, tcp_open.c ---- */
-struct pmtcp_listener *tcp_listener_find(struct tcp *t, uint32_t laddr, uint16_t lport);
+struct pmtcp_listener *tcp_listener_find(struct tcp *t, const struct seg *seg);
 void tcp_listen_input(struct tcp *t, struct pmtcp_listener *l, struct seg *seg);
 /* Makes a half-open; parked: index of the TIME-WAIT entry it replaces in the table, or 0. */
 void tcp_listen_syn(
@@ -455,12 +473,13 @@ enum tcp_icmp_kind {
 
 /* One ICMP error of either family, parsed and within its bounds (W-22). */
 struct tcp_icmp_error {
-	struct flow_key key; /* of the segment we sent, from our side */
-	uint32_t seq;        /* its sequence number */
-	uint32_t mtu;        /* too-big: of the next hop, IP packet octets; 0 unknown */
-	uint16_t inner_len;  /* IP packet octets of that segment, 0 unknown */
-	uint8_t kind;        /* enum tcp_icmp_kind */
-	uint8_t type;        /* as received: for STATUS */
+	struct flow_key key;
+	const struct flow_addr6 *addr6; /* NULL: IPv4 */ /* of the segment we sent, from our side */
+	uint32_t seq;                                    /* its sequence number */
+	uint32_t mtu;       /* too-big: of the next hop, IP packet octets; 0 unknown */
+	uint16_t inner_len; /* IP packet octets of that segment, 0 unknown */
+	uint8_t kind;       /* enum tcp_icmp_kind */
+	uint8_t type;       /* as received: for STATUS */
 	uint8_t code;
 };
 /* Counts the frame's fate. Caller: the key's local address is ours. */
@@ -553,10 +572,13 @@ bool tcp_ecn_is_agreed(const struct tcp_class *k, const struct tcb *c, const str
 void tcp_ecn_input(struct tcp *t, struct tcb *c, const struct seg *seg);
 
 /* ---- tcp_port.c: RFC 6056 ---- */
-int tcp_port_pick(struct tcp *t, struct flow_key *key, uint32_t *reused);
+int tcp_port_pick(struct tcp *t, struct tcp_tuple *tuple, uint32_t *reused);
 int tcp_port_claim(struct tcp *t, const struct flow_key *key);
 void tcp_port_release(struct tcp *t, const struct flow_key *key);
 #define TCP_PORT_REUSE_PROBES 256 /* when every port of a pair is taken */
-void tcp_port_report(struct tcp *t, const struct flow_key *key, struct pmtcp_port_report *report);
+void tcp_port_report(
+		struct tcp *t, const struct tcp_tuple *tuple, struct pmtcp_port_report *report);
+
+#include "tcp/tcp_addr.h"
 
 #endif /* PMTCP_TCP_TCP_H */

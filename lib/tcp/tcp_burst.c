@@ -22,6 +22,7 @@ emit_compact(struct tcp *t, const struct block_head *h, struct wire_tcp *w, stru
 	if (is_unlikely(!m))
 		return false;
 	w->key = h->key;
+	w->addr6 = tcp_addr6(t, h);
 	wire_emit_tcp(m, w, &t->tx_conf, &t->hops[h->hop].mac, &t->conf.mac);
 	b->pkts[b->n++] = m;
 	return true;
@@ -35,7 +36,7 @@ emit_syn_ack(struct tcp *t, struct syn_rcvd *sr, struct tcp_burst *b)
 			.ack = sr->irs + 1,
 			.flags = TCP_SYN | TCP_ACK,
 			.wnd = (uint16_t)min_u32(k->recv_buffer, UINT16_MAX),
-			.mss = tcp_mss_max(t, k),
+			.mss = tcp_mss_max(t, k, tcp_is_v6(t, &sr->head)),
 			.wscale = k->rcv_wscale,
 			.opts = SEG_OPT_MSS,
 			.tsval = tcp_tsval(t, sr->ts_offset),
@@ -47,7 +48,7 @@ emit_syn_ack(struct tcp *t, struct syn_rcvd *sr, struct tcp_burst *b)
 	w.opts |= sr->flags & SR_SACK ? SEG_OPT_SACK_PERM : 0;
 	w.opts |= sr->flags & SR_WSCALE ? SEG_OPT_WSCALE : 0;
 	w.flags |= sr->flags & SR_ECN ? TCP_ECE : 0;
-	w.addr_sum = wire_addr_sum(&sr->head.key);
+	w.addr_sum = tcp_addr_sum(t, &sr->head);
 	if (!emit_compact(t, &sr->head, &w, b))
 		return false;
 	sr->flags &= (uint8_t)~SR_SYN_DUE;
@@ -72,7 +73,7 @@ emit_syn_rcvd_ack(struct tcp *t, struct syn_rcvd *sr, struct tcp_burst *b)
 			.ttl = k->ttl,
 			.dscp = k->dscp};
 
-	w.addr_sum = wire_addr_sum(&sr->head.key);
+	w.addr_sum = tcp_addr_sum(t, &sr->head);
 	if (!emit_compact(t, &sr->head, &w, b))
 		return false;
 	sr->flags &= (uint8_t)~SR_ACK_DUE;

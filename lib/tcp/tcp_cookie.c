@@ -138,7 +138,7 @@ restore_options(struct tcp *t, struct tcb *c, const struct seg *ack, uint16_t ms
 uint32_t
 tcp_cookie_iss(struct tcp *t, const struct pmtcp_listener *l, const struct seg *seg)
 {
-	uint32_t mss = seg->opts & SEG_OPT_MSS ? seg->mss : TCP_MSS_DEFAULT;
+	uint32_t mss = seg->opts & SEG_OPT_MSS ? seg->mss : tcp_mss_default(seg->is_v6);
 	struct cookie c = {.irs = seg->seq,
 			.step = step_now(t),
 			.mss = mss_index(mss),
@@ -176,7 +176,7 @@ tcp_cookie_answer(struct tcp *t, struct pmtcp_listener *l, struct seg *seg)
 			.ack = seg->seq + 1,
 			.flags = TCP_SYN | TCP_ACK,
 			.wnd = (uint16_t)min_u32(k->recv_buffer, UINT16_MAX),
-			.mss = t->mss,
+			.mss = tcp_mss_max(t, k, seg->is_v6),
 			.wscale = k->rcv_wscale,
 			.opts = SEG_OPT_MSS,
 			.ttl = k->ttl,
@@ -226,7 +226,7 @@ static enum pmtcp_counter
 make_tcb(struct tcp *t, const struct pmtcp_listener *l, const struct seg *seg, struct tcb **out)
 {
 	uint64_t hash = (uint64_t)seg->hash_hi << 32 | seg->hash_lo;
-	uint16_t hop = t->route(t->stack, seg->key.raddr);
+	uint16_t hop = tcp_route_back(t, seg);
 	struct tcb *c;
 
 	if (hop == TCP_NO_HOP)
@@ -253,7 +253,8 @@ fill_tcb(struct tcp *t, struct pmtcp_listener *l, struct tcb *c, const struct se
 	/* OPEN-32: what the SYN-ACK offered follows from the class. */
 	c->rcv.adv = c->rcv.nxt + min_u32(tcp_class(t, c)->recv_buffer, UINT16_MAX);
 	c->ts_offset = tcp_ts_offset(t, &seg->key);
-	c->addr_sum = wire_addr_sum(&seg->key);
+	tcp_addr6_from_seg(t, &c->head, seg);
+	c->addr_sum = tcp_addr_sum(t, &c->head);
 	c->user = l->user;
 	l->conns++;
 	tcp_count(t, PMTCP_C_cookies_accepted);

@@ -59,7 +59,12 @@ tcp_icmp_error(struct tcp *t, const struct tcp_icmp_error *e)
 {
 	uint32_t index = flow_table_lookup(&t->table, tcp_hash(t, &e->key), &e->key);
 	struct block_head *b = index ? tcp_block(t, index) : NULL;
+	const struct flow_addr6 *addr6 = b ? tcp_addr6(t, b) : NULL;
 
+	/* One digest, other addresses. */
+	if (b && ((addr6 != NULL) != (e->addr6 != NULL) ||
+				 (addr6 && !flow_addr6_equal(addr6, e->addr6))))
+		b = NULL;
 	/* Listeners have no block; TIME-WAIT ignores (SEC-8, CLOSE-40). */
 	if (b && b->kind == BLOCK_TCB)
 		tcb_error(t, (struct tcb *)b, e);

@@ -16,7 +16,7 @@ struct layout {
 	uint32_t tcb_first, tcb_end;
 	uint32_t half_open_first, half_open_end;
 	uint32_t time_wait_first, time_wait_end;
-	size_t table, txs, rxs, rares, recs, classes, hops, pairs, listeners, ports, end;
+	size_t table, txs, rxs, rares, recs, classes, hops, pairs, listeners, ports, addr6, end;
 	uint32_t entries;
 	uint32_t n_rares;
 	uint32_t n_pairs;
@@ -67,6 +67,8 @@ lay_out(const struct pmtcp_conf *conf, struct layout *l)
 	l->pairs = part(&at, l->n_pairs * sizeof(struct tcp_pair));
 	l->listeners = part(&at, conf->max_listeners * sizeof(struct pmtcp_listener));
 	l->ports = part(&at, 65536 * sizeof(uint16_t));
+	l->addr6 = part(&at,
+			conf->n_ranges6 ? (size_t)l->time_wait_end * sizeof(struct flow_addr6) : 0);
 	l->end = at;
 }
 
@@ -153,6 +155,7 @@ init_shares(struct tcp *t, uint8_t *mem, const struct layout *l)
 	t->pairs = (void *)(mem + l->pairs);
 	t->listeners = (void *)(mem + l->listeners);
 	t->listener_by_port = (void *)(mem + l->ports);
+	t->addr6 = conf->n_ranges6 ? (void *)(mem + l->addr6) : NULL;
 	t->n_pairs = l->n_pairs;
 	t->tw_hand = l->time_wait_first;
 	t->tw_first = l->time_wait_first;

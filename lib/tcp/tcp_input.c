@@ -31,7 +31,7 @@ find_block(struct tcp *t, const struct seg *seg)
 static void
 no_block_input(struct tcp *t, struct seg *seg)
 {
-	struct pmtcp_listener *l = tcp_listener_find(t, seg->key.laddr, seg->key.lport);
+	struct pmtcp_listener *l = tcp_listener_find(t, seg);
 
 	if (l) {
 		tcp_listen_input(t, l, seg);
@@ -107,6 +107,11 @@ tcp_input(struct tcp *t, struct seg *seg)
 
 	if (is_unlikely(!b)) {
 		no_block_input(t, seg);
+		return;
+	}
+	/* Two pairs of IPv6 addresses with one digest: the second has no place here. */
+	if (is_unlikely(!tcp_is_addr_equal(t, b, seg))) {
+		tcp_drop(t, PMTCP_C_drop_addr_clash);
 		return;
 	}
 	switch (b->kind) {

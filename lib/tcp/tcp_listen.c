@@ -12,18 +12,37 @@
 
 enum { REPLACE_LOOKS = 8 }; /* half-opens examined for one to give way (OPEN-29) */
 
+enum { FIT_NONE, FIT_ANY, FIT_EXACT };
+
+/* How well a listener's address fits the destination of a segment. */
+static int
+fitness(const struct pmtcp_listener *l, const struct seg *seg)
+{
+	static const uint8_t any[16];
+
+	if (l->version != 0 && (l->version == 6) != seg->is_v6)
+		return FIT_NONE;
+	if (is_likely(!seg->is_v6))
+		return l->ip4 == seg->key.laddr ? FIT_EXACT : l->ip4 == 0 ? FIT_ANY : FIT_NONE;
+	if (memcmp(l->ip6, any, sizeof(any)) == 0)
+		return FIT_ANY;
+	return memcmp(l->ip6, tcp_seg_ip6(seg) + 24, sizeof(any)) == 0 ? FIT_EXACT : FIT_NONE;
+}
+
 struct pmtcp_listener *
-tcp_listener_find(struct tcp *t, uint32_t laddr, uint16_t lport)
+tcp_listener_find(struct tcp *t, const struct seg *seg)
 {
 	struct pmtcp_listener *any = NULL;
-	uint32_t next = t->listener_by_port[lport];
+	uint32_t next = t->listener_by_port[seg->key.lport];
 
 	while (next) {
 		struct pmtcp_listener *l = &t->listeners[next - 1];
+		int fit = fitness(l, seg);
 
-		if (l->ip4 == laddr)
+		if (fit == FIT_EXACT)
 			return l;
-		if (l->ip4 == 0)
+		/* One of this version alone goes before one of both. */
+		if (fit == FIT_ANY && (!any || l->version != 0))
 			any = l;
 		next = l->next_on_port;
 	}
@@ -159,7 +178,7 @@ fill_half_open(struct tcp *t, struct syn_rcvd *sr, struct pmtcp_listener *l, con
 							: tcp_isn(t, &seg->key);
 	sr->ts_offset = tcp_ts_offset(t, &seg->key);
 	sr->wnd = seg->wnd;
-	sr->mss = seg->opts & SEG_OPT_MSS ? seg->mss : TCP_MSS_DEFAULT;
+	sr->mss = seg->opts & SEG_OPT_MSS ? seg->mss : tcp_mss_default(seg->is_v6);
 	sr->cls = l->cls;
 	sr->sent = (uint16_t)(t->now_us >> SR_SENT_SHIFT);
 	if (k->has_ts && (seg->opts & SEG_OPT_TS)) {
@@ -202,7 +221,7 @@ void
 tcp_listen_syn(struct tcp *t, struct pmtcp_listener *l, struct seg *seg, struct time_wait *tw)
 {
 	uint64_t hash = (uint64_t)seg->hash_hi << 32 | seg->hash_lo;
-	uint16_t hop = t->route(t->stack, seg->key.raddr);
+	uint16_t hop = tcp_route_back(t, seg);
 	struct syn_rcvd *sr;
 	uint32_t index;
 
@@ -221,6 +240,7 @@ tcp_listen_syn(struct tcp *t, struct pmtcp_listener *l, struct seg *seg, struct 
 	sr = (struct syn_rcvd *)tcp_block(t, index);
 	fill_half_open(t, sr, l, seg);
 	sr->head.hop = hop;
+	tcp_addr6_from_seg(t, &sr->head, seg);
 	if (tw) {
 		park(t, sr, tw, hash);
 	} else if (tcp_block_enter(t, hash, index) != 0) {
@@ -318,7 +338,8 @@ promote(struct tcp *t, struct syn_rcvd *sr, struct pmtcp_listener *l, const stru
 	c->ack_sent = c->rcv.nxt;
 	c->rcv.adv = c->rcv.nxt + min_u32(tcp_class(t, c)->recv_buffer, UINT16_MAX);
 	c->ts_offset = sr->ts_offset;
-	c->addr_sum = wire_addr_sum(&c->head.key);
+	tcp_addr6_copy(t, &c->head, &sr->head);
+	c->addr_sum = tcp_addr_sum(t, &c->head);
 	c->user = l->user;
 	if (sr->tries)
 		c->flags |= TCB_SYN_REXMT;

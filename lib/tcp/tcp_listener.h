@@ -15,8 +15,10 @@ struct pmtcp_listener {
 	struct tcp *t;
 	uint32_t next_on_port; /* number + 1 of the next listener on this port, 0 none */
 	uint32_t number;
-	uint32_t ip4;  /* network order, 0 any */
-	uint16_t port; /* network order */
+	uint32_t ip4;    /* network order, 0 any */
+	uint8_t version; /* 4, 6; 0: both, on any address */
+	uint8_t ip6[16]; /* :: any */
+	uint16_t port;   /* network order */
 	uint16_t cls;
 	bool is_used;
 	bool rst_on_overflow;

@@ -46,9 +46,11 @@ void
 tcp_set_options(struct tcp *t, struct tcb *c, const struct seg *seg)
 {
 	const struct tcp_class *k = tcp_class(t, c);
-	uint32_t mss = seg->opts & SEG_OPT_MSS ? max_u32(seg->mss, TCP_MSS_FLOOR) : TCP_MSS_DEFAULT;
+	bool is_v6 = tcp_is_v6(t, &c->head);
+	uint32_t mss = seg->opts & SEG_OPT_MSS ? max_u32(seg->mss, TCP_MSS_FLOOR)
+					       : tcp_mss_default(is_v6);
 
-	mss = min_u32(mss, tcp_mss_max(t, k));
+	mss = min_u32(mss, tcp_mss_max(t, k, is_v6));
 	c->flags &= ~(uint32_t)(TCB_TS | TCB_SACK | TCB_WSCALE | TCB_ECN);
 	c->wscales = 0;
 	if (k->has_ts && (seg->opts & SEG_OPT_TS)) {

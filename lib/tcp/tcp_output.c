@@ -97,7 +97,7 @@ fill_syn(struct tcp *t, struct tcb *c, struct wire_tcp *w)
 	bool is_first = !(w->flags & TCP_ACK);
 
 	w->opts = SEG_OPT_MSS;
-	w->mss = tcp_mss_max(t, k);
+	w->mss = tcp_mss_max(t, k, w->addr6 != NULL);
 	w->wscale = k->rcv_wscale;
 	w->wnd = (uint16_t)min_u32(k->recv_buffer, UINT16_MAX);
 	/* OPEN-8: a SYN offers, a SYN-ACK repeats what the SYN had. */
@@ -121,7 +121,7 @@ fill(struct tcp *t, struct tcb *c, struct wire_tcp *w, const struct tcp_out *out
 	const struct tcp_class *k = tcp_class(t, c);
 
 	w->key = c->head.key;
-	w->addr6 = NULL;
+	w->addr6 = tcp_addr6(t, &c->head);
 	w->seq = out->seq;
 	w->flags = out->flags;
 	w->ack = out->flags & TCP_ACK ? out->ack : 0;
@@ -484,7 +484,8 @@ static bool
 output_ack(struct tcp *t, struct tcb *c, struct tcp_burst *b)
 {
 	uint32_t stretch = (uint32_t)t->conf.ack_stretch *
-			   (t->mss - (tcb_has(c, TCB_TS) ? TCP_TS_OPT_LEN : 0));
+			   (tcp_mss_max(t, tcp_class(t, c), tcp_is_v6(t, &c->head)) -
+					   (tcb_has(c, TCB_TS) ? TCP_TS_OPT_LEN : 0));
 
 	if (!tcb_has(c, TCB_ACK_DUE))
 		return true;

@@ -89,9 +89,9 @@ is_in_range(const struct tcp *t, const struct flow_key *key)
 }
 
 static bool
-is_ours(const struct tcp *t, const struct flow_key *key)
+is_ours(const struct tcp *t, const struct tcp_tuple *tuple)
 {
-	return !t->owns || t->owns(t->stack, key);
+	return !t->owns || t->owns(t->stack, &tuple->key, tuple->is_v6 ? &tuple->addr6 : NULL);
 }
 
 /* The port at this place of the pair's round, in the key. */
@@ -124,8 +124,9 @@ may_reuse(const struct tcp *t, uint32_t index)
  * block is returned in `reused`.
  * @return 0, -EADDRNOTAVAIL, -ENOBUFS (no room to remember the pair) */
 int
-tcp_port_pick(struct tcp *t, struct flow_key *key, uint32_t *reused)
+tcp_port_pick(struct tcp *t, struct tcp_tuple *tuple, uint32_t *reused)
 {
+	struct flow_key *key = &tuple->key;
 	struct tcp_pair *p = pair_get(t, key);
 	uint32_t range = range_of(t);
 	uint32_t limit = range;
@@ -140,7 +141,7 @@ tcp_port_pick(struct tcp *t, struct flow_key *key, uint32_t *reused)
 		uint32_t index;
 
 		set_port(t, p, p->cursor++, key);
-		if (!is_ours(t, key))
+		if (!is_ours(t, tuple))
 			continue;
 		index = probe(t, key);
 		if (index == 0) {
@@ -207,21 +208,22 @@ report_entry(const struct tcp *t, uint32_t index, struct pmtcp_port_report *repo
 }
 
 void
-tcp_port_report(struct tcp *t, const struct flow_key *key, struct pmtcp_port_report *report)
+tcp_port_report(struct tcp *t, const struct tcp_tuple *asked, struct pmtcp_port_report *report)
 {
-	struct flow_key tuple = *key;
+	struct tcp_tuple tuple = *asked;
+	struct flow_key *key = &tuple.key;
 
 	memset(report, 0, sizeof(*report));
 	for (uint32_t port = t->conf.port_first; port <= t->conf.port_last; port++) {
 		uint32_t index;
 
-		tuple.lport = rte_cpu_to_be_16((uint16_t)port);
+		key->lport = rte_cpu_to_be_16((uint16_t)port);
 		if (!is_ours(t, &tuple)) {
 			report->foreign++;
 			continue;
 		}
 		report->range++;
-		index = flow_table_lookup(&t->table, tcp_hash(t, &tuple), &tuple);
+		index = flow_table_lookup(&t->table, tcp_hash(t, key), key);
 		if (index)
 			report_entry(t, index, report);
 	}

@@ -84,12 +84,17 @@ tcp_reply_send(struct tcp *t, struct seg *seg, struct wire_tcp *w)
 	const struct rte_ether_hdr *eth;
 	struct rte_ether_hdr copy;
 	struct rte_ether_addr dst;
+	struct flow_addr6 addr6;
 	struct rte_mbuf *m = seg->m;
+	bool seg_is_v6 = seg->is_v6;
 
 	eth = rte_pktmbuf_read(m, 0, sizeof(copy), &copy);
 	if (!eth)
 		return false;
 	dst = eth->src_addr;
+	/* The answer may be written over the question. */
+	if (seg_is_v6)
+		flow_addr6_of(tcp_seg_ip6(seg), &addr6);
 	if (is_reusable(t, m)) {
 		seg->m = NULL;
 		rte_pktmbuf_reset(m);
@@ -99,7 +104,8 @@ tcp_reply_send(struct tcp *t, struct seg *seg, struct wire_tcp *w)
 			return false;
 	}
 	w->key = seg->key;
-	w->addr_sum = wire_addr_sum(&w->key);
+	w->addr6 = seg_is_v6 ? &addr6 : NULL;
+	w->addr_sum = seg_is_v6 ? wire_addr6_sum(&addr6) : wire_addr_sum(&w->key);
 	wire_emit_tcp(m, w, &t->tx_conf, &dst, &t->conf.mac);
 	if (tcp_reply_push(t, m))
 		return true;

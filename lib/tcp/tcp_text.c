@@ -27,7 +27,8 @@ tcp_rcv_space(const struct tcp *t, const struct tcb *c)
 static uint32_t
 full_segment(const struct tcp *t, const struct tcb *c)
 {
-	return tcp_mss_max(t, tcp_class(t, c)) - (tcb_has(c, TCB_TS) ? TCP_TS_OPT_LEN : 0);
+	return tcp_mss_max(t, tcp_class(t, c), tcp_is_v6(t, &c->head)) -
+	       (tcb_has(c, TCB_TS) ? TCP_TS_OPT_LEN : 0);
 }
 
 /* DATA-11, DATA-12: every second full segment at the end of the burst, or the

@@ -136,6 +136,7 @@ tcp_time_wait_enter(struct tcp *t, struct tcb *c)
 	}
 	tw = (struct time_wait *)tcp_block(t, index);
 	fill_entry(t, tw, c);
+	tcp_addr6_copy(t, &tw->head, &c->head);
 	t->classes[tw->cls].refs++;
 	t->hops[tw->head.hop].refs++;
 	was_there = flow_table_replace(&t->table, hash, tcp_index(t, c), index);
@@ -180,7 +181,7 @@ syn_is_newer(const struct time_wait *tw, const struct seg *seg)
 static void
 syn_input(struct tcp *t, struct time_wait *tw, struct seg *seg)
 {
-	struct pmtcp_listener *l = tcp_listener_find(t, seg->key.laddr, seg->key.lport);
+	struct pmtcp_listener *l = tcp_listener_find(t, seg);
 
 	if (l && !(seg->flags & (TCP_ACK | TCP_FIN)) && syn_is_newer(tw, seg)) {
 		tcp_listen_syn(t, l, seg, tw);

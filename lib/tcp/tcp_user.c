@@ -12,18 +12,6 @@
 
 #include <rte_byteorder.h>
 
-static int
-addr_check(const struct tcp *t, const struct pmtcp_addr *local, bool needs_version)
-{
-	if (local->version == 6)
-		return -EAFNOSUPPORT;
-	if (local->version != 4 && (needs_version || local->version != 0))
-		return -EINVAL;
-	if (local->ip4 != 0 && !t->is_local(t->stack, rte_cpu_to_be_32(local->ip4)))
-		return -EINVAL;
-	return 0;
-}
-
 /* ---- LISTEN --------------------------------------------------------------- */
 
 static struct pmtcp_listener *
@@ -39,14 +27,17 @@ vacant_listener(struct tcp *t)
 }
 
 static bool
-is_listening(const struct tcp *t, uint32_t ip4, uint16_t port)
+is_listening(const struct tcp *t, const struct pmtcp_addr *local, uint16_t port)
 {
 	uint32_t next = t->listener_by_port[port];
 
 	while (next) {
-		if (t->listeners[next - 1].ip4 == ip4)
+		const struct pmtcp_listener *l = &t->listeners[next - 1];
+
+		if (l->version == local->version && l->ip4 == rte_cpu_to_be_32(local->ip4) &&
+				memcmp(l->ip6, local->ip6, sizeof(l->ip6)) == 0)
 			return true;
-		next = t->listeners[next - 1].next_on_port;
+		next = l->next_on_port;
 	}
 	return false;
 }
@@ -87,16 +78,17 @@ int
 tcp_user_listen(struct tcp *t, const struct pmtcp_addr *local, const struct pmtcp_listen_opts *opts,
 		struct pmtcp_listener **out)
 {
-	uint32_t ip4 = rte_cpu_to_be_32(local->ip4);
+	struct pmtcp_addr at = *local;
 	uint16_t port = rte_cpu_to_be_16(local->port);
 	struct pmtcp_listener *l;
-	int err = addr_check(t, local, false);
+	int err = tcp_tuple_check_local(t, local);
 
 	if (err)
 		return err;
 	if (port == 0 || (opts && opts->syn_cookies > PMTCP_COOKIES_OFF))
 		return -EINVAL;
-	if (is_listening(t, ip4, port))
+	tcp_tuple_normal(&at);
+	if (is_listening(t, &at, port))
 		return -EADDRINUSE;
 	l = vacant_listener(t);
 	if (!l)
@@ -105,7 +97,9 @@ tcp_user_listen(struct tcp *t, const struct pmtcp_addr *local, const struct pmtc
 	if (err)
 		return err;
 	l->t = t;
-	l->ip4 = ip4;
+	l->version = at.version;
+	l->ip4 = rte_cpu_to_be_32(at.ip4);
+	memcpy(l->ip6, at.ip6, sizeof(l->ip6));
 	l->port = port;
 	l->half_open_max =
 			opts && opts->half_open_max ? opts->half_open_max : t->conf.max_half_open;
@@ -140,7 +134,8 @@ tcp_syn_rcvd_reset(struct tcp *t, struct syn_rcvd *sr)
 	m = tcp_ctl_alloc(t);
 	if (!m)
 		return;
-	w.addr_sum = wire_addr_sum(&w.key);
+	w.addr6 = tcp_addr6(t, &sr->head);
+	w.addr_sum = tcp_addr_sum(t, &sr->head);
 	wire_emit_tcp(m, &w, &t->tx_conf, &hop->mac, &t->conf.mac);
 	if (tcp_reply_push(t, m))
 		tcp_count(t, PMTCP_C_rst_sent);
@@ -198,21 +193,6 @@ struct heritage {
 	uint32_t ts_recent;
 };
 
-static int
-check_remote(const struct tcp *t, const struct pmtcp_addr *remote)
-{
-	uint32_t ip4 = rte_cpu_to_be_32(remote->ip4);
-
-	if (remote->version == 6)
-		return -EAFNOSUPPORT;
-	if (remote->version != 4 || remote->port == 0 || remote->ip4 == 0)
-		return -EINVAL;
-	/* OPEN-10, OPEN-28: not a group, not ourselves. */
-	if (!t->is_remote_ok(t->stack, ip4) || t->is_local(t->stack, ip4))
-		return -EINVAL;
-	return 0;
-}
-
 /* TW-12: the old entry goes, its numbers bind the new connection. */
 static int
 reuse_entry(struct tcp *t, uint32_t index, struct heritage *h)
@@ -233,8 +213,9 @@ reuse_entry(struct tcp *t, uint32_t index, struct heritage *h)
 
 /* The application named the port. */
 static int
-claim_tuple(struct tcp *t, const struct flow_key *key, struct heritage *h)
+claim_tuple(struct tcp *t, const struct tcp_tuple *tuple, struct heritage *h)
 {
+	const struct flow_key *key = &tuple->key;
 	uint32_t index = flow_table_lookup(&t->table, tcp_hash(t, key), key);
 	const struct block_head *b = tcp_block(t, index);
 
@@ -248,10 +229,10 @@ claim_tuple(struct tcp *t, const struct flow_key *key, struct heritage *h)
 }
 
 static int
-pick_tuple(struct tcp *t, struct flow_key *key, struct heritage *h)
+pick_tuple(struct tcp *t, struct tcp_tuple *tuple, struct heritage *h)
 {
 	uint32_t reused;
-	int err = tcp_port_pick(t, key, &reused);
+	int err = tcp_port_pick(t, tuple, &reused);
 
 	return err == 0 && reused ? reuse_entry(t, reused, h) : err;
 }
@@ -265,10 +246,10 @@ start_syn(struct tcp *t, struct tcb *c, const struct heritage *h)
 		iss = h->iss_floor;
 	c->ts_recent = h->ts_recent;
 	c->ts_offset = tcp_ts_offset(t, &c->head.key);
-	c->addr_sum = wire_addr_sum(&c->head.key);
+	c->addr_sum = tcp_addr_sum(t, &c->head);
 	c->snd.una = iss;
 	c->snd.nxt = iss + 1;
-	c->smss = (uint16_t)min_u32(TCP_MSS_DEFAULT, t->mss);
+	c->smss = (uint16_t)min_u32(tcp_mss_default(tcp_is_v6(t, &c->head)), t->mss);
 	c->rtt.srtt_us8 = t->now_us; /* tcp_open.c: when the SYN left */
 	c->flags = TCB_ACTIVE | TCB_SYN_DUE | TCB_SYN_UNACKED;
 	tcp_conn_set_state(t, c, TCPS_SYN_SENT);
@@ -279,38 +260,16 @@ start_syn(struct tcp *t, struct tcb *c, const struct heritage *h)
 		tcp_rare_opened(t, c);
 }
 
-/* Addresses and next hop of a new connection; lport is the application's or 0. */
-static int
-resolve_tuple(struct tcp *t, const struct pmtcp_addr *local, const struct pmtcp_addr *remote,
-		struct flow_key *key, uint16_t *hop)
-{
-	int err = check_remote(t, remote);
-
-	if (err == 0 && local)
-		err = addr_check(t, local, false);
-	if (err)
-		return err;
-	key->raddr = rte_cpu_to_be_32(remote->ip4);
-	key->rport = rte_cpu_to_be_16(remote->port);
-	key->laddr = local ? rte_cpu_to_be_32(local->ip4) : 0;
-	key->lport = local ? rte_cpu_to_be_16(local->port) : 0;
-	*hop = t->route(t->stack, key->raddr);
-	if (*hop == TCP_NO_HOP)
-		return -ENETUNREACH;
-	if (key->laddr == 0)
-		key->laddr = t->pick_local(t->stack, key->raddr);
-	return 0;
-}
-
 int
 tcp_user_connect(struct tcp *t, const struct pmtcp_addr *local, const struct pmtcp_addr *remote,
 		const struct pmtcp_conn_opts *opts, struct tcb **out)
 {
+	struct tcp_tuple tuple = {.is_v6 = false};
+	struct flow_key *key = &tuple.key;
 	struct heritage h = {0};
-	struct flow_key key;
 	struct tcb *c;
-	uint16_t hop, cls;
-	int err = resolve_tuple(t, local, remote, &key, &hop);
+	uint16_t cls;
+	int err = tcp_tuple_resolve(t, local, remote, &tuple);
 
 	if (err == 0)
 		err = tcp_class_from_opts(t, opts, &cls);
@@ -318,16 +277,18 @@ tcp_user_connect(struct tcp *t, const struct pmtcp_addr *local, const struct pmt
 		return err;
 	if (slab_available(&t->tcbs) == 0)
 		return -ENFILE;
-	err = key.lport ? claim_tuple(t, &key, &h) : pick_tuple(t, &key, &h);
+	err = key->lport ? claim_tuple(t, &tuple, &h) : pick_tuple(t, &tuple, &h);
 	if (err)
 		return err;
-	c = tcp_tcb_new(t, &key, cls, hop);
+	c = tcp_tcb_new(t, key, cls, tuple.hop);
 	CHECK(c);
-	if (tcp_block_enter(t, tcp_hash(t, &key), tcp_index(t, c)) != 0) {
-		tcp_port_release(t, &key);
+	if (tcp_block_enter(t, tcp_hash(t, key), tcp_index(t, c)) != 0) {
+		tcp_port_release(t, key);
 		tcp_tcb_undo(t, c);
 		return -ENOBUFS;
 	}
+	if (tuple.is_v6)
+		t->addr6[tcp_index(t, c)] = tuple.addr6;
 	c->user = opts ? opts->user : NULL;
 	start_syn(t, c, &h);
 	*out = c;

@@ -38,7 +38,7 @@ __wrap_tcp_input(struct tcp *t, struct seg *seg)
 	counts.segments++;
 	if (index != 0)
 		counts.state[tcp_block(t, index)->state]++;
-	else if (tcp_listener_find(t, seg->key.laddr, seg->key.lport) != NULL)
+	else if (tcp_listener_find(t, seg) != NULL)
 		counts.state[PMTCP_LISTEN]++;
 	else
 		counts.state[PMTCP_CLOSED]++;

@@ -239,7 +239,7 @@ open_due(struct peer *p, struct pmtcp_ctx *ctx)
 		return true;
 	if (p->until_ns == 0)
 		p->until_ns = now_ns + RESOLVE_NS;
-	ret = pmtcp_neigh_resolve(ctx, now_ns, p->connect.ip4);
+	ret = pmtcp_neigh_resolve(ctx, now_ns, &p->connect);
 	if (ret != 1 && now_ns < p->until_ns)
 		return true;
 	if (ret == 1)

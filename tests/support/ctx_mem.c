@@ -7,6 +7,7 @@
 #include "support/ctx_mem.h"
 
 #include <stdint.h>
+#include <stdlib.h>
 #include <sys/mman.h>
 
 #include "base/check.h"
@@ -48,6 +49,46 @@ ctx_mac_of(uint32_t ip4)
 			(uint8_t)(ip4 >> 8), (uint8_t)ip4}};
 }
 
+bool
+ctx_is_v6(void)
+{
+	return getenv("PMTCP_TEST_IPV6") != NULL;
+}
+
+void
+ctx_ip6_of(uint32_t ip4, uint8_t ip6[16])
+{
+	static const uint8_t prefix[16] = {0x20, 0x01, 0x0d, 0xb8};
+
+	for (int i = 0; i < 12; i++)
+		ip6[i] = prefix[i];
+	for (int i = 0; i < 4; i++)
+		ip6[12 + i] = (uint8_t)(ip4 >> (24 - 8 * i));
+}
+
+struct pmtcp_addr
+ctx_addr_of(uint32_t ip4, uint16_t port)
+{
+	struct pmtcp_addr addr = {.version = 6, .port = port};
+
+	if (!ctx_is_v6())
+		return pmtcp_addr4(ip4, port);
+	if (ip4 != 0)
+		ctx_ip6_of(ip4, addr.ip6);
+	return addr;
+}
+
+static void
+fill_v6(struct pmtcp_conf *conf, uint32_t self, uint32_t peer)
+{
+	conf->n_ranges6 = 1;
+	ctx_ip6_of(self, conf->ranges6[0].first);
+	ctx_ip6_of(self, conf->ranges6[0].last);
+	conf->n_static_neigh = 2;
+	ctx_ip6_of(peer, conf->static_neigh[1].ip6);
+	conf->static_neigh[1].mac = ctx_mac_of(peer);
+}
+
 static void
 fill_secrets(struct pmtcp_secrets *s, uint64_t seed)
 {
@@ -76,6 +117,8 @@ ctx_conf_small(struct pmtcp_conf *conf, uint32_t self, uint32_t peer, uint64_t s
 	conf->n_static_neigh = 1;
 	conf->static_neigh[0].ip4 = peer;
 	conf->static_neigh[0].mac = ctx_mac_of(peer);
+	if (ctx_is_v6())
+		fill_v6(conf, self, peer);
 	fill_secrets(&conf->secrets, seed);
 	conf->seed = seed;
 	conf->max_conns = 64;

@@ -27,6 +27,13 @@ void ctx_mem_unmap(void *mem, size_t len);
  * neighbour `peer` static, fixed secrets derived from `seed`. */
 void ctx_conf_small(struct pmtcp_conf *conf, uint32_t self, uint32_t peer, uint64_t seed);
 
+/* PMTCP_TEST_IPV6 is set: connections under test run over IPv6. A station with the IPv4
+ * address a.b.c.d has 2001:db8::a.b.c.d then. */
+bool ctx_is_v6(void);
+void ctx_ip6_of(uint32_t ip4, uint8_t ip6[16]);
+/* An endpoint at this station, of the version under test; ip4 0 is any. */
+struct pmtcp_addr ctx_addr_of(uint32_t ip4, uint16_t port);
+
 /* The address a test station uses: 02:00 and its IPv4 address. */
 struct rte_ether_addr ctx_mac_of(uint32_t ip4);
 

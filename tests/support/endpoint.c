@@ -84,7 +84,7 @@ ep_set(struct ep *ep, enum pmtcp_opt opt, uint32_t n)
 int
 ep_listen(struct ep *ep)
 {
-	struct pmtcp_addr local = pmtcp_addr4(TEST_ADDR, EP_PORT);
+	struct pmtcp_addr local = ctx_addr_of(TEST_ADDR, EP_PORT);
 	struct pmtcp_listen_opts opts = {.conn = ep->conn_opts, .syn_cookies = ep->cookies};
 	struct pmtcp_listener *out = NULL;
 	int ret = pmtcp_listen(ep->ctx, &local, &opts, &out);
@@ -97,8 +97,8 @@ ep_listen(struct ep *ep)
 int
 ep_open_active(struct ep *ep)
 {
-	struct pmtcp_addr local = pmtcp_addr4(TEST_ADDR, EP_PORT);
-	struct pmtcp_addr remote = pmtcp_addr4(TEST_PEER, EP_PEER_PORT);
+	struct pmtcp_addr local = ctx_addr_of(TEST_ADDR, EP_PORT);
+	struct pmtcp_addr remote = ctx_addr_of(TEST_PEER, EP_PEER_PORT);
 	struct pmtcp_conn *out = NULL;
 	int ret = pmtcp_connect(ep->ctx, &local, &remote, &ep->conn_opts, &out);
 
@@ -190,6 +190,17 @@ ep_inject_mbuf(struct ep *ep, struct rte_mbuf *m)
 	ep->n_injected++;
 }
 
+/* The same stations in IPv6, if that is under test. */
+static void
+take_version(struct build *b)
+{
+	if (!ctx_is_v6())
+		return;
+	b->version = 6;
+	ctx_ip6_of(b->saddr, b->saddr6);
+	ctx_ip6_of(b->daddr, b->daddr6);
+}
+
 void
 ep_inject(struct ep *ep, const struct ep_seg *seg)
 {
@@ -223,24 +234,55 @@ ep_inject(struct ep *ep, const struct ep_seg *seg)
 		text[i] = script_pattern(seg->seq + !!(b.flags & PKT_SYN) + i - ep->irs - 1);
 	b.payload = text;
 	b.len = seg->len;
+	take_version(&b);
 	ep_inject_mbuf(ep, build_tcp(ep->pool, &b));
+}
+
+/* What a router of the other version would say (RFC 4443 section 3). */
+static struct build_icmp
+icmp_of(const struct ep_icmp *e)
+{
+	struct build_icmp icmp = {.type = e->type, .code = e->code, .rest = e->mtu};
+
+	if (!ctx_is_v6())
+		return icmp;
+	switch (e->type) {
+	case 3:
+		icmp.type = e->code == 4 ? 2 : 1;
+		icmp.code = e->code == 4 ? 0 : e->code == 2 || e->code == 3 ? 4 : 0;
+		break;
+	case 11:
+		icmp.type = 3;
+		break;
+	case 12:
+		icmp.type = 4;
+		break;
+	default:
+		icmp.type = 200; /* nothing that is known */
+		break;
+	}
+	return icmp;
 }
 
 void
 ep_inject_icmp(struct ep *ep, const struct ep_icmp *e)
 {
-	const struct build sent = {.saddr = TEST_ADDR,
+	struct build sent = {.saddr = TEST_ADDR,
 			.daddr = TEST_PEER,
 			.sport = EP_PORT,
 			.dport = EP_PEER_PORT,
-			.ip_len = e->len,
 			.seq = e->seq};
 	struct rte_ether_addr self = ctx_mac_of(TEST_ADDR);
 	struct rte_ether_addr peer = ctx_mac_of(TEST_PEER);
 	struct build b = {.saddr = PMTCP_IP4(10, 9, 9, 9), .daddr = TEST_ADDR, .len = EP_QUOTE};
-	struct build_icmp icmp = {.type = e->type, .code = e->code, .rest = e->mtu};
-	uint8_t frame[64];
+	struct build_icmp icmp = icmp_of(e);
+	uint8_t frame[96];
 
+	/* The length field of IPv6 leaves its header out. */
+	sent.ip_len = ctx_is_v6() && e->len > 40 ? (uint16_t)(e->len - 40) : e->len;
+	b.len += ctx_is_v6() ? 20 : 0;
+	take_version(&sent);
+	take_version(&b);
 	build_tcp_bytes(&sent, frame, sizeof(frame));
 	memcpy(b.dmac, self.addr_bytes, 6);
 	memcpy(b.smac, peer.addr_bytes, 6);
@@ -273,17 +315,40 @@ ep_take(struct ep *ep)
 }
 
 static void
+check_ip6(const struct pkt *p)
+{
+	uint8_t self[16], peer[16];
+
+	ctx_ip6_of(TEST_ADDR, self);
+	ctx_ip6_of(TEST_PEER, peer);
+	assert_int_equal(p->version, 6);
+	assert_memory_equal(p->saddr6, self, sizeof(self));
+	assert_memory_equal(p->daddr6, peer, sizeof(peer));
+}
+
+static void
 check_addresses(const struct ep *ep, const struct pkt *p)
 {
 	assert_int_equal(p->kind, PKT_KIND_TCP);
-	assert_true(p->is_ip_cksum_good);
 	assert_true(p->is_l4_cksum_good);
-	assert_int_equal(p->saddr, TEST_ADDR);
-	assert_int_equal(p->daddr, TEST_PEER);
+	if (ctx_is_v6()) {
+		check_ip6(p);
+	} else {
+		assert_true(p->is_ip_cksum_good);
+		assert_int_equal(p->saddr, TEST_ADDR);
+		assert_int_equal(p->daddr, TEST_PEER);
+		assert_int_equal(p->frag, 0x4000);
+	}
 	assert_int_equal(p->sport, EP_PORT);
 	assert_int_equal(p->dport, EP_PEER_PORT);
 	assert_int_equal(p->ttl, ep->conf.ttl);
-	assert_int_equal(p->frag, 0x4000);
+}
+
+/* What a link of 1500 octets lets a script offer is 20 octets less over IPv6. */
+static uint16_t
+mss_of_version(const struct ep_seg *seg)
+{
+	return (uint16_t)(ctx_is_v6() && seg->mss == 1460 ? 1440 : seg->mss);
 }
 
 static bool
@@ -296,7 +361,7 @@ is_as_expected(const struct pkt *p, const struct ep_seg *seg)
 	if (seg->wnd >= 0)
 		is_same = is_same && p->wnd == seg->wnd;
 	if (seg->mss >= 0)
-		is_same = is_same && (p->opts & PKT_OPT_MSS) && p->mss == seg->mss;
+		is_same = is_same && (p->opts & PKT_OPT_MSS) && p->mss == mss_of_version(seg);
 	if (!(p->flags & PKT_RST))
 		is_same = is_same && seg->has_ts == !!(p->opts & PKT_OPT_TS);
 	if (seg->has_ts && (p->opts & PKT_OPT_TS))

@@ -465,18 +465,22 @@ w_5_known_entry_is_refreshed_static_is_not(void **state)
 static void
 neigh_resolve_says_what_is_known(void **state)
 {
+	const struct pmtcp_addr peer = pmtcp_addr4(TEST_PEER, 0);
+	const struct pmtcp_addr far_away = pmtcp_addr4(FAR_AWAY, 0);
+	const struct pmtcp_addr stranger = pmtcp_addr4(STRANGER, 0);
+
 	(void)state;
 	bed_create(&bed, NULL);
-	assert_int_equal(pmtcp_neigh_resolve(bed.ctx, bed.now, TEST_PEER), 1);
-	assert_int_equal(pmtcp_neigh_resolve(bed.ctx, bed.now, FAR_AWAY), -ENETUNREACH);
-	assert_int_equal(pmtcp_neigh_resolve(bed.ctx, bed.now, STRANGER), 0);
+	assert_int_equal(pmtcp_neigh_resolve(bed.ctx, bed.now, &peer), 1);
+	assert_int_equal(pmtcp_neigh_resolve(bed.ctx, bed.now, &far_away), -ENETUNREACH);
+	assert_int_equal(pmtcp_neigh_resolve(bed.ctx, bed.now, &stranger), 0);
 	bed_turn(&bed);
 	expect_request(STRANGER, true);
 	bed_advance(&bed, 3100 * BED_MS);
 	bed_forget(&bed);
-	assert_int_equal(pmtcp_neigh_resolve(bed.ctx, bed.now, STRANGER), -EHOSTUNREACH);
+	assert_int_equal(pmtcp_neigh_resolve(bed.ctx, bed.now, &stranger), -EHOSTUNREACH);
 	hear(STRANGER, 2, TEST_ADDR);
-	assert_int_equal(pmtcp_neigh_resolve(bed.ctx, bed.now, STRANGER), 1);
+	assert_int_equal(pmtcp_neigh_resolve(bed.ctx, bed.now, &stranger), 1);
 	bed_destroy(&bed);
 }
 

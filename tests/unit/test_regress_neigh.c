@@ -73,16 +73,18 @@ neg_24_pause_ends_after_the_clock_came_round(void **state)
 {
 	static const uint32_t days[] = {1, 24, 26, 40, 49};
 
+	const struct pmtcp_addr stranger = pmtcp_addr4(STRANGER, 0);
+
 	(void)state;
 	for (size_t i = 0; i < sizeof(days) / sizeof(days[0]); i++) {
 		bed_create(&bed, NULL);
-		assert_int_equal(pmtcp_neigh_resolve(bed.ctx, bed.now, STRANGER), 0);
+		assert_int_equal(pmtcp_neigh_resolve(bed.ctx, bed.now, &stranger), 0);
 		bed_advance(&bed, 5000 * BED_MS);
 		assert_int_equal(take_requests().by_broadcast, 3);
-		assert_int_equal(pmtcp_neigh_resolve(bed.ctx, bed.now, STRANGER), -EHOSTUNREACH);
+		assert_int_equal(pmtcp_neigh_resolve(bed.ctx, bed.now, &stranger), -EHOSTUNREACH);
 		bed.now += days[i] * DAY_NS;
 		pmtcp_tick(bed.ctx, bed.now);
-		assert_int_equal(pmtcp_neigh_resolve(bed.ctx, bed.now, STRANGER), 0);
+		assert_int_equal(pmtcp_neigh_resolve(bed.ctx, bed.now, &stranger), 0);
 		bed_advance(&bed, 5000 * BED_MS);
 		assert_int_equal(take_requests().by_broadcast, 3);
 		bed_destroy(&bed);

@@ -355,10 +355,11 @@ res_4_one_port_serves_thousands(void **state)
 
 		if (i < 100) {
 			struct rte_ether_addr mac = ctx_mac_of(peer.ip);
+			struct pmtcp_addr addr = pmtcp_addr4(peer.ip, 0);
 
-			pmtcp_neigh_update(bed.ctx, bed.now, peer.ip, &mac);
-			assert_true(pmtcp_neigh_resolve(bed.ctx, bed.now, peer.ip) >= 0);
-			pmtcp_neigh_update(bed.ctx, bed.now, peer.ip, &mac);
+			pmtcp_neigh_update(bed.ctx, bed.now, &addr, &mac);
+			assert_true(pmtcp_neigh_resolve(bed.ctx, bed.now, &addr) >= 0);
+			pmtcp_neigh_update(bed.ctx, bed.now, &addr, &mac);
 			bed_turn(&bed);
 			bed_forget(&bed);
 		}

@@ -1,0 +1,149 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ * Copyright (c) 2026 pmtcp authors
+ */
+
+/* Neighbour Discovery (RFC 4861) for next hops: solicitations sent and answered,
+ * advertisements taken. Routers and prefixes are configured: advertisements of routers
+ * and redirects are not obeyed (W-20). */
+
+#include "stack/neigh.h"
+
+#include <string.h>
+
+#include "stack/stack.h"
+#include "wire/wire_nd.h"
+
+static void
+send_nd(struct pmtcp_ctx *s, const struct wire_nd *nd, enum pmtcp_counter counter)
+{
+	struct rte_mbuf *m = tcp_ctl_alloc(&s->t);
+
+	if (!m)
+		return;
+	wire_emit_nd(m, nd);
+	if (tcp_reply_push(&s->t, m))
+		tcp_count(&s->t, counter);
+	else
+		rte_pktmbuf_free(m);
+}
+
+/* RFC 4861 7.2.2: to the solicited-node group, or by unicast to whom we know. */
+void
+neigh6_ask(struct pmtcp_ctx *s, uint16_t number)
+{
+	const struct neigh *e = &s->neighs.entries[number];
+	struct wire_nd nd = {.type = WIRE_ND_SOLICIT,
+			.has_lladdr = true,
+			.lladdr = s->t.conf.mac,
+			.eth_src = s->t.conf.mac};
+
+	memcpy(nd.target, e->addr.words, sizeof(nd.target));
+	memcpy(nd.addr.local, stack_pick_local6(s, nd.target), sizeof(nd.addr.local));
+	if (e->state == NEIGH_PROBE) {
+		memcpy(nd.addr.remote, nd.target, sizeof(nd.target));
+		nd.eth_dst = s->t.hops[number].mac;
+	} else {
+		wire_nd_solicited_node(nd.target, nd.addr.remote);
+		wire_nd_group_mac(nd.addr.remote, &nd.eth_dst);
+	}
+	send_nd(s, &nd, PMTCP_C_neigh_requests);
+}
+
+/* RFC 4861 7.2.4: to the asker, or to all if somebody asks without an address of its own
+ * whether ours is free (RFC 4862 5.4.3). */
+static void
+answer(struct pmtcp_ctx *s, const struct wire_nd *ns)
+{
+	static const uint8_t any[16];
+	bool is_dad = memcmp(ns->addr.remote, any, sizeof(any)) == 0;
+	struct wire_nd na = {.type = WIRE_ND_ADVERT,
+			.is_solicited = !is_dad,
+			.is_override = true,
+			.has_lladdr = true,
+			.lladdr = s->t.conf.mac,
+			.eth_src = s->t.conf.mac,
+			.eth_dst = ns->eth_src};
+
+	memcpy(na.target, ns->target, sizeof(na.target));
+	memcpy(na.addr.local, ns->target, sizeof(na.target));
+	memcpy(na.addr.remote, ns->addr.remote, sizeof(na.addr.remote));
+	if (is_dad) {
+		wire_nd_all_nodes(na.addr.remote);
+		wire_nd_group_mac(na.addr.remote, &na.eth_dst);
+		stack_diag(s, PMTCP_DIAG_ADDR_CONFLICT, stack_diag_value6(ns->target));
+	}
+	send_nd(s, &na, PMTCP_C_nd_advert_sent);
+}
+
+/* W-19. As with ARP, an entry is made only by who asks for us and lives on our link. */
+static void
+solicit_input(struct pmtcp_ctx *s, const struct wire_nd *ns)
+{
+	static const uint8_t any[16];
+	bool is_for_us = stack_is_local6(s, ns->target);
+	bool has_sender = ns->has_lladdr && memcmp(ns->addr.remote, any, sizeof(any)) != 0 &&
+			  !stack_is_local6(s, ns->addr.remote);
+
+	/* RFC 4861 7.2.3: what it says of itself is no sign that it hears us. */
+	if (has_sender)
+		neigh_learn(s, neigh_addr6(ns->addr.remote), &ns->lladdr,
+				is_for_us && stack_is_on_link6(s, ns->addr.remote));
+	tcp_drop(&s->t, is_for_us ? PMTCP_C_nd_taken : PMTCP_C_drop_nd_unused);
+	if (is_for_us)
+		answer(s, ns);
+}
+
+/* W-20 (RFC 4861 7.2.5): only what is known changes, and a new MAC address only if the
+ * sender insists. */
+static void
+advert_input(struct pmtcp_ctx *s, const struct wire_nd *na)
+{
+	uint16_t number = neigh_find(s, neigh_addr6(na->target));
+	const struct neigh *e = &s->neighs.entries[number];
+	bool is_known, is_same;
+
+	if (stack_is_local6(s, na->target)) {
+		tcp_drop(&s->t, PMTCP_C_drop_nd_unused);
+		tcp_count(&s->t, PMTCP_C_arp_conflict);
+		stack_diag(s, PMTCP_DIAG_ADDR_CONFLICT, stack_diag_value6(na->target));
+		return;
+	}
+	if (number == NEIGH_NONE || e->state == NEIGH_STATIC) {
+		tcp_drop(&s->t, PMTCP_C_drop_nd_unused);
+		return;
+	}
+	tcp_count(&s->t, PMTCP_C_nd_taken);
+	is_known = e->state == NEIGH_REACHABLE || e->state == NEIGH_PROBE;
+	is_same = !na->has_lladdr || rte_is_same_ether_addr(&na->lladdr, &s->t.hops[number].mac);
+	if (!is_known) {
+		if (na->has_lladdr && rte_is_unicast_ether_addr(&na->lladdr))
+			neigh_resolved(s, number, &na->lladdr);
+		return;
+	}
+	if (!is_same && !na->is_override) {
+		neigh_doubt(s, number);
+		return;
+	}
+	if (!is_same && rte_is_unicast_ether_addr(&na->lladdr))
+		s->t.hops[number].mac = na->lladdr;
+	if (na->is_solicited) {
+		struct rte_ether_addr mac = s->t.hops[number].mac;
+
+		neigh_resolved(s, number, &mac);
+	} else if (!is_same) {
+		neigh_doubt(s, number);
+	}
+}
+
+void
+neigh6_input(struct pmtcp_ctx *s, struct seg *seg)
+{
+	struct wire_nd nd;
+
+	if (!wire_parse_nd(seg, &nd))
+		tcp_drop(&s->t, PMTCP_C_drop_nd_bad);
+	else if (nd.type == WIRE_ND_SOLICIT)
+		solicit_input(s, &nd);
+	else
+		advert_input(s, &nd);
+}

@@ -1,0 +1,261 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ * Copyright (c) 2026 pmtcp authors
+ */
+
+/* Goal: connections, neighbours and ICMP over IPv6, beyond what the state matrix shows
+ * when it runs over IPv6. Method: one context with 2001:db8::a00:1, stations around it,
+ * frames built and decoded by the independent builder. */
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
+#include <cmocka.h>
+
+#include <errno.h>
+
+#include "base/base.h"
+#include "support/bed.h"
+
+#define STRANGER PMTCP_IP4(10, 0, 0, 9) /* on the link, unknown */
+#define OUTSIDER PMTCP_IP4(9, 9, 9, 9)
+
+static struct bed bed;
+
+static void
+tune_v6(struct pmtcp_conf *conf)
+{
+	/* Both versions: the bed's own way is IPv4. */
+	conf->n_ranges6 = 1;
+	ctx_ip6_of(TEST_ADDR, conf->ranges6[0].first);
+	ctx_ip6_of(TEST_ADDR, conf->ranges6[0].last);
+	conf->n_static_neigh = 2;
+	memset(&conf->static_neigh[1], 0, sizeof(conf->static_neigh[1]));
+	ctx_ip6_of(TEST_PEER, conf->static_neigh[1].ip6);
+	conf->static_neigh[1].mac = ctx_mac_of(TEST_PEER);
+}
+
+static struct pmtcp_addr
+addr6(uint32_t ip4, uint16_t port)
+{
+	uint8_t ip6[16];
+
+	ctx_ip6_of(ip4, ip6);
+	return pmtcp_addr6(ip6, port);
+}
+
+static void
+inject6(uint32_t from, uint32_t to, uint8_t flags, uint32_t seq, uint32_t ack)
+{
+	struct rte_ether_addr mac = ctx_mac_of(from);
+	struct build b = {.version = 6,
+			.sport = 50000,
+			.dport = 80,
+			.flags = flags,
+			.seq = seq,
+			.ack = ack,
+			.wnd = 65535};
+
+	ctx_ip6_of(from, b.saddr6);
+	ctx_ip6_of(to, b.daddr6);
+	memcpy(b.smac, mac.addr_bytes, 6);
+	memcpy(b.dmac, bed.conf.mac.addr_bytes, 6);
+	bed_inject_mbuf(&bed, build_tcp(bed.pool, &b));
+	bed_turn(&bed);
+}
+
+static int
+open6(uint32_t to, struct pmtcp_conn **conn)
+{
+	struct pmtcp_addr remote = addr6(to, 50000);
+	struct pmtcp_addr local = addr6(TEST_ADDR, 80);
+
+	return pmtcp_connect(bed.ctx, &local, &remote, NULL, conn);
+}
+
+static void
+listen_on(const struct pmtcp_addr *local)
+{
+	struct pmtcp_listener *l;
+
+	assert_int_equal(pmtcp_listen(bed.ctx, local, NULL, &l), 0);
+}
+
+/* Is a SYN answered by a SYN-ACK of this version? */
+static bool
+is_answered(bool is_v6)
+{
+	struct build b = {.sport = 50001, .dport = 80, .flags = PKT_SYN, .seq = 1, .wnd = 1000};
+	const struct pkt *p;
+
+	if (is_v6) {
+		inject6(TEST_PEER, TEST_ADDR, PKT_SYN, 1, 0);
+	} else {
+		bed_inject(&bed, &b);
+		bed_turn(&bed);
+	}
+	p = bed_take(&bed);
+	assert_non_null(p);
+	assert_int_equal(p->version, is_v6 ? 6 : 4);
+	return p->flags == (PKT_SYN | PKT_ACK);
+}
+
+/* A listener on no address serves both versions; one on :: or 0.0.0.0 one of them. */
+static void
+listener_serves_its_version(void **state)
+{
+	struct pmtcp_addr any = {.port = 80};
+	struct pmtcp_addr any4 = {.version = 4, .port = 80};
+	struct pmtcp_addr any6 = {.version = 6, .port = 80};
+	struct pmtcp_addr other = addr6(TEST_PEER, 80);
+	struct pmtcp_listener *l;
+
+	(void)state;
+	bed_create(&bed, tune_v6);
+	assert_int_equal(pmtcp_listen(bed.ctx, &other, NULL, &l), -EINVAL);
+	listen_on(&any);
+	assert_int_equal(pmtcp_listen(bed.ctx, &any, NULL, &l), -EADDRINUSE);
+	assert_true(is_answered(false));
+	assert_true(is_answered(true));
+	bed_destroy(&bed);
+	bed_create(&bed, tune_v6);
+	listen_on(&any4);
+	assert_true(is_answered(false));
+	assert_false(is_answered(true));
+	bed_destroy(&bed);
+	bed_create(&bed, tune_v6);
+	listen_on(&any6);
+	assert_false(is_answered(false));
+	assert_true(is_answered(true));
+	bed_destroy(&bed);
+}
+
+/* OPEN-10 of IPv6 addresses: groups, ::, ::1, IPv4 in disguise, ourselves. */
+static void
+open_10_impossible_addresses_are_refused(void **state)
+{
+	static const uint8_t bad[][16] = {{0}, {[15] = 1}, {0xff, 0x02, [15] = 1},
+			{[10] = 0xff, [11] = 0xff, [12] = 10, [15] = 2}};
+	struct pmtcp_addr self = addr6(TEST_ADDR, 50000);
+	struct pmtcp_addr mixed = pmtcp_addr4(TEST_ADDR, 80);
+	struct pmtcp_addr remote = addr6(TEST_PEER, 50000);
+	struct pmtcp_conn *conn;
+
+	(void)state;
+	bed_create(&bed, tune_v6);
+	for (size_t i = 0; i < PMTCP_ARRAY_SIZE(bad); i++) {
+		struct pmtcp_addr a = pmtcp_addr6(bad[i], 50000);
+
+		assert_int_equal(pmtcp_connect(bed.ctx, NULL, &a, NULL, &conn), -EINVAL);
+	}
+	assert_int_equal(pmtcp_connect(bed.ctx, NULL, &self, NULL, &conn), -EINVAL);
+	assert_int_equal(pmtcp_connect(bed.ctx, &mixed, &remote, NULL, &conn), -EINVAL);
+	remote.ip6[0] = 0x30; /* outside, and there is no gateway */
+	assert_int_equal(pmtcp_connect(bed.ctx, NULL, &remote, NULL, &conn), -ENETUNREACH);
+	assert_null(bed_take(&bed));
+	bed_destroy(&bed);
+}
+
+static void
+without_ipv6_it_is_refused(void **state)
+{
+	struct pmtcp_addr remote = addr6(TEST_PEER, 50000);
+	struct pmtcp_addr any6 = {.version = 6, .port = 80};
+	struct pmtcp_listener *l;
+	struct pmtcp_conn *conn;
+
+	(void)state;
+	if (ctx_is_v6())
+		skip();
+	bed_create(&bed, NULL);
+	assert_int_equal(pmtcp_connect(bed.ctx, NULL, &remote, NULL, &conn), -EAFNOSUPPORT);
+	assert_int_equal(pmtcp_listen(bed.ctx, &any6, NULL, &l), -EAFNOSUPPORT);
+	inject6(TEST_PEER, TEST_ADDR, PKT_SYN, 1, 0);
+	assert_null(bed_take(&bed));
+	assert_int_equal(bed_counter(&bed, PMTCP_C_drop_ip6_off), 1);
+	bed_destroy(&bed);
+}
+
+/* STATUS says the addresses; the same ports over IPv4 are another connection. */
+static void
+same_ports_over_both_versions(void **state)
+{
+	struct pmtcp_addr remote4 = pmtcp_addr4(TEST_PEER, 50000);
+	struct pmtcp_addr local4 = pmtcp_addr4(TEST_ADDR, 80);
+	struct pmtcp_addr remote6 = addr6(TEST_PEER, 50000);
+	struct pmtcp_conn *four, *six;
+	struct pmtcp_conn_info info;
+
+	(void)state;
+	bed_create(&bed, tune_v6);
+	assert_int_equal(open6(TEST_PEER, &six), 0);
+	assert_int_equal(pmtcp_connect(bed.ctx, &local4, &remote4, NULL, &four), 0);
+	assert_int_equal(open6(TEST_PEER, &six), -EISCONN);
+	pmtcp_conn_info(six, &info);
+	assert_int_equal(info.remote.version, 6);
+	assert_memory_equal(info.remote.ip6, remote6.ip6, 16);
+	pmtcp_conn_info(four, &info);
+	assert_int_equal(info.remote.version, 4);
+	bed_turn(&bed);
+	assert_int_equal(bed_forget(&bed), 2);
+	pmtcp_abort(six);
+	pmtcp_abort(four);
+	bed_destroy(&bed);
+}
+
+/* W-13, W-14, W-15, and foreign MAC addresses (W-2). */
+static void
+w_13_martians_of_ipv6_are_dropped(void **state)
+{
+	struct pmtcp_addr any = {.port = 80};
+
+	(void)state;
+	bed_create(&bed, tune_v6);
+	listen_on(&any);
+	inject6(TEST_ADDR, TEST_ADDR, PKT_SYN, 1, 0);
+	assert_int_equal(bed_counter(&bed, PMTCP_C_drop_land), 1);
+	inject6(TEST_PEER, OUTSIDER, PKT_SYN, 1, 0);
+	assert_int_equal(bed_counter(&bed, PMTCP_C_drop_ip_notme), 1);
+	assert_null(bed_take(&bed));
+	bed_destroy(&bed);
+}
+
+/* W-7 over IPv6: three solicitations a second apart, to the solicited-node group. */
+static void
+w_7_silent_neighbour_is_solicited_three_times(void **state)
+{
+	static const uint8_t group[6] = {0x33, 0x33, 0xff, 0x00, 0x00, 0x09};
+	struct pmtcp_conn *conn;
+	uint32_t n = 0;
+
+	(void)state;
+	bed_create(&bed, tune_v6);
+	assert_int_equal(open6(STRANGER, &conn), 0);
+	bed_advance(&bed, 3500 * BED_MS);
+	while (bed_take(&bed) != NULL) {
+		assert_int_equal(bed.taken.kind, PKT_KIND_ICMP);
+		assert_memory_equal(bed.taken.dmac, group, 6);
+		n++;
+	}
+	assert_int_equal(n, 3);
+	assert_true(bed_event(&bed).flags & PMTCP_EV_ERROR);
+	pmtcp_abort(conn);
+	bed_turn(&bed);
+	bed_destroy(&bed);
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+			cmocka_unit_test(listener_serves_its_version),
+			cmocka_unit_test(open_10_impossible_addresses_are_refused),
+			cmocka_unit_test(without_ipv6_it_is_refused),
+			cmocka_unit_test(same_ports_over_both_versions),
+			cmocka_unit_test(w_13_martians_of_ipv6_are_dropped),
+			cmocka_unit_test(w_7_silent_neighbour_is_solicited_three_times),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
