@@ -79,6 +79,7 @@ static void
 books_against_the_context_are_compared(void **state)
 {
 	l.server.side.final.stats.counter[PMTCP_C_opened_passive] = 101;
+	l.server.side.final.stats.counter[PMTCP_C_cookies_accepted] = 1;
 	l.server.side.final.stats.ended[PMTCP_GRACEFUL] = 101;
 	assert_found(1, 1, "server's opened and its context's, 100 and 101");
 }
