@@ -13,7 +13,15 @@
 #include "common/diag.h"
 #include "pmtcp_dpdk.h"
 
-#define COMMON_OPTIONS 6
+#define COMMON_OPTIONS 10
+#define NS_PER_MS      1000000u
+
+/* RFC 791 3.2: every host takes 576 octets; RFC 8200 5: every IPv6 link 1280. */
+#define APP_MTU_MIN          576
+#define APP_MTU6_MIN         1280
+#define APP_MTU_MAX          9000
+#define APP_KEEPALIVE_MIN_NS (100ull * NS_PER_MS)
+#define APP_KEEPALIVE_MAX_NS (604800000ull * NS_PER_MS)
 
 static struct pmtcp_worker *signalled;
 
@@ -26,8 +34,11 @@ handle_signal(int sig)
 /* Values of the common options. */
 struct common {
 	struct link_conf link;
-	struct args_subnet ip;
+	struct args_subnets ip;
+	struct args_gateway gateway;
 	struct args_capture pcap;
+	uint64_t keepalive_ns;
+	uint8_t ecn, syn_cookies;
 };
 
 static void
@@ -35,10 +46,18 @@ parse(struct app *app, struct common *common, int argc, char **argv)
 {
 	struct arg table[COMMON_OPTIONS + APP_OPTIONS_MAX] = {
 			{"link", 0, ARG_TEXT, &common->link.word, LINK_WORDS " (tap:pm0)"},
-			{"ip", 0, ARG_SUBNET, &common->ip,
-					"own address and subnet (198.18.0.2/24)"},
-			{"gateway", 0, ARG_IP, &app->conf.gateway,
+			{"ip", 0, ARG_SUBNETS, &common->ip,
+					"own addresses and subnets (198.18.0.2/24)"},
+			{"gateway", 0, ARG_GATEWAY, &common->gateway,
 					"next hop outside the subnet (none)"},
+			{"mtu", 0, ARG_U16, &common->link.mtu,
+					"IP packet octets, 576 to 9000 (the device's)"},
+			{"ecn", 0, ARG_ECN, &common->ecn,
+					"congestion notification: off, accept, offer (accept)"},
+			{"keepalive", 0, ARG_DURATION, &common->keepalive_ns,
+					"silence before the first probe, 0: none (0)"},
+			{"syn-cookies", 0, ARG_COOKIES, &common->syn_cookies,
+					"auto, always, off (auto)"},
 			{"pcap", 0, ARG_CAPTURE, &common->pcap, "capture both directions (no)"},
 			{"eal", 0, ARG_TEXT, &common->link.eal, "more arguments for EAL (none)"},
 			{"verbose", 'v', ARG_FLAG, &common->link.verbose, "show what EAL says"},
@@ -50,6 +69,36 @@ parse(struct app *app, struct common *common, int argc, char **argv)
 	args_parse(&args, argc, argv);
 }
 
+static bool
+has_ip6(const struct args_subnets *list)
+{
+	for (uint16_t i = 0; i < list->n; i++)
+		if (list->item[i].version == 6)
+			return true;
+	return false;
+}
+
+/* Ranges that the types do not know. Returns 0, or says what is wrong. */
+static int
+check(const struct app *app, const struct common *common)
+{
+	const char *problem = NULL;
+
+	if (common->link.mtu != 0 &&
+			(common->link.mtu < APP_MTU_MIN || common->link.mtu > APP_MTU_MAX))
+		problem = "--mtu must be between 576 and 9000 octets";
+	else if (common->link.mtu != 0 && common->link.mtu < APP_MTU6_MIN && has_ip6(&common->ip))
+		problem = "--mtu must be at least 1280 octets with an IPv6 address in --ip";
+	else if (common->keepalive_ns != 0 &&
+			(common->keepalive_ns < APP_KEEPALIVE_MIN_NS ||
+					common->keepalive_ns > APP_KEEPALIVE_MAX_NS))
+		problem = "--keepalive must be 0, or between 100ms and 168h";
+	if (problem == NULL)
+		return 0;
+	fprintf(stderr, "%s: %s\n", app->program, problem);
+	return -EINVAL;
+}
+
 int
 app_open(struct app *app, int argc, char **argv)
 {
@@ -58,13 +107,20 @@ app_open(struct app *app, int argc, char **argv)
 	int ret;
 
 	pmtcp_conf_init(&app->conf);
-	args_value(ARG_SUBNET, "198.18.0.2/24", &common.ip);
+	args_value(ARG_SUBNETS, "198.18.0.2/24", &common.ip);
+	common.ecn = app->conf.ecn;
+	common.syn_cookies = (uint8_t)app->conf.syn_cookies;
 	parse(app, &common, argc, argv);
-	app->conf.ranges[app->conf.n_ranges++] = common.ip.range;
-	app->conf.prefix_len = common.ip.prefix_len;
+	if (check(app, &common) != 0)
+		return ARGS_EXIT_CODE;
+	args_conf(&common.ip, &common.gateway, &app->conf);
+	app->conf.ecn = common.ecn;
+	app->conf.syn_cookies = (enum pmtcp_syn_cookies)common.syn_cookies;
+	app->opts.keepalive_ms = (uint32_t)(common.keepalive_ns / NS_PER_MS);
 	if (link_open(&common.link, &app->link) != 0)
 		return LINK_EXIT_CODE;
-	ret = link_check(&app->link, app->conf.ranges, app->conf.n_ranges);
+	app->conf.vlan = app->link.vlan;
+	ret = link_check(&app->link, &app->conf);
 	if (ret == 0) {
 		opts.faults = app->link.faults;
 		opts.pcap = common.pcap.file[0] == '\0' ? NULL : common.pcap.file;

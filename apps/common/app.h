@@ -3,7 +3,7 @@
  */
 
 /* What a small endpoint program begins and ends with: the common options (link,
- * addresses, gateway, capture), the link, one worker, signals. A program with more
+ * addresses, gateway, protocol, capture), the link, one worker, signals. A program with more
  * workers or a plan of its own uses link.h and pmtcp_dpdk.h itself. */
 
 #ifndef PMTCP_APPS_APP_H
@@ -15,10 +15,11 @@
 
 struct app {
 	const char *program;
-	const char *summary;       /* one line for --help */
-	const struct arg *options; /* the program's own, beside the common ones */
-	unsigned int n_options;    /* at most APP_OPTIONS_MAX */
-	struct pmtcp_conf conf;    /* defaults; app_open() adds addresses and gateway */
+	const char *summary;         /* one line for --help */
+	const struct arg *options;   /* the program's own, beside the common ones */
+	unsigned int n_options;      /* at most APP_OPTIONS_MAX */
+	struct pmtcp_conf conf;      /* defaults; app_open() adds what the options say */
+	struct pmtcp_conn_opts opts; /* for the program's opens and listeners: keepalive */
 	struct link link;
 	struct pmtcp_worker *worker;
 	struct pmtcp_ctx *ctx;

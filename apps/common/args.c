@@ -14,7 +14,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include <arpa/inet.h>
+#include "common/args_addr.h"
 
 #define OPTIONS_MAX 64
 
@@ -153,17 +153,6 @@ split(char *copy, char sep)
 }
 
 static int
-parse_ip(const char *text, uint32_t *out)
-{
-	struct in_addr addr;
-
-	if (inet_pton(AF_INET, text, &addr) != 1)
-		return -EINVAL;
-	*out = ntohl(addr.s_addr);
-	return 0;
-}
-
-static int
 parse_port(const char *text, uint16_t *out)
 {
 	uint64_t port;
@@ -172,69 +161,6 @@ parse_port(const char *text, uint16_t *out)
 			parse_count(text, UINT16_MAX, &port) != 0 || port == 0)
 		return -EINVAL;
 	*out = (uint16_t)port;
-	return 0;
-}
-
-static int
-parse_range(const char *text, struct pmtcp_range *out)
-{
-	struct pmtcp_range range;
-	char copy[64];
-	char *last;
-
-	if (strlen(text) >= sizeof(copy))
-		return -EINVAL;
-	strcpy(copy, text);
-	last = split(copy, '-');
-	if (parse_ip(copy, &range.first) != 0)
-		return -EINVAL;
-	range.last = range.first;
-	if (last != NULL && (parse_ip(last, &range.last) != 0 || range.last < range.first))
-		return -EINVAL;
-	*out = range;
-	return 0;
-}
-
-static int
-parse_subnet(const char *text, struct args_subnet *out)
-{
-	struct args_subnet subnet = {.prefix_len = 24};
-	uint64_t len;
-	char copy[64];
-	char *prefix;
-
-	if (strlen(text) >= sizeof(copy))
-		return -EINVAL;
-	strcpy(copy, text);
-	prefix = split(copy, '/');
-	if (parse_range(copy, &subnet.range) != 0)
-		return -EINVAL;
-	if (prefix != NULL) {
-		if (parse_count(prefix, 30, &len) != 0 || len == 0)
-			return -EINVAL;
-		subnet.prefix_len = (uint8_t)len;
-	}
-	if ((subnet.range.first ^ subnet.range.last) >> (32 - subnet.prefix_len) != 0)
-		return -EINVAL; /* the range leaves the subnet */
-	*out = subnet;
-	return 0;
-}
-
-static int
-parse_addr(const char *text, struct pmtcp_addr *out)
-{
-	char copy[64];
-	char *port_text;
-	uint32_t ip4;
-	uint16_t port;
-
-	if (strlen(text) >= sizeof(copy))
-		return -EINVAL;
-	strcpy(copy, text);
-	port_text = split(copy, ':');
-	if (port_text == NULL || parse_ip(copy, &ip4) != 0 || parse_port(port_text, &port) != 0)
-		return -EINVAL;
-	*out = pmtcp_addr4(ip4, port);
 	return 0;
 }
 
@@ -266,6 +192,22 @@ parse_flag(const char *text, bool *out)
 		return -EINVAL;
 	*out = is_on;
 	return 0;
+}
+
+/* Names by their number; 0 is the default and has none. */
+static const char *const ecn_names[] = {"", "off", "accept", "offer", NULL};
+static const char *const cookies_names[] = {"", "auto", "always", "off", NULL};
+
+static int
+parse_choice(const char *const *names, const char *text, uint8_t *out)
+{
+	for (uint8_t i = 1; names[i] != NULL; i++) {
+		if (strcmp(names[i], text) != 0)
+			continue;
+		*out = i;
+		return 0;
+	}
+	return -EINVAL;
 }
 
 /* Counts that go into narrower variables. */
@@ -308,13 +250,15 @@ args_value(enum arg_type type, const char *text, void *out)
 	case ARG_PERCENT:
 		return parse_percent(text, out);
 	case ARG_ADDR:
-		return parse_addr(text, out);
 	case ARG_RANGE:
-		return parse_range(text, out);
 	case ARG_SUBNET:
-		return parse_subnet(text, out);
-	case ARG_IP:
-		return parse_ip(text, out);
+	case ARG_SUBNETS:
+	case ARG_GATEWAY:
+		return args_addr_value(type, text, out);
+	case ARG_ECN:
+		return parse_choice(ecn_names, text, out);
+	case ARG_COOKIES:
+		return parse_choice(cookies_names, text, out);
 	case ARG_CAPTURE:
 		return parse_capture(text, out);
 	}
@@ -336,12 +280,22 @@ static const struct {
 		[ARG_SIZE] = {"SIZE", "a size in octets such as 512, 64k, 4m"},
 		[ARG_DURATION] = {"TIME", "a duration with its unit such as 10us, 5ms, 1s, 2m, 1h"},
 		[ARG_PERCENT] = {"P%", "a percentage from 0 to 100 such as 0.5%"},
-		[ARG_ADDR] = {"IP:PORT", "an address with port such as 198.18.0.2:80"},
-		[ARG_RANGE] = {"IP[-IP]", "an address or range such as 198.18.0.2-198.18.0.9"},
+		[ARG_ADDR] = {"IP:PORT",
+				"an address with port such as 198.18.0.2:80 or [2001:db8::2]:80"},
+		[ARG_RANGE] = {"IP[-IP]",
+				"an address or range such as 198.18.0.2-198.18.0.9; one of IPv6 "
+				"differs in the last four octets only"},
 		[ARG_SUBNET] = {"IP[-IP][/LEN]",
 				"an address or range with the length of the subnet "
-				"that holds it, 1 to 30, such as 198.18.0.2/24"},
-		[ARG_IP] = {"IP", "an address such as 198.18.0.1"},
+				"that holds it, 1 to 30, such as 198.18.0.2/24; of IPv6 1 to 126, "
+				"such as 2001:db8::2/64"},
+		[ARG_SUBNETS] = {"IP[-IP][/LEN],...",
+				"addresses or ranges with the length of the subnet that holds "
+				"them, such as 198.18.0.2/24 or 2001:db8::2/64; those of one "
+				"version share a subnet"},
+		[ARG_GATEWAY] = {"IP", "an address such as 198.18.0.1 or 2001:db8::1"},
+		[ARG_ECN] = {"HOW", "\"off\", \"accept\" or \"offer\""},
+		[ARG_COOKIES] = {"WHEN", "\"auto\", \"always\" or \"off\""},
 		[ARG_CAPTURE] = {"FILE[,N]",
 				"a file name and the number of frames to keep, such as "
 				"out.pcap,1000"},
@@ -351,14 +305,6 @@ const char *
 args_accepted(enum arg_type type)
 {
 	return type_words[type].accepted;
-}
-
-char *
-args_addr_text(const struct pmtcp_addr *addr, char *text)
-{
-	snprintf(text, ARGS_ADDR_TEXT, "%u.%u.%u.%u:%u", addr->ip4 >> 24, addr->ip4 >> 16 & 255,
-			addr->ip4 >> 8 & 255, addr->ip4 & 255, addr->port);
-	return text;
 }
 
 static void
@@ -386,9 +332,12 @@ fail(const struct args *args, const char *option, const char *problem)
 	exit(ARGS_EXIT_CODE);
 }
 
+/* A list on the command line replaces its default, and then grows. */
 static void
-take(const struct args *args, const struct arg *a, const char *text)
+take(const struct args *args, const struct arg *a, const char *text, bool is_first)
 {
+	if (a->type == ARG_SUBNETS && is_first)
+		*(struct args_subnets *)a->out = (struct args_subnets){.n = 0};
 	if (a->type == ARG_FLAG && text == NULL) {
 		*(bool *)a->out = true;
 		return;
@@ -442,6 +391,7 @@ args_parse(const struct args *args, int argc, char **argv)
 {
 	struct option longs[OPTIONS_MAX + 2] = {0};
 	char shorts[2 * OPTIONS_MAX + 3];
+	uint64_t seen = 0;
 	int value;
 
 	if (args->n > OPTIONS_MAX)
@@ -450,6 +400,8 @@ args_parse(const struct args *args, int argc, char **argv)
 	optind = 1;
 	opterr = 0;
 	while ((value = getopt_long(argc, argv, shorts, longs, NULL)) != -1) {
+		const struct arg *a;
+
 		if (value == 'h') {
 			print_usage(args);
 			exit(0);
@@ -458,7 +410,9 @@ args_parse(const struct args *args, int argc, char **argv)
 			fail(args, argv[optind - 1], "needs a value");
 		if (value == '?')
 			fail(args, argv[optind - 1], "is not an option here");
-		take(args, find(args, value), optarg);
+		a = find(args, value);
+		take(args, a, optarg, (seen >> (a - args->table) & 1) == 0);
+		seen |= UINT64_C(1) << (a - args->table);
 	}
 	if (optind < argc)
 		fail(args, argv[optind], "is not an option");

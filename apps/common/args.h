@@ -34,10 +34,13 @@ enum arg_type {
 	ARG_SIZE,     /* uint64_t octets: 5, 64k, 2m, 1g (binary) */
 	ARG_DURATION, /* uint64_t ns: 10us 10ms 10s 1.5m 1h, 0; a unit is required otherwise */
 	ARG_PERCENT,  /* uint32_t parts per million: 0.5% or 0.5; 0..100 */
-	ARG_ADDR,     /* struct pmtcp_addr: A.B.C.D:PORT */
-	ARG_RANGE,    /* struct pmtcp_range: A.B.C.D or A.B.C.D-E.F.G.H */
-	ARG_SUBNET,   /* struct args_subnet: A.B.C.D[-E.F.G.H][/LEN], LEN 24 if left out */
-	ARG_IP,       /* uint32_t, host byte order: A.B.C.D */
+	ARG_ADDR,     /* struct pmtcp_addr: A.B.C.D:PORT or [IPV6]:PORT */
+	ARG_RANGE,    /* struct args_subnet, its prefix_len 0: IP or IP-IP */
+	ARG_SUBNET,   /* struct args_subnet: IP[-IP][/LEN], LEN 24 or 64 if left out */
+	ARG_SUBNETS,  /* struct args_subnets: as many, behind commas or by more options */
+	ARG_GATEWAY,  /* struct args_gateway: IP; one of each version, by two options */
+	ARG_ECN,      /* uint8_t, enum pmtcp_ecn: off, accept, offer */
+	ARG_COOKIES,  /* uint8_t, enum pmtcp_syn_cookies: auto, always, off */
 	ARG_CAPTURE,  /* struct args_capture: FILE or FILE,N */
 };
 
@@ -47,10 +50,25 @@ struct args_capture {
 	uint64_t packets; /* 0: all */
 };
 
-/* Addresses and the subnet they lie in. */
+/* Addresses and the subnet they lie in. Of IPv6 addresses the range is the last four octets,
+ * since the others are the same for all of them. */
 struct args_subnet {
 	struct pmtcp_range range;
+	uint8_t version; /* 4 or 6; 0: not given */
 	uint8_t prefix_len;
+	uint8_t high[12]; /* IPv6: the first twelve octets */
+};
+
+/* All of one version lie in one subnet. */
+struct args_subnets {
+	uint16_t n;
+	struct args_subnet item[PMTCP_RANGES_MAX];
+};
+
+/* Next hops outside the subnets; all zero: none. */
+struct args_gateway {
+	uint32_t ip4;
+	uint8_t ip6[16];
 };
 
 struct arg {
@@ -80,9 +98,27 @@ int args_value(enum arg_type type, const char *text, void *out);
 /* What a type takes, for messages: "a duration such as 10us, 5ms, 1s". */
 const char *args_accepted(enum arg_type type);
 
-#define ARGS_ADDR_TEXT 24
+/* Room for the longest address with its port, and without. */
+#define ARGS_ADDR_TEXT 56
+#define ARGS_IP_TEXT   46
 
-/* "198.18.0.2:7" into text of ARGS_ADDR_TEXT octets; returns text. */
+/* "198.18.0.2:7" or "[2001:db8::2]:7" into text of ARGS_ADDR_TEXT octets; returns text. */
 char *args_addr_text(const struct pmtcp_addr *addr, char *text);
+
+/* "198.18.0.2" or "2001:db8::2" into text of ARGS_IP_TEXT octets; returns text. */
+char *args_ip_text(const struct pmtcp_addr *addr, char *text);
+
+/* An address of the subnet: low is one of its range. */
+struct pmtcp_addr args_subnet_addr(const struct args_subnet *subnet, uint32_t low, uint16_t port);
+
+/* Whether an address of the same version lies in the subnet. */
+bool args_subnet_has(const struct args_subnet *subnet, const struct pmtcp_addr *addr);
+
+/* Makes the addresses those of the context. Returns 0, or -ENOSPC above PMTCP_RANGES_MAX. */
+int args_add_range(const struct args_subnet *subnet, struct pmtcp_conf *conf);
+
+/* The same for all of a list, and the next hops. */
+void args_conf(const struct args_subnets *own, const struct args_gateway *gateway,
+		struct pmtcp_conf *conf);
 
 #endif /* PMTCP_APPS_ARGS_H */

@@ -394,13 +394,14 @@ link_open(const struct link_conf *given, struct link *link)
 	if (ret != 0)
 		return ret;
 	link->faults = word.faults;
+	link->vlan = word.vlan;
 	link->kernel_forwards = word.kind == LINK_AF_PACKET || word.kind == LINK_AF_XDP;
 	if (word.kind == LINK_TAP || link->kernel_forwards)
 		snprintf(link->kernel_if, sizeof(link->kernel_if), "%.15s", word.name);
 	take_output(saved, conf.verbose);
 	ret = open_ports(&conf, &word, link);
 	give_back_output(saved);
-	if (ret == 0 && word.kernel.range.first != 0)
+	if (ret == 0 && word.kernel.version != 0)
 		ret = link_give_address(word.name, &word.kernel);
 	if (ret != 0) {
 		complain_ports(&conf, &word, ret);
@@ -419,25 +420,41 @@ link_close(struct link *link)
 	link->n_ports = 0;
 }
 
-int
-link_check(const struct link *link, const struct pmtcp_range *ranges, uint16_t n)
+/* Says that one of the addresses is the kernel's; returns false if none is. */
+static bool
+has_kernel_address(const struct link *link, const struct pmtcp_conf *conf)
 {
+	struct pmtcp_addr found = {.version = 0};
+	char text[ARGS_IP_TEXT];
 	char name[IFNAMSIZ];
+
+	for (uint16_t i = 0; i < conf->n_ranges && found.version == 0; i++) {
+		uint32_t ip4 = link_check_address(&conf->ranges[i], name);
+
+		if (ip4 != 0)
+			found = pmtcp_addr4(ip4, 0);
+	}
+	for (uint16_t i = 0; i < conf->n_ranges6 && found.version == 0; i++)
+		if (link_check_address6(&conf->ranges6[i], name, found.ip6))
+			found.version = 6;
+	if (found.version == 0)
+		return false;
+	complain(link->program,
+			"%s belongs to the kernel (%s), which would reset our connections; choose "
+			"another address of that subnet",
+			args_ip_text(&found, text), name);
+	return true;
+}
+
+int
+link_check(const struct link *link, const struct pmtcp_conf *conf)
+{
 	char settings[LINK_TEXT_MAX];
 
 	if (link->kernel_if[0] == '\0')
 		return 0;
-	for (uint16_t i = 0; i < n; i++) {
-		uint32_t ip = link_check_address(&ranges[i], name);
-
-		if (ip == 0)
-			continue;
-		complain(link->program,
-				"%u.%u.%u.%u belongs to the kernel (%s), which would reset our "
-				"connections; choose another address of that subnet",
-				ip >> 24, ip >> 16 & 255, ip >> 8 & 255, ip & 255, name);
+	if (has_kernel_address(link, conf))
 		return -EADDRINUSE;
-	}
 	link_check_offloads(link->kernel_if, link->kernel_forwards, settings, sizeof(settings));
 	if (settings[0] != '\0')
 		complain(link->program,

@@ -4,13 +4,19 @@
 
 /* One word -> open ports. A link word names a device:
  *
- *	ring[,loss=P%][,dup=P%][,reorder=P%][,corrupt=P%][,delay=TIME][,seed=N]
+ *	ring
  *	memif:server|client:SOCKET
  *	tap:IFNAME[,kernel=IP/LEN]		kernel: the address of the kernel's end
  *	af_packet:IFNAME[,queues=N]
  *	af_xdp:IFNAME[,queues=N]
  *	pci:ADDR[,queues=N]
  *
+ * and behind any of them
+ *
+ *	[,loss=P%][,dup=P%][,reorder=P%][,corrupt=P%][,delay=TIME][,seed=N]
+ *	[,vlan=VID]
+ *
+ * faults of what we receive (of a ring: at both ends), and the 802.1Q VID of all frames.
  * It is translated into EAL arguments, rte_eal_init() is called once, and the
  * ports are opened. A ring has two ports, each the other's wire; all others have
  * one. What can go wrong at start is said in one sentence on stderr that tells
@@ -45,7 +51,8 @@ struct link_conf {
 struct link {
 	uint16_t n_ports; /* 1; 2 for ring */
 	struct pmtcp_port *ports[LINK_PORTS_MAX];
-	struct pmtcp_faults faults; /* of the ring's words, for pmtcp_worker_opts of both ends */
+	struct pmtcp_faults faults; /* for pmtcp_worker_opts, of a ring those of both ends */
+	uint16_t vlan;              /* for pmtcp_conf; 0: none */
 	const char *program;
 	char kernel_if[16];   /* the interface the kernel shares with us; empty: none */
 	bool kernel_forwards; /* and what it received comes to us too (af_packet, af_xdp) */
@@ -59,10 +66,10 @@ int link_open(const struct link_conf *conf, struct link *link);
 void link_close(struct link *link);
 
 /* Start-up self-check against the kernel's side of the wire (W-35): none of the
- * addresses may belong to the kernel, which would reset our peers' connections: that
+ * addresses of conf may belong to the kernel, which would reset our peers' connections: that
  * is said in a sentence and -EADDRINUSE returned. Offloads of the kernel's side that
  * make frames longer than the MTU or leave checksums unfinished are worth a warning
  * line with the ethtool command. Links without a kernel side return 0. */
-int link_check(const struct link *link, const struct pmtcp_range *ranges, uint16_t n);
+int link_check(const struct link *link, const struct pmtcp_conf *conf);
 
 #endif /* PMTCP_APPS_LINK_H */

@@ -268,6 +268,56 @@ link_check_address(const struct pmtcp_range *range, char *name)
 	return found;
 }
 
+bool
+link_check_address6(const struct pmtcp_range6 *range, char *name, uint8_t *found)
+{
+	struct ifaddrs *list;
+	bool is_found = false;
+
+	if (getifaddrs(&list) != 0)
+		return false;
+	for (const struct ifaddrs *i = list; i != NULL && !is_found; i = i->ifa_next) {
+		struct sockaddr_in6 addr;
+
+		if (i->ifa_addr == NULL || i->ifa_addr->sa_family != AF_INET6)
+			continue;
+		memcpy(&addr, i->ifa_addr, sizeof(addr));
+		if (memcmp(addr.sin6_addr.s6_addr, range->first, sizeof(range->first)) < 0 ||
+				memcmp(addr.sin6_addr.s6_addr, range->last, sizeof(range->last)) >
+						0)
+			continue;
+		is_found = true;
+		memcpy(found, addr.sin6_addr.s6_addr, sizeof(addr.sin6_addr.s6_addr));
+		snprintf(name, IFNAMSIZ, "%s", i->ifa_name);
+	}
+	freeifaddrs(list);
+	return is_found;
+}
+
+/* What SIOCSIFADDR wants of an IPv6 socket; the kernel's header of it does not go together
+ * with the C library's. */
+struct ifreq6 {
+	struct in6_addr addr;
+	uint32_t prefix_len;
+	int index;
+};
+
+static int
+set_address6(const char *name, const struct args_subnet *subnet)
+{
+	struct pmtcp_addr addr = args_subnet_addr(subnet, subnet->range.first, 0);
+	struct ifreq6 ifr = {.prefix_len = subnet->prefix_len, .index = (int)if_nametoindex(name)};
+	int fd = socket(AF_INET6, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+	int ret;
+
+	if (fd < 0)
+		return -errno;
+	memcpy(ifr.addr.s6_addr, addr.ip6, sizeof(addr.ip6));
+	ret = ioctl(fd, SIOCSIFADDR, &ifr) == 0 ? 0 : -errno;
+	(void)close(fd);
+	return ret;
+}
+
 static int
 set_address(int fd, const char *name, unsigned long request, uint32_t ip4)
 {
@@ -279,6 +329,16 @@ set_address(int fd, const char *name, unsigned long request, uint32_t ip4)
 	return ioctl(fd, request, &ifr) == 0 ? 0 : -errno;
 }
 
+static int
+set_address4(int fd, const char *name, const struct args_subnet *subnet)
+{
+	int ret = set_address(fd, name, SIOCSIFADDR, subnet->range.first);
+
+	return ret != 0 ? ret
+			: set_address(fd, name, SIOCSIFNETMASK,
+					  UINT32_MAX << (32 - subnet->prefix_len));
+}
+
 int
 link_give_address(const char *name, const struct args_subnet *subnet)
 {
@@ -288,10 +348,7 @@ link_give_address(const char *name, const struct args_subnet *subnet)
 
 	if (fd < 0)
 		return -errno;
-	ret = set_address(fd, name, SIOCSIFADDR, subnet->range.first);
-	if (ret == 0)
-		ret = set_address(
-				fd, name, SIOCSIFNETMASK, UINT32_MAX << (32 - subnet->prefix_len));
+	ret = subnet->version == 6 ? set_address6(name, subnet) : set_address4(fd, name, subnet);
 	snprintf(ifr.ifr_name, sizeof(ifr.ifr_name), "%s", name);
 	if (ret == 0 && ioctl(fd, SIOCGIFFLAGS, &ifr) != 0)
 		ret = -errno;

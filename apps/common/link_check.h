@@ -28,6 +28,9 @@ uint64_t link_check_memory_mb(void);
  * gets the interface. */
 uint32_t link_check_address(const struct pmtcp_range *range, char *name);
 
+/* The same of IPv6: true, and the address in found (16 octets). */
+bool link_check_address6(const struct pmtcp_range6 *range, char *name, uint8_t *found);
+
 /* The `ethtool -K` settings that keep an interface from making oversized or unfinished
  * frames, such as "tx off tso off"; "" if all is well. sees_received: frames the
  * interface received are handed on as well (af_packet), so merging matters. */

@@ -20,26 +20,31 @@
 #define AF_PACKET_FRAMES 4096
 #define AF_PACKET_BLOCK  65536
 
+/* 0 and 4095 are no VLANs (802.1Q 9.6). */
+#define VLAN_MAX 4094
+
+/* What every word takes. */
+#define COMMON                                                                                     \
+	"[,loss=P%][,dup=P%][,reorder=P%][,corrupt=P%]"                                            \
+	"[,delay=TIME][,seed=N][,vlan=VID]"
+
 struct kind_fact {
 	const char *word;
 	const char *form;
 	const char *ethdev;
-	bool has_faults;
 	bool has_queues;
 };
 
 static const struct kind_fact kinds[] = {
-		[LINK_RING] = {"ring",
-				"ring[,loss=P%][,dup=P%][,reorder=P%][,corrupt=P%]"
-				"[,delay=TIME][,seed=N]",
-				NULL, true, false},
-		[LINK_MEMIF] = {"memif", "memif:server:SOCKET or memif:client:SOCKET", "net_memif0",
-				false, false},
-		[LINK_TAP] = {"tap", "tap:IFNAME[,kernel=IP/LEN]", "net_tap0", false, false},
-		[LINK_AF_PACKET] = {"af_packet", "af_packet:IFNAME[,queues=N]", "net_af_packet0",
-				false, true},
-		[LINK_AF_XDP] = {"af_xdp", "af_xdp:IFNAME[,queues=N]", "net_af_xdp0", false, true},
-		[LINK_PCI] = {"pci", "pci:ADDR[,queues=N]", NULL, false, true},
+		[LINK_RING] = {"ring", "ring" COMMON, NULL, false},
+		[LINK_MEMIF] = {"memif",
+				"memif:server:SOCKET or memif:client:SOCKET, behind it " COMMON,
+				"net_memif0", false},
+		[LINK_TAP] = {"tap", "tap:IFNAME[,kernel=IP/LEN]" COMMON, "net_tap0", false},
+		[LINK_AF_PACKET] = {"af_packet", "af_packet:IFNAME[,queues=N]" COMMON,
+				"net_af_packet0", true},
+		[LINK_AF_XDP] = {"af_xdp", "af_xdp:IFNAME[,queues=N]" COMMON, "net_af_xdp0", true},
+		[LINK_PCI] = {"pci", "pci:ADDR[,queues=N]" COMMON, NULL, true},
 };
 
 static int
@@ -64,24 +69,11 @@ parse_kernel(const char *value, struct args_subnet *kernel)
 	return kernel->range.first == kernel->range.last ? 0 : -EINVAL;
 }
 
-/* One key=value behind a comma. */
 static int
-parse_setting(const struct kind_fact *fact, const char *key, const char *value,
-		struct link_word *word)
+parse_fault(const char *key, const char *value, struct pmtcp_faults *f)
 {
-	struct pmtcp_faults *f = &word->faults;
 	uint64_t number;
 
-	if (fact->has_queues && strcmp(key, "queues") == 0) {
-		if (args_value(ARG_COUNT, value, &number) != 0 || number == 0 || number > 16)
-			return -EINVAL;
-		word->queues = (uint16_t)number;
-		return 0;
-	}
-	if (word->kind == LINK_TAP && strcmp(key, "kernel") == 0)
-		return parse_kernel(value, &word->kernel);
-	if (!fact->has_faults)
-		return -EINVAL;
 	if (strcmp(key, "loss") == 0)
 		return args_value(ARG_PERCENT, value, &f->loss_ppm);
 	if (strcmp(key, "dup") == 0)
@@ -101,6 +93,30 @@ parse_setting(const struct kind_fact *fact, const char *key, const char *value,
 		return -EINVAL;
 	f->delay_us = (uint32_t)(number / 1000);
 	return 0;
+}
+
+/* One key=value behind a comma. */
+static int
+parse_setting(const struct kind_fact *fact, const char *key, const char *value,
+		struct link_word *word)
+{
+	uint64_t number;
+
+	if (fact->has_queues && strcmp(key, "queues") == 0) {
+		if (args_value(ARG_COUNT, value, &number) != 0 || number == 0 || number > 16)
+			return -EINVAL;
+		word->queues = (uint16_t)number;
+		return 0;
+	}
+	if (word->kind == LINK_TAP && strcmp(key, "kernel") == 0)
+		return parse_kernel(value, &word->kernel);
+	if (strcmp(key, "vlan") == 0) {
+		if (args_value(ARG_COUNT, value, &number) != 0 || number == 0 || number > VLAN_MAX)
+			return -EINVAL;
+		word->vlan = (uint16_t)number;
+		return 0;
+	}
+	return parse_fault(key, value, &word->faults);
 }
 
 static int

@@ -29,8 +29,9 @@ struct link_word {
 	enum link_kind kind;
 	char name[LINK_NAME_MAX];  /* interface, socket or PCI address; empty for ring */
 	bool is_server;            /* memif */
-	struct args_subnet kernel; /* tap: the address of the kernel's end; first 0: none */
+	struct args_subnet kernel; /* tap: the address of the kernel's end; version 0: none */
 	uint16_t queues;           /* 1 unless the word says otherwise */
+	uint16_t vlan;             /* 802.1Q VID; 0: none */
 	struct pmtcp_faults faults;
 };
 

@@ -124,8 +124,8 @@ main(int argc, char **argv)
 
 	if (ret != 0)
 		return ret;
-	ret = pmtcp_listen(
-			app.ctx, &(struct pmtcp_addr){.version = 4, .port = port}, NULL, &listener);
+	ret = pmtcp_listen(app.ctx, &(struct pmtcp_addr){.port = port},
+			&(struct pmtcp_listen_opts){.conn = app.opts}, &listener);
 	if (ret != 0)
 		return app_fail(&app, "listen", ret);
 	printf("listening on port %u; Ctrl-C ends\n", port);

@@ -129,18 +129,18 @@ note_client(struct load *l)
 	const struct client *c = &l->client;
 	const struct pmtcp_port_report *p = &c->ports;
 	const uint64_t *errors = c->side.n.open_errors;
-	uint32_t src = c->ports_source;
+	struct pmtcp_addr source = args_subnet_addr(&l->conf.own, c->ports_source, 0);
+	char text[ARGS_IP_TEXT];
 
 	if (c->is_unreachable)
-		books_note(l, "the next hop to the target does not answer ARP: nothing was opened");
+		books_note(l, "the next hop to the target does not answer ARP or Neighbour "
+			      "Discovery: nothing was opened");
 	if (errors[SIDE_OPEN_PORTS] != 0)
 		books_note(l,
-				"ports exhausted from %u.%u.%u.%u to port %u: of %u ports %u are "
-				"in "
-				"use and %u in TIME-WAIT, the next is free in %u ms",
-				src >> 24, src >> 16 & 255, src >> 8 & 255, src & 255,
-				c->ports_target, p->range, p->in_use, p->time_wait,
-				p->next_free_ms);
+				"ports exhausted from %s to port %u: of %u ports %u are in use "
+				"and %u in TIME-WAIT, the next is free in %u ms",
+				args_ip_text(&source, text), c->ports_target, p->range, p->in_use,
+				p->time_wait, p->next_free_ms);
 	else if (c->open_errno != 0)
 		books_note(l, "opening failed: %s", strerror(c->open_errno));
 	if (errors[SIDE_OPEN_BLOCKS] + errors[SIDE_OPEN_TABLE] != 0)

@@ -33,7 +33,7 @@ client_init(struct client *c, const struct load_conf *conf, const struct plan *p
 	c->n_unused = n;
 	c->sources = plan->sources;
 	c->source = plan->sources.first;
-	c->target_ip = conf->target_ip;
+	c->opts.keepalive_ms = conf->keepalive_ms;
 	c->target_ports = plan->target_ports;
 	c->target_port = plan->target_ports.first;
 	pace_init(&c->pace, plan->pace, conf->rate != 0, conf->count);
@@ -212,8 +212,9 @@ end_run(struct client *c, uint64_t stop_ns)
 static void
 open_failed(struct client *c, struct pmtcp_ctx *ctx, int rc, uint64_t now_ns)
 {
-	struct pmtcp_addr local = pmtcp_addr4(c->source, 0);
-	struct pmtcp_addr remote = pmtcp_addr4(c->target_ip, (uint16_t)c->target_port);
+	const struct load_conf *conf = c->side.conf;
+	struct pmtcp_addr local = args_subnet_addr(&conf->own, c->source, 0);
+	struct pmtcp_addr remote = conf->target;
 	enum side_open_error e = SIDE_OPEN_OTHER;
 
 	if (rc == -EADDRNOTAVAIL)
@@ -229,6 +230,7 @@ open_failed(struct client *c, struct pmtcp_ctx *ctx, int rc, uint64_t now_ns)
 	if (e == SIDE_OPEN_BLOCKS || e == SIDE_OPEN_TABLE)
 		return;
 	c->open_errno = -rc;
+	remote.port = (uint16_t)c->target_port;
 	if (e == SIDE_OPEN_PORTS)
 		pmtcp_port_report(ctx, &local, &remote, &c->ports);
 	c->ports_source = c->source;
@@ -250,15 +252,18 @@ next_pair(struct client *c)
 static void
 open_due(struct client *c, struct pmtcp_ctx *ctx, uint64_t now_ns)
 {
+	const struct load_conf *conf = c->side.conf;
 	uint32_t room = c->n_unused < CLIENT_OPENS_MAX ? c->n_unused : CLIENT_OPENS_MAX;
 
 	for (uint32_t n = pace_due(&c->pace, now_ns, room); n > 0; n--) {
-		struct pmtcp_addr local = pmtcp_addr4(c->source, 0);
-		struct pmtcp_addr remote = pmtcp_addr4(c->target_ip, (uint16_t)c->target_port);
+		struct pmtcp_addr local = args_subnet_addr(&conf->own, c->source, 0);
+		struct pmtcp_addr remote = conf->target;
 		struct client_conn *cc = c->unused[c->n_unused - 1];
 		struct pmtcp_conn *conn;
-		int rc = pmtcp_connect(ctx, &local, &remote, NULL, &conn);
+		int rc;
 
+		remote.port = (uint16_t)c->target_port;
+		rc = pmtcp_connect(ctx, &local, &remote, &c->opts, &conn);
 		if (rc != 0) {
 			open_failed(c, ctx, rc, now_ns);
 			return;
@@ -279,8 +284,7 @@ prepare(struct client *c, struct pmtcp_ctx *ctx, uint64_t now_ns)
 {
 	const struct load_conf *conf = c->side.conf;
 	struct run_clock *clock = c->side.clock;
-	const struct pmtcp_addr target = pmtcp_addr4(c->target_ip, 0);
-	int rc = pmtcp_neigh_resolve(ctx, now_ns, &target);
+	int rc = pmtcp_neigh_resolve(ctx, now_ns, &conf->target);
 
 	if (c->resolve_until_ns == 0)
 		c->resolve_until_ns = now_ns + RESOLVE_NS;

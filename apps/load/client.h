@@ -33,8 +33,8 @@ struct client {
 	uint32_t n_unused;
 	struct plan_range sources;
 	struct plan_range target_ports;
-	uint32_t target_ip;
-	uint32_t source; /* next ... */
+	struct pmtcp_conn_opts opts; /* of every open */
+	uint32_t source;             /* next ... */
 	uint32_t target_port;
 	uint64_t resolve_until_ns;
 	bool is_count_reached;

@@ -21,16 +21,23 @@
 #define ALL       (LOAD_RUN | LOAD_CLIENT | LOAD_SERVER)
 #define REMOTE    (LOAD_CLIENT | LOAD_SERVER)
 /* 198.18.0.1 and 198.19.0.1, of the range for benchmarks (RFC 2544) */
-#define IP_CLIENT   0xc6120001u
-#define IP_SERVER   0xc6130001u
+#define IP_CLIENT 0xc6120001u
+#define IP_SERVER 0xc6130001u
+/* The same of 2001:2::/48, for IPv6 (RFC 5180). */
+#define IP6_CLIENT  "2001:2:0:1::1/64"
+#define IP6_SERVER  "[2001:2:0:2::1]:5001"
 #define PAYLOAD_MAX (1ull << 30)
 #define CONCURRENT  1024u
 /* Enough to keep both ends of a ring busy; more only waits in it. */
 #define CONCURRENT_RING 256u
 #define IN_FLIGHT_MAX   65536u
-/* RFC 791 3.2: every host takes 576 octets. Jumbo frames end at 9000. */
-#define MTU_MIN 576
-#define MTU_MAX 9000
+/* RFC 791 3.2: every host takes 576 octets; RFC 8200 5: every IPv6 link 1280. Jumbo frames end
+ * at 9000. */
+#define MTU_MIN          576
+#define MTU6_MIN         1280
+#define MTU_MAX          9000
+#define KEEPALIVE_MIN_NS (100 * NS_PER_MS)
+#define KEEPALIVE_MAX_NS (604800 * SECOND_NS)
 
 struct word {
 	const char *name;
@@ -45,12 +52,12 @@ struct word {
 #define AT(field) offsetof(struct load_conf, field)
 static const struct word words[] = {
 	{"config", 'c', ARG_TEXT, ALL, AT(config), "YAML file of these same words; flags win (none)"},
-	{"link", 'l', ARG_TEXT, ALL, AT(link), LINK_WORDS " (ring); ring takes ,loss=P% dup= reorder= corrupt= delay=TIME seed=N; tap ,kernel=IP/LEN; af_packet, af_xdp and pci ,queues=N"},
-	{"ip", 0, ARG_SUBNET, ALL, AT(ip), "own addresses A[-B]/LEN (ring: chosen from 198.18.0.0/15)"},
-	{"gateway", 0, ARG_IP, REMOTE, AT(gateway), "next hop to other subnets (none)"},
+	{"link", 'l', ARG_TEXT, ALL, AT(link), LINK_WORDS " (ring); all take ,vlan=VID loss=P% dup= reorder= corrupt= delay=TIME seed=N; tap ,kernel=IP/LEN; af_packet, af_xdp and pci ,queues=N"},
+	{"ip", 0, ARG_SUBNET, ALL, AT(ip), "own addresses A[-B]/LEN, IPv4 or IPv6 (ring: chosen from 198.18.0.0/15)"},
+	{"gateway", 0, ARG_GATEWAY, REMOTE, AT(gateway), "next hop to other subnets (none)"},
 	{"mac", 0, ARG_TEXT, REMOTE, AT(mac_word), "own MAC address (the device's)"},
 	{"listen", 0, ARG_TEXT, LOAD_RUN | LOAD_SERVER, AT(listen_word), "PORT or LO-HI of the server (5001)"},
-	{"target", 0, ARG_TEXT, ENDS, AT(target_word), "server's A:PORT or A:LO-HI (ring: chosen)"},
+	{"target", 0, ARG_TEXT, ENDS, AT(target_word), "server's A:PORT or A:LO-HI, IPv6 as [A]:PORT (ring: chosen)"},
 	{"source", 0, ARG_RANGE, ENDS, AT(source), "client's addresses A-B, used in turn (those of --ip)"},
 	{"ports", 0, ARG_TEXT, ENDS, AT(ports_word), "client's port range LO-HI (1024-65535)"},
 	{"rate", 'r', ARG_COUNT, ALL, AT(rate), "opens per second, open loop; a server sizes itself for it (as fast as it goes)"},
@@ -65,6 +72,9 @@ static const struct word words[] = {
 	{"syn-retries", 0, ARG_COUNT, ALL, AT(syn_retries), "give a SYN up after so many repetitions (3: 15 s)"},
 	{"idle", 0, ARG_TEXT, ALL, AT(idle_word), "auto | spin | yield | sleep, when there is nothing to do (auto)"},
 	{"mtu", 0, ARG_U16, ALL, AT(mtu), "IP packet octets, 576 to 9000 (the device's)"},
+	{"ecn", 0, ARG_ECN, ALL, AT(ecn), "explicit congestion notification: off | accept | offer (accept)"},
+	{"syn-cookies", 0, ARG_COOKIES, LOAD_RUN | LOAD_SERVER, AT(syn_cookies), "auto | always | off (auto)"},
+	{"keepalive", 0, ARG_DURATION, ALL, AT(keepalive_ns), "silence before the first probe, 100ms to 168h; 0: none (0)"},
 	{"no-offloads", 0, ARG_FLAG, ALL, AT(no_offloads), "no checksum offload, even if the device has it"},
 	{"pcap", 0, ARG_CAPTURE, ALL, AT(pcap), "capture both directions into FILE[,N] (the client's end in run)"},
 	{"json", 'j', ARG_TEXT, ALL, AT(json), "write the report to this file; -: standard output (none)"},
@@ -115,6 +125,8 @@ conf_defaults(struct load_conf *c)
 			.warmup_ns = LOAD_UNSET,
 			.tw_ns = 60 * SECOND_NS,
 			.syn_retries = 3,
+			.ecn = PMTCP_ECN_ACCEPT,
+			.syn_cookies = PMTCP_COOKIES_AUTO,
 	};
 }
 
@@ -158,20 +170,22 @@ parse_ports(const char *text, struct plan_range *out)
 	return 0;
 }
 
-/* "A.B.C.D:PORTS" */
+/* "A.B.C.D:PORTS" or "[IPV6]:PORTS": the address goes through the parser of all addresses,
+ * with the first port. */
 static int
 parse_target(struct load_conf *c)
 {
-	const char *colon = strchr(c->target_word, ':');
-	char ip[16];
+	const char *colon = strrchr(c->target_word, ':');
+	char first[ARGS_ADDR_TEXT];
 
-	if (colon == NULL || colon - c->target_word >= (int)sizeof(ip))
+	if (colon == NULL || parse_ports(colon + 1, &c->target_ports) != 0)
 		return -EINVAL;
-	memcpy(ip, c->target_word, (size_t)(colon - c->target_word));
-	ip[colon - c->target_word] = '\0';
-	if (args_value(ARG_IP, ip, &c->target_ip) != 0)
+	if (snprintf(first, sizeof(first), "%.*s:%u", (int)(colon - c->target_word), c->target_word,
+			    c->target_ports.first) >= (int)sizeof(first) ||
+			args_value(ARG_ADDR, first, &c->target) != 0)
 		return -EINVAL;
-	return parse_ports(colon + 1, &c->target_ports);
+	c->target.port = 0;
+	return 0;
 }
 
 static int
@@ -223,7 +237,7 @@ resolve_words(struct load_conf *c, char *err)
 	if (c->listen_word != NULL && parse_ports(c->listen_word, &c->listen_ports) != 0)
 		return say(err, "listen", "must be a port such as 5001, or LO-HI");
 	if (c->target_word != NULL && parse_target(c) != 0)
-		return say(err, "target", "must be A.B.C.D:PORT or A.B.C.D:LO-HI");
+		return say(err, "target", "must be A.B.C.D:PORT or A.B.C.D:LO-HI, or [IPV6]:PORT");
 	if (c->listen_ports.last - c->listen_ports.first >= PLAN_LISTEN_MAX)
 		return say(err, "listen", "must be at most 1024 ports");
 	if (c->target_ports.last - c->target_ports.first >= PLAN_LISTEN_MAX)
@@ -251,6 +265,10 @@ resolve_numbers(struct load_conf *c, char *err)
 	if (c->tw_ns != 0 && (c->tw_ns < SECOND_NS || c->tw_ns > 240 * SECOND_NS))
 		return say(err, "tw", "2MSL must be 0, or between 1s and 240s");
 	c->tw_ms = (uint32_t)(c->tw_ns / NS_PER_MS);
+	if (c->keepalive_ns != 0 &&
+			(c->keepalive_ns < KEEPALIVE_MIN_NS || c->keepalive_ns > KEEPALIVE_MAX_NS))
+		return say(err, "keepalive", "must be 0, or between 100ms and 168h");
+	c->keepalive_ms = (uint32_t)(c->keepalive_ns / NS_PER_MS);
 	if (c->rate > 100000000)
 		return say(err, "rate", "must be at most 100m opens per second");
 	if (c->concurrency > 16000000)
@@ -263,23 +281,37 @@ resolve_numbers(struct load_conf *c, char *err)
 	return 0;
 }
 
+/* The last four octets of the address, as struct args_subnet has them. */
 static uint32_t
-mask_of(uint8_t prefix_len)
+low_of(const struct pmtcp_addr *addr)
 {
-	return ~0u << (32 - prefix_len);
-}
+	const uint8_t *low = addr->ip6 + sizeof(addr->ip6) - 4;
 
-static bool
-is_within(const struct load_conf *c, uint32_t ip)
-{
-	return ((ip ^ c->own.first) & mask_of(c->prefix_len)) == 0;
+	return addr->version == 4 ? addr->ip4 : PMTCP_IP4(low[0], low[1], low[2], low[3]);
 }
 
 /* The last host address of a subnet: on a ring the stand-in for the other end. */
-static uint32_t
-gateway_of(uint32_t ip, uint8_t prefix_len)
+static struct args_gateway
+gateway_of(const struct args_subnet *subnet)
 {
-	return (ip | ~mask_of(prefix_len)) - 1;
+	unsigned int above = subnet->version == 4 ? 0 : 96;
+	unsigned int len = subnet->prefix_len > above ? subnet->prefix_len - above : 0;
+	uint32_t hosts = len == 0 ? UINT32_MAX : ~(UINT32_MAX << (32 - len));
+	struct pmtcp_addr addr = args_subnet_addr(subnet, (subnet->range.first | hosts) - 1, 0);
+	struct args_gateway gateway = {.ip4 = addr.ip4};
+
+	memcpy(gateway.ip6, addr.ip6, sizeof(addr.ip6));
+	return gateway;
+}
+
+/* Whether the subnet's addresses, those the plan may choose included, reach its gateway. */
+static bool
+takes_gateway(const struct args_subnet *subnet, const struct args_gateway *gateway)
+{
+	struct pmtcp_addr hop = subnet->version == 4 ? pmtcp_addr4(gateway->ip4, 0)
+						     : pmtcp_addr6(gateway->ip6, 0);
+
+	return subnet->range.first >= low_of(&hop) || subnet->range.last >= low_of(&hop);
 }
 
 /* Both ends on a ring. Each has a subnet of its own and sees the other through one
@@ -288,21 +320,32 @@ gateway_of(uint32_t ip, uint8_t prefix_len)
 static int
 resolve_ring(struct load_conf *c, char *err)
 {
-	if (c->own.first == 0) {
-		c->own = (struct pmtcp_range){IP_CLIENT, 0};
-		c->prefix_len = 16;
+	if (c->own.version == 0 && c->target.version == 6) {
+		(void)args_value(ARG_SUBNET, IP6_CLIENT, &c->own);
+		c->own.range.last = 0;
+	} else if (c->own.version == 0) {
+		c->own = (struct args_subnet){{IP_CLIENT, 0}, 4, 16, {0}};
 	}
-	if (c->target_ip == 0)
-		c->target_ip = IP_SERVER;
-	if (is_within(c, c->target_ip))
+	if (c->target.version == 0 && c->own.version == 6)
+		(void)args_value(ARG_ADDR, IP6_SERVER, &c->target);
+	else if (c->target.version == 0)
+		c->target = pmtcp_addr4(IP_SERVER, 0);
+	c->target.port = 0;
+	if (c->target.version != c->own.version)
+		return say(err, "target", "must be of the same IP version as --ip");
+	if (args_subnet_has(&c->own, &c->target))
 		return say(err, "target", "must be in another subnet than --ip on a ring");
 	if (c->target_ports.last == 0)
 		c->target_ports = c->listen_ports;
 	if (c->target_ports.first == 0)
 		c->target_ports.first = 5001;
-	c->gateway = gateway_of(c->own.first, c->prefix_len);
-	c->server_gateway = gateway_of(c->target_ip, c->prefix_len);
-	if (c->own.last >= c->gateway || c->target_ip == c->server_gateway)
+	c->server_own = c->own;
+	c->server_own.range = (struct pmtcp_range){low_of(&c->target), low_of(&c->target)};
+	memcpy(c->server_own.high, c->target.ip6, sizeof(c->server_own.high));
+	c->gateway = gateway_of(&c->own);
+	c->server_gateway = gateway_of(&c->server_own);
+	if (takes_gateway(&c->own, &c->gateway) ||
+			takes_gateway(&c->server_own, &c->server_gateway))
 		return say(err, "ip",
 				"and the target must leave the last address of their "
 				"subnets to the gateway");
@@ -312,13 +355,23 @@ resolve_ring(struct load_conf *c, char *err)
 static int
 resolve_remote(struct load_conf *c, char *err)
 {
-	if (c->ip.range.first == 0)
+	static const uint8_t none[16];
+	bool has_hop6 = memcmp(c->gateway.ip6, none, sizeof(none)) != 0;
+	struct pmtcp_addr hop = c->own.version == 4 ? pmtcp_addr4(c->gateway.ip4, 0)
+						    : pmtcp_addr6(c->gateway.ip6, 0);
+
+	if (c->ip.version == 0)
 		return say(err, "ip", "is missing: own address and prefix length, A/LEN");
 	if (c->cmd == LOAD_CLIENT && c->target_word == NULL)
 		return say(err, "target", "is missing: the server's A:PORT");
-	if (c->gateway != 0 && !is_within(c, c->gateway))
+	if (c->cmd == LOAD_CLIENT && c->target.version != c->own.version)
+		return say(err, "target", "must be of the same IP version as --ip");
+	if (c->own.version == 4 ? has_hop6 : c->gateway.ip4 != 0)
+		return say(err, "gateway", "must be of the same IP version as --ip");
+	if ((has_hop6 || c->gateway.ip4 != 0) && !args_subnet_has(&c->own, &hop))
 		return say(err, "gateway", "must lie in the subnet of --ip");
-	if (c->cmd == LOAD_CLIENT && c->gateway == 0 && !is_within(c, c->target_ip))
+	if (c->cmd == LOAD_CLIENT && !has_hop6 && c->gateway.ip4 == 0 &&
+			!args_subnet_has(&c->own, &c->target))
 		return say(err, "target", "is in another subnet: give a --gateway");
 	if (c->listen_ports.last == 0)
 		c->listen_ports = (struct plan_range){5001, 5001};
@@ -328,18 +381,20 @@ resolve_remote(struct load_conf *c, char *err)
 static int
 resolve_addresses(struct load_conf *c, char *err)
 {
-	c->own = c->ip.range;
-	c->prefix_len = c->ip.prefix_len;
-	if (c->own.first == 0 && c->source.first != 0) {
+	struct pmtcp_addr first = args_subnet_addr(&c->source, c->source.range.first, 0);
+	struct pmtcp_addr last = args_subnet_addr(&c->source, c->source.range.last, 0);
+
+	c->own = c->ip;
+	if (c->own.version == 0 && c->source.version != 0) {
 		c->own = c->source;
-		c->prefix_len = 16;
+		c->own.prefix_len = c->source.version == 4 ? 16 : 64;
 	}
-	if (c->own.first != 0 && (c->prefix_len < 1 || c->prefix_len > 30))
-		return say(err, "ip", "must have a prefix length of 1 to 30");
-	if (c->own.first != 0 && !is_within(c, c->own.last))
-		return say(err, "ip", "must be addresses of one subnet");
-	if (c->source.first != 0 &&
-			!(is_within(c, c->source.first) && is_within(c, c->source.last)))
+	if (c->own.version != 0 && c->own.range.first == 0)
+		return say(err, "ip", "must not end in four zero octets");
+	if (c->own.version == 6 && c->mtu != 0 && c->mtu < MTU6_MIN)
+		return say(err, "mtu", "must be at least 1280 octets with IPv6");
+	if (c->source.version != 0 &&
+			!(args_subnet_has(&c->own, &first) && args_subnet_has(&c->own, &last)))
 		return say(err, "source", "must lie in the subnet of --ip");
 	if (c->cmd != LOAD_RUN && c->is_ring)
 		return say(err, "link",
@@ -379,8 +434,9 @@ print_usage(FILE *f)
 	      "\\\n"
 	      "           --target 198.18.0.1:5001\n\n"
 	      "link options, behind commas:\n"
-	      "       ring                    loss=P% dup=P% reorder=P% corrupt=P% delay=TIME "
-	      "seed=N\n"
+	      "       all                     loss=P% dup=P% reorder=P% corrupt=P% delay=TIME "
+	      "seed=N,\n"
+	      "                               of what is received; vlan=VID\n"
 	      "       tap                     kernel=IP/LEN, the address of the kernel's end\n"
 	      "       af_packet, af_xdp, pci  queues=N\n\n"
 	      "exit codes: 0 fine, 1 usage, 2 set-up, 3 errors during the run or books that "

@@ -45,11 +45,11 @@ struct load_conf {
 	const char *link;
 	const char *eal;
 	struct args_subnet ip;
-	uint32_t gateway;
+	struct args_gateway gateway; /* filled in on a ring */
 	const char *mac_word;
 	const char *listen_word;
 	const char *target_word;
-	struct pmtcp_range source;
+	struct args_subnet source;
 	const char *ports_word;
 	uint64_t rate;
 	uint64_t concurrency;
@@ -63,6 +63,9 @@ struct load_conf {
 	uint64_t syn_retries;
 	const char *idle_word;
 	uint16_t mtu;
+	uint8_t ecn;         /* enum pmtcp_ecn */
+	uint8_t syn_cookies; /* enum pmtcp_syn_cookies */
+	uint64_t keepalive_ns;
 	bool no_offloads;
 	struct args_capture pcap;
 	const char *json;
@@ -72,16 +75,17 @@ struct load_conf {
 	/* Worked out by conf_resolve(). */
 	struct rte_ether_addr mac;
 	struct plan_range listen_ports;
-	uint32_t target_ip;
+	struct pmtcp_addr target;       /* without its port */
 	struct plan_range target_ports; /* last 0: the plan chooses */
 	struct plan_range ports;
 	enum load_close close;
 	enum pmtcp_idle idle;
 	uint32_t tw_ms;
 	bool is_ring;
-	struct pmtcp_range own;  /* addresses of this end; last 0: the plan chooses (ring) */
-	uint8_t prefix_len;      /* of both ends */
-	uint32_t server_gateway; /* run: next hop of the server's end; the client's is `gateway` */
+	uint32_t keepalive_ms;
+	struct args_subnet own; /* addresses of this end; range.last 0: the plan chooses (ring) */
+	struct args_subnet server_own;      /* run: those of the server's end ... */
+	struct args_gateway server_gateway; /* ... and its next hop */
 };
 
 /* Every default, nothing given. */

@@ -85,25 +85,45 @@ put_conservation(struct json *j, const struct load *l)
 	json_end_array(j);
 }
 
-/* "A.B.C.D" */
-static const char *
-ip_text(uint32_t ip, char text[ADDRESS_LEN])
+static void
+put_addresses(struct json *j, const char *key, const struct args_subnet *subnet, const char *tail)
 {
-	snprintf(text, ADDRESS_LEN, "%u.%u.%u.%u", ip >> 24, ip >> 16 & 255, ip >> 8 & 255,
-			ip & 255);
-	return text;
+	struct pmtcp_addr first = args_subnet_addr(subnet, subnet->range.first, 0);
+	struct pmtcp_addr last = args_subnet_addr(subnet, subnet->range.last, 0);
+	bool is_one = subnet->range.first == subnet->range.last;
+	char from[ARGS_IP_TEXT];
+	char to[ARGS_IP_TEXT];
+	char text[3 * ARGS_IP_TEXT];
+
+	snprintf(text, sizeof(text), "%s%s%s%s", args_ip_text(&first, from), is_one ? "" : "-",
+			is_one ? "" : args_ip_text(&last, to), tail);
+	json_text(j, key, text);
 }
 
 static void
-put_addresses(struct json *j, const char *key, uint32_t first, uint32_t last, const char *tail)
+put_gateway(struct json *j, const struct load_conf *c)
 {
-	char from[ADDRESS_LEN];
-	char to[ADDRESS_LEN];
-	char text[3 * ADDRESS_LEN];
+	struct pmtcp_addr hop = c->own.version == 4 ? pmtcp_addr4(c->gateway.ip4, 0)
+						    : pmtcp_addr6(c->gateway.ip6, 0);
+	static const uint8_t none[16];
+	char text[ARGS_IP_TEXT];
+	bool is_there = hop.ip4 != 0 || memcmp(hop.ip6, none, sizeof(none)) != 0;
 
-	snprintf(text, sizeof(text), "%s%s%s%s", ip_text(first, from), first == last ? "" : "-",
-			first == last ? "" : ip_text(last, to), tail);
-	json_text(j, key, text);
+	json_text(j, "gateway", is_there ? args_ip_text(&hop, text) : NULL);
+}
+
+/* As the word: "A:LO-HI", "[A]:LO-HI". */
+static void
+put_target(struct json *j, const struct load *l)
+{
+	char first[ARGS_ADDR_TEXT];
+	char text[ARGS_ADDR_TEXT + 8];
+	struct pmtcp_addr target = l->conf.target;
+
+	target.port = (uint16_t)l->plan.target_ports.first;
+	snprintf(text, sizeof(text), "%s-%u", args_addr_text(&target, first),
+			l->plan.target_ports.last);
+	json_text(j, "target", text);
 }
 
 /* Addresses and ports as they came out, in the form of the words that set them; null
@@ -114,19 +134,18 @@ put_config_addresses(struct json *j, const struct load *l)
 	const struct load_conf *c = &l->conf;
 	const struct plan *p = &l->plan;
 	struct plan_range listen = load_server_ports(l);
-	bool is_chosen = c->own.last == 0;
+	struct args_subnet sources = c->own;
 	char text[ADDRESS_LEN];
 
-	snprintf(text, sizeof(text), "/%u", c->prefix_len);
-	put_addresses(j, "ip", is_chosen ? p->sources.first : c->own.first,
-			is_chosen ? p->sources.last : c->own.last, text);
-	json_text(j, "gateway", c->gateway == 0 ? NULL : ip_text(c->gateway, text));
+	sources.range = (struct pmtcp_range){p->sources.first, p->sources.last};
+	snprintf(text, sizeof(text), "/%u", c->own.prefix_len);
+	put_addresses(j, "ip", c->own.range.last == 0 ? &sources : &c->own, text);
+	put_gateway(j, c);
 	snprintf(text, sizeof(text), "%u-%u", listen.first, listen.last);
 	json_text(j, "listen", l->has_server ? text : NULL);
-	snprintf(text, sizeof(text), ":%u-%u", p->target_ports.first, p->target_ports.last);
 	if (l->has_client) {
-		put_addresses(j, "source", p->sources.first, p->sources.last, "");
-		put_addresses(j, "target", c->target_ip, c->target_ip, text);
+		put_addresses(j, "source", &sources, "");
+		put_target(j, l);
 	} else {
 		json_text(j, "source", NULL);
 		json_text(j, "target", NULL);
@@ -141,6 +160,12 @@ put_config_addresses(struct json *j, const struct load *l)
 static void
 put_config(struct json *j, const struct load *l)
 {
+	static const char *const ecn[] = {
+			[PMTCP_ECN_DEFAULT] = "accept",
+			[PMTCP_ECN_OFF] = "off",
+			[PMTCP_ECN_ACCEPT] = "accept",
+			[PMTCP_ECN_OFFER] = "offer",
+	};
 	const struct load_conf *c = &l->conf;
 
 	json_object(j, "config");
@@ -158,6 +183,8 @@ put_config(struct json *j, const struct load *l)
 	json_double(j, "tw_s", (double)c->tw_ns / 1e9, 3);
 	json_u64(j, "syn_retries", c->syn_retries);
 	json_text(j, "idle", c->idle_word);
+	json_text(j, "ecn", ecn[c->ecn]);
+	json_double(j, "keepalive_s", (double)c->keepalive_ms / 1e3, 3);
 	json_text(j, "pcap", c->pcap.file[0] == '\0' ? NULL : c->pcap.file);
 	json_end_object(j);
 	json_object(j, "plan");

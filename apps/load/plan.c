@@ -8,8 +8,11 @@
 
 #include <inttypes.h>
 #include <stdio.h>
+#include <string.h>
 
-#define NS_PER_S      1000000000ull
+#include "common/args.h"
+
+#define SECOND_NS     1000000000ull
 #define NS_PER_MS     1000000ull
 #define TIME_WAIT_MIN 1024u
 /* TIME-WAIT ends in batches, up to 256 ms and a tick late. */
@@ -51,14 +54,15 @@ span_ns(uint64_t hold)
 {
 	uint64_t spare = hold / 10;
 
-	return hold + (spare > NS_PER_S ? spare : NS_PER_S);
+	return hold + (spare > SECOND_NS ? spare : SECOND_NS);
 }
 
 /* Entries alive at `rate` opens/s, never above the count. */
 static uint64_t
 entries_at(const struct plan_in *in, uint64_t rate)
 {
-	uint64_t entries = hold_ns(in) == 0 ? 1 : mul_div(rate, span_ns(hold_ns(in)), NS_PER_S) + 1;
+	uint64_t entries =
+			hold_ns(in) == 0 ? 1 : mul_div(rate, span_ns(hold_ns(in)), SECOND_NS) + 1;
 
 	return in->count != 0 && in->count < entries ? in->count : entries;
 }
@@ -67,7 +71,7 @@ entries_at(const struct plan_in *in, uint64_t rate)
 static uint64_t
 rate_of(uint64_t entries, uint64_t hold)
 {
-	return hold == 0 ? RATE_MAX : mul_div(entries, NS_PER_S, span_ns(hold));
+	return hold == 0 ? RATE_MAX : mul_div(entries, SECOND_NS, span_ns(hold));
 }
 
 /* The rate the tuples sustain when so many of them are free. Where that is none, few are
@@ -200,20 +204,28 @@ print_bound(const struct plan_in *in, const struct plan *p, char *buf, size_t le
 }
 
 static void
-print_ip(char buf[16], uint32_t ip)
+print_ip(const struct plan_in *in, uint32_t ip, char buf[ARGS_IP_TEXT])
 {
-	snprintf(buf, 16, "%u.%u.%u.%u", ip >> 24, ip >> 16 & 255, ip >> 8 & 255, ip & 255);
+	struct args_subnet subnet = {.version = 4};
+	struct pmtcp_addr addr;
+
+	if (in->high6 != NULL) {
+		subnet.version = 6;
+		memcpy(subnet.high, in->high6, sizeof(subnet.high));
+	}
+	addr = args_subnet_addr(&subnet, ip, 0);
+	args_ip_text(&addr, buf);
 }
 
 int
 plan_print(const struct plan_in *in, const struct plan *p, char *buf, size_t len)
 {
-	char first[16];
-	char last[16];
+	char first[ARGS_IP_TEXT];
+	char last[ARGS_IP_TEXT];
 	int n;
 
-	print_ip(first, p->sources.first);
-	print_ip(last, p->sources.last);
+	print_ip(in, p->sources.first, first);
+	print_ip(in, p->sources.last, last);
 	n = snprintf(buf, len,
 			"plan      %" PRIu64 " source addresses (%s-%s) x ports %u-%u x %" PRIu64
 			" target ports (%u-%u) = %" PRIu64 " tuples\n"

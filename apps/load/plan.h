@@ -52,6 +52,7 @@ struct plan_in {
 	bool has_client;           /* the client is here: nobody else's tuples can come */
 	uint8_t sides_here;        /* contexts in this process that hold TIME-WAIT: 0..2 */
 	struct plan_range sources; /* last 0: choose from first on */
+	const uint8_t *high6;      /* IPv6: the 12 octets in front of them; NULL: IPv4 */
 	struct plan_range ports;
 	struct plan_range target_ports; /* last 0: choose from first on */
 	uint64_t memory_free;           /* octets */

@@ -32,9 +32,10 @@ common_conf(const struct load *l, struct pmtcp_conf *conf, uint32_t conns, bool 
 	const struct load_conf *c = &l->conf;
 
 	pmtcp_conf_init(conf);
-	conf->prefix_len = c->prefix_len;
 	conf->mac = c->mac;
 	conf->mtu = c->mtu;
+	conf->vlan = l->link.vlan;
+	conf->ecn = c->ecn;
 	conf->tw_ms = c->tw_ms;
 	conf->syn_retries = (uint8_t)c->syn_retries;
 	conf->max_conns = conns;
@@ -47,19 +48,28 @@ common_conf(const struct load *l, struct pmtcp_conf *conf, uint32_t conns, bool 
 	}
 }
 
+static void
+add_own(struct pmtcp_conf *conf, const struct args_subnet *own, const struct args_gateway *gateway)
+{
+	(void)args_add_range(own, conf); /* the first or second: there is room */
+	conf->gateway = gateway->ip4;
+	memcpy(conf->gateway6, gateway->ip6, sizeof(conf->gateway6));
+}
+
 void
 load_client_conf(const struct load *l, struct pmtcp_conf *conf)
 {
 	const struct load_conf *c = &l->conf;
-	struct pmtcp_range sources = {l->plan.sources.first, l->plan.sources.last};
+	struct args_subnet sources = c->own;
 
+	sources.range = (struct pmtcp_range){l->plan.sources.first, l->plan.sources.last};
 	common_conf(l, conf, (uint32_t)c->concurrency + SPARE_CONNS,
 			l->plan_in.holder & PLAN_TW_CLIENT);
-	conf->gateway = c->gateway;
-	conf->ranges[conf->n_ranges++] = sources;
+	add_own(conf, &sources, &c->gateway);
 	/* An own address of --ip beside those of --source. */
-	if (c->own.last != 0 && (c->own.last < sources.first || c->own.first > sources.last))
-		conf->ranges[conf->n_ranges++] = c->own;
+	if (c->own.range.last != 0 && (c->own.range.last < sources.range.first ||
+						      c->own.range.first > sources.range.last))
+		(void)args_add_range(&c->own, conf);
 	/* A sparse pair table: a search looks at a few places only. */
 	conf->max_port_pairs = 4 * (uint32_t)l->plan.pairs;
 	conf->port_first = (uint16_t)l->plan.ports.first;
@@ -82,11 +92,11 @@ load_server_conf(const struct load *l, struct pmtcp_conf *conf)
 	uint32_t listeners = ports.last - ports.first + 1;
 
 	common_conf(l, conf, conns, l->plan_in.holder & PLAN_TW_SERVER);
-	conf->gateway = c->cmd == LOAD_RUN ? c->server_gateway : c->gateway;
 	if (c->cmd == LOAD_RUN)
-		conf->ranges[conf->n_ranges++] = (struct pmtcp_range){c->target_ip, c->target_ip};
+		add_own(conf, &c->server_own, &c->server_gateway);
 	else
-		conf->ranges[conf->n_ranges++] = c->own;
+		add_own(conf, &c->own, &c->gateway);
+	conf->syn_cookies = (enum pmtcp_syn_cookies)c->syn_cookies;
 	conf->max_half_open = conns;
 	if (listeners > conf->max_listeners)
 		conf->max_listeners = (uint16_t)listeners;
@@ -128,7 +138,7 @@ load_plan(struct load *l)
 {
 	const struct load_conf *c = &l->conf;
 	enum plan_holder holder = holder_of(c);
-	struct pmtcp_range sources = c->source.first != 0 ? c->source : c->own;
+	struct pmtcp_range sources = c->source.version != 0 ? c->source.range : c->own.range;
 
 	l->plan_in = (struct plan_in){
 			.rate = c->rate,
@@ -142,6 +152,7 @@ load_plan(struct load *l)
 			.sides_here = (uint8_t)((l->has_client && (holder & PLAN_TW_CLIENT)) +
 						(l->has_server && (holder & PLAN_TW_SERVER))),
 			.sources = {sources.first, sources.last},
+			.high6 = c->own.version == 6 ? c->own.high : NULL,
 			.ports = c->ports,
 			.target_ports = c->cmd == LOAD_SERVER ? c->listen_ports : c->target_ports,
 			.memory_free = l->box.available,
@@ -194,10 +205,14 @@ check_outputs(const struct load_conf *c)
 static void
 join_ring(const struct load *l, struct pmtcp_conf *conf, uint16_t other)
 {
+	struct pmtcp_static_neigh *neigh;
+
 	if (!l->conf.is_ring)
 		return;
-	conf->static_neigh[conf->n_static_neigh++] = (struct pmtcp_static_neigh){
-			.ip4 = conf->gateway, .mac = *pmtcp_port_mac(l->link.ports[other])};
+	neigh = &conf->static_neigh[conf->n_static_neigh++];
+	neigh->ip4 = conf->gateway;
+	memcpy(neigh->ip6, conf->gateway6, sizeof(neigh->ip6));
+	neigh->mac = *pmtcp_port_mac(l->link.ports[other]);
 }
 
 static int
@@ -258,7 +273,7 @@ check_addresses(const struct load *l)
 		load_client_conf(l, &conf);
 	else
 		load_server_conf(l, &conf);
-	return link_check(&l->link, conf.ranges, conf.n_ranges) == 0 ? 0 : LOAD_EXIT_SETUP;
+	return link_check(&l->link, &conf) == 0 ? 0 : LOAD_EXIT_SETUP;
 }
 
 static int

@@ -41,13 +41,14 @@ server_fini(struct server *s)
 int
 server_listen(struct server *s, struct plan_range ports)
 {
+	const struct pmtcp_listen_opts opts = {.conn.keepalive_ms = s->side.conf->keepalive_ms};
 	struct pmtcp_ctx *ctx = pmtcp_worker_ctx(s->side.worker);
 	int rc = 0;
 
 	for (uint32_t port = ports.first; port <= ports.last && rc == 0; port++) {
-		struct pmtcp_addr local = pmtcp_addr4(0, (uint16_t)port);
+		struct pmtcp_addr local = {.port = (uint16_t)port}; /* of both versions */
 
-		rc = pmtcp_listen(ctx, &local, NULL, &s->listeners[s->n_listeners]);
+		rc = pmtcp_listen(ctx, &local, &opts, &s->listeners[s->n_listeners]);
 		s->n_listeners += rc == 0;
 	}
 	return rc;

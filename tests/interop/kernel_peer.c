@@ -60,12 +60,22 @@ handle_signal(int sig)
 	must_stop = 1;
 }
 
-static struct sockaddr_in
-socket_address(const struct pmtcp_addr *addr)
+/* Fills in the address and returns its length. */
+static socklen_t
+socket_address(const struct pmtcp_addr *addr, struct sockaddr_storage *out)
 {
-	return (struct sockaddr_in){.sin_family = AF_INET,
+	struct sockaddr_in in = {.sin_family = AF_INET,
 			.sin_port = htons(addr->port),
 			.sin_addr.s_addr = htonl(addr->ip4)};
+	struct sockaddr_in6 in6 = {.sin6_family = AF_INET6, .sin6_port = htons(addr->port)};
+
+	if (addr->version == 6) {
+		memcpy(in6.sin6_addr.s6_addr, addr->ip6, sizeof(addr->ip6));
+		memcpy(out, &in6, sizeof(in6));
+		return sizeof(in6);
+	}
+	memcpy(out, &in, sizeof(in));
+	return sizeof(in);
 }
 
 /* ---- one connection ---------------------------------------------------------- */
@@ -171,14 +181,15 @@ conn_add(struct peer *p, int fd)
 static int
 open_due(struct peer *p)
 {
-	struct sockaddr_in to = socket_address(&p->connect);
+	struct sockaddr_storage to;
+	socklen_t len = socket_address(&p->connect, &to);
 
 	while (p->connect.port != 0 && p->opened < p->count && p->live < p->concurrency) {
-		int fd = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+		int fd = socket(to.ss_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
 
 		if (fd < 0)
 			return -errno;
-		if (connect(fd, (struct sockaddr *)&to, sizeof(to)) != 0 && errno != EINPROGRESS)
+		if (connect(fd, (struct sockaddr *)&to, len) != 0 && errno != EINPROGRESS)
 			return -errno;
 		if (conn_add(p, fd) != 0)
 			return -errno;
@@ -200,15 +211,16 @@ accept_all(struct peer *p)
 static int
 start_listening(struct peer *p)
 {
-	struct sockaddr_in at = socket_address(&p->listen);
+	struct sockaddr_storage at;
+	socklen_t len = socket_address(&p->listen, &at);
 	struct epoll_event ev = {.events = EPOLLIN};
 	int one = 1;
 
-	p->listen_fd = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+	p->listen_fd = socket(at.ss_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
 	if (p->listen_fd < 0)
 		return -errno;
 	(void)setsockopt(p->listen_fd, SOL_SOCKET, SO_REUSEADDR, &one, sizeof(one));
-	if (bind(p->listen_fd, (struct sockaddr *)&at, sizeof(at)) != 0 ||
+	if (bind(p->listen_fd, (struct sockaddr *)&at, len) != 0 ||
 			listen(p->listen_fd, BACKLOG) != 0 ||
 			epoll_ctl(p->epoll_fd, EPOLL_CTL_ADD, p->listen_fd, &ev) != 0)
 		return -errno;

@@ -22,6 +22,7 @@
 #define CONNS_MAX  64
 #define HEAD_MAX   256
 #define SECOND_NS  1000000000ull
+#define NS_PER_MS  1000000u
 #define RESOLVE_NS (5 * SECOND_NS)
 
 /* Turns after the last end: a peer whose FIN was answered by a lost ACK repeats it. */
@@ -45,6 +46,7 @@ struct peer {
 	uint64_t hold_ns; /* says nothing for so long after the handshake */
 	bool replies;     /* begins to send at the peer's FIN */
 	const char *http; /* path; NULL: no HTTP */
+	struct pmtcp_conn_opts opts;
 	struct session sessions[CONNS_MAX];
 	uint64_t opened, fine, failed;
 	uint64_t until_ns; /* for the next hop, then for the linger */
@@ -243,7 +245,7 @@ open_due(struct peer *p, struct pmtcp_ctx *ctx)
 	if (ret != 1 && now_ns < p->until_ns)
 		return true;
 	if (ret == 1)
-		ret = pmtcp_connect(ctx, NULL, &p->connect, NULL, &conn);
+		ret = pmtcp_connect(ctx, NULL, &p->connect, &p->opts, &conn);
 	if (ret == 0)
 		(void)session_new(p, conn);
 	else
@@ -297,12 +299,13 @@ static int
 run(struct peer *p, const struct link *link, const struct pmtcp_conf *conf,
 		const struct pmtcp_worker_opts *opts)
 {
-	struct pmtcp_addr local = pmtcp_addr4(0, p->listen);
+	const struct pmtcp_listen_opts listen = {.conn = p->opts};
+	struct pmtcp_addr local = {.port = p->listen}; /* of both versions */
 	struct pmtcp_listener *listener;
 	int ret = pmtcp_worker_create(link->ports[0], 0, conf, opts, &p->worker);
 
 	if (ret == 0 && p->listen != 0)
-		ret = pmtcp_listen(pmtcp_worker_ctx(p->worker), &local, NULL, &listener);
+		ret = pmtcp_listen(pmtcp_worker_ctx(p->worker), &local, &listen, &listener);
 	if (ret != 0) {
 		fprintf(stderr, "peer: cannot start: %s\n", strerror(-ret));
 		pmtcp_worker_destroy(p->worker);
@@ -324,14 +327,21 @@ main(int argc, char **argv)
 	struct link_conf link_conf = {.program = "peer"};
 	struct pmtcp_worker_opts opts = {.idle = PMTCP_IDLE_SLEEP};
 	struct args_capture pcap = {.packets = 0};
-	struct args_subnet ip = {.prefix_len = 0};
+	struct args_subnets ip = {.n = 0};
+	struct args_gateway gateway = {.ip4 = 0};
+	uint64_t keepalive_ns = 0;
+	uint8_t cookies = PMTCP_COOKIES_AUTO;
 	struct pmtcp_conf conf;
 	struct link link;
 	int ret;
 	const struct arg table[] = {
 			{"link", 0, ARG_TEXT, &link_conf.word, LINK_WORDS},
-			{"ip", 0, ARG_SUBNET, &ip, "own address and subnet"},
-			{"gateway", 0, ARG_IP, &conf.gateway, "next hop outside the subnet (none)"},
+			{"ip", 0, ARG_SUBNETS, &ip, "own addresses and subnets"},
+			{"gateway", 0, ARG_GATEWAY, &gateway, "next hop outside the subnet (none)"},
+			{"mtu", 0, ARG_U16, &link_conf.mtu, "IP packet octets (the device's)"},
+			{"ecn", 0, ARG_ECN, &conf.ecn, "off, accept, offer (accept)"},
+			{"syn-cookies", 0, ARG_COOKIES, &cookies, "auto, always, off (auto)"},
+			{"keepalive", 0, ARG_DURATION, &keepalive_ns, "silence before probes (0)"},
 			{"listen", 0, ARG_PORT, &peer.listen, "accept there ..."},
 			{"connect", 0, ARG_ADDR, &peer.connect, "... or connect to it"},
 			{"send", 0, ARG_SIZE, &peer.send, "octets of the pattern to send (0)"},
@@ -346,16 +356,19 @@ main(int argc, char **argv)
 
 	pmtcp_conf_init(&conf);
 	peer.count = 1;
-	args_parse(&(struct args){"peer", "our end of interop tests", table, 13}, argc, argv);
-	conf.ranges[conf.n_ranges++] = ip.range;
-	conf.prefix_len = ip.prefix_len;
+	args_parse(&(struct args){"peer", "our end of interop tests", table, 17}, argc, argv);
+	args_conf(&ip, &gateway, &conf);
+	conf.syn_cookies = (enum pmtcp_syn_cookies)cookies;
+	peer.opts.keepalive_ms = (uint32_t)(keepalive_ns / NS_PER_MS);
+	peer.opts.keepalive_intvl_ms = peer.opts.keepalive_ms;
 	opts.pcap = pcap.file[0] == '\0' ? NULL : pcap.file;
 	opts.pcap_packets = pcap.packets;
 	pattern_init();
 	if (link_open(&link_conf, &link) != 0)
 		return LINK_EXIT_CODE;
-	ret = link_check(&link, conf.ranges, 1) == 0 ? run(&peer, &link, &conf, &opts)
-						     : LINK_EXIT_CODE;
+	conf.vlan = link.vlan;
+	opts.faults = link.faults;
+	ret = link_check(&link, &conf) == 0 ? run(&peer, &link, &conf, &opts) : LINK_EXIT_CODE;
 	link_close(&link);
 	return ret;
 }

@@ -121,10 +121,10 @@ static void
 args_value_addresses(void **state)
 {
 	struct pmtcp_addr addr;
-	struct pmtcp_range range;
+	struct args_subnet range;
 	struct args_subnet subnet;
 	char text[ARGS_ADDR_TEXT];
-	uint32_t ip;
+	struct args_gateway hop = {.ip4 = 0};
 
 	assert_int_equal(args_value(ARG_ADDR, "198.18.0.2:80", &addr), 0);
 	assert_int_equal(addr.version, 4);
@@ -136,14 +136,14 @@ args_value_addresses(void **state)
 	assert_int_equal(args_value(ARG_ADDR, "198.18.0.2", &addr), -EINVAL);
 	assert_int_equal(args_value(ARG_ADDR, "198.18.0:80", &addr), -EINVAL);
 	assert_int_equal(args_value(ARG_ADDR, "198.18.0.2:0", &addr), -EINVAL);
-	assert_int_equal(args_value(ARG_IP, "10.0.0.1", &ip), 0);
-	assert_int_equal(ip, PMTCP_IP4(10, 0, 0, 1));
+	assert_int_equal(args_value(ARG_GATEWAY, "10.0.0.1", &hop), 0);
+	assert_int_equal(hop.ip4, PMTCP_IP4(10, 0, 0, 1));
 
 	assert_int_equal(args_value(ARG_RANGE, "10.0.0.1-10.0.1.5", &range), 0);
-	assert_int_equal(range.first, PMTCP_IP4(10, 0, 0, 1));
-	assert_int_equal(range.last, PMTCP_IP4(10, 0, 1, 5));
+	assert_int_equal(range.range.first, PMTCP_IP4(10, 0, 0, 1));
+	assert_int_equal(range.range.last, PMTCP_IP4(10, 0, 1, 5));
 	assert_int_equal(args_value(ARG_RANGE, "10.0.0.7", &range), 0);
-	assert_int_equal(range.last, PMTCP_IP4(10, 0, 0, 7));
+	assert_int_equal(range.range.last, PMTCP_IP4(10, 0, 0, 7));
 	assert_int_equal(args_value(ARG_RANGE, "10.0.0.7-10.0.0.6", &range), -EINVAL);
 
 	assert_int_equal(args_value(ARG_SUBNET, "10.0.0.1-10.0.1.5/23", &subnet), 0);
@@ -153,6 +153,111 @@ args_value_addresses(void **state)
 	assert_int_equal(args_value(ARG_SUBNET, "10.0.0.1-10.0.1.5/24", &subnet), -EINVAL);
 	assert_int_equal(args_value(ARG_SUBNET, "10.0.0.1/31", &subnet), -EINVAL);
 	assert_int_equal(args_value(ARG_SUBNET, "10.0.0.1/0", &subnet), -EINVAL);
+}
+
+static void
+args_value_ip6_addresses(void **state)
+{
+	const struct pmtcp_addr two = {.version = 6, .ip6 = {0x20, 1, 0xd, 0xb8, [15] = 2}};
+	const struct pmtcp_addr far = {.version = 6, .ip6 = {0x20, 1, 0xd, 0xb8, [7] = 1}};
+	struct args_gateway hop = {.ip4 = 5};
+	struct args_subnet subnet;
+	struct pmtcp_addr addr;
+	char text[ARGS_ADDR_TEXT];
+
+	assert_int_equal(args_value(ARG_ADDR, "[2001:db8::2]:80", &addr), 0);
+	assert_int_equal(addr.version, 6);
+	assert_memory_equal(addr.ip6, two.ip6, 16);
+	assert_int_equal(addr.port, 80);
+	assert_string_equal(args_addr_text(&addr, text), "[2001:db8::2]:80");
+	assert_string_equal(args_ip_text(&addr, text), "2001:db8::2");
+	memset(addr.ip6, 0xff, 16);
+	addr.port = UINT16_MAX;
+	assert_string_equal(args_addr_text(&addr, text),
+			"[ffff:ffff:ffff:ffff:ffff:ffff:ffff:ffff]:65535");
+	assert_int_equal(args_value(ARG_ADDR, "2001:db8::2:80", &addr), -EINVAL);
+	assert_int_equal(args_value(ARG_ADDR, "[2001:db8::2]", &addr), -EINVAL);
+	assert_int_equal(args_value(ARG_ADDR, "[198.18.0.2]:80", &addr), -EINVAL);
+	assert_int_equal(args_value(ARG_ADDR, "[]:80", &addr), -EINVAL);
+	assert_int_equal(args_value(ARG_ADDR, "[:80", &addr), -EINVAL);
+	assert_int_equal(args_value(ARG_ADDR, ":80", &addr), -EINVAL);
+	assert_int_equal(args_value(ARG_ADDR, "[fe80::1%lo]:80", &addr), -EINVAL);
+
+	assert_int_equal(args_value(ARG_GATEWAY, "2001:db8::2", &hop), 0);
+	assert_memory_equal(hop.ip6, two.ip6, 16);
+	assert_int_equal(hop.ip4, 5); /* one of each version */
+
+	assert_int_equal(args_value(ARG_SUBNET, "2001:db8::2-2001:db8::1:9/64", &subnet), 0);
+	assert_int_equal(subnet.version, 6);
+	assert_int_equal(subnet.prefix_len, 64);
+	assert_int_equal(subnet.range.first, 2);
+	assert_int_equal(subnet.range.last, 0x10009);
+	assert_memory_equal(subnet.high, two.ip6, 12);
+	assert_true(args_subnet_has(&subnet, &two));
+	assert_false(args_subnet_has(&subnet, &far));
+	addr = args_subnet_addr(&subnet, 2, 7);
+	assert_memory_equal(addr.ip6, two.ip6, 16);
+	assert_int_equal(addr.port, 7);
+	assert_int_equal(args_value(ARG_SUBNET, "2001:db8::2", &subnet), 0);
+	assert_int_equal(subnet.prefix_len, 64);
+	assert_int_equal(args_value(ARG_SUBNET, "2001:db8::2/127", &subnet), -EINVAL);
+	assert_int_equal(args_value(ARG_SUBNET, "2001:db8::2/0", &subnet), -EINVAL);
+	assert_int_equal(args_value(ARG_SUBNET, "2001:db8::2-2001:db8::7/126", &subnet), -EINVAL);
+	assert_int_equal(args_value(ARG_RANGE, "2001:db8::2-2001:db8:1::2", &subnet), -EINVAL);
+	assert_int_equal(args_value(ARG_RANGE, "2001:db8::2-198.18.0.1", &subnet), -EINVAL);
+}
+
+static void
+args_value_lists_of_subnets(void **state)
+{
+	static const struct args_gateway hop = {.ip4 = 9, .ip6 = {[15] = 9}};
+	struct args_subnets list = {.n = 0};
+	struct pmtcp_conf conf = {.mtu = 0};
+
+	assert_int_equal(args_value(ARG_SUBNETS, "10.0.0.1,2001:db8::1/48", &list), 0);
+	assert_int_equal(args_value(ARG_SUBNETS, "10.0.0.4-10.0.0.9", &list), 0);
+	assert_int_equal(list.n, 3);
+	assert_int_equal(args_value(ARG_SUBNETS, "10.0.1.4", &list), -EINVAL); /* not one subnet */
+	assert_int_equal(args_value(ARG_SUBNETS, "10.0.0.4/25", &list), -EINVAL);
+	assert_int_equal(args_value(ARG_SUBNETS, "2001:db8:1::1/48", &list), -EINVAL);
+	assert_int_equal(args_value(ARG_SUBNETS, "", &list), -EINVAL);
+	assert_int_equal(args_value(ARG_SUBNETS, "10.0.0.10,x", &list), -EINVAL);
+	assert_int_equal(list.n, 3);
+	args_conf(&list, &hop, &conf);
+	assert_int_equal(conf.n_ranges, 2);
+	assert_int_equal(conf.prefix_len, 24);
+	assert_int_equal(conf.ranges[1].last, PMTCP_IP4(10, 0, 0, 9));
+	assert_int_equal(conf.n_ranges6, 1);
+	assert_int_equal(conf.prefix6_len, 48);
+	assert_int_equal(conf.ranges6[0].last[15], 1);
+	assert_int_equal(conf.gateway, 9);
+	assert_int_equal(conf.gateway6[15], 9);
+	for (int i = 0; i < 5; i++)
+		assert_int_equal(args_value(ARG_SUBNETS, "10.0.0.20", &list), 0);
+	assert_int_equal(args_value(ARG_SUBNETS, "10.0.0.20", &list), -EINVAL); /* full */
+}
+
+static void
+args_value_choices(void **state)
+{
+	uint8_t ecn = 77, cookies = 77;
+
+	assert_int_equal(args_value(ARG_ECN, "off", &ecn), 0);
+	assert_int_equal(ecn, PMTCP_ECN_OFF);
+	assert_int_equal(args_value(ARG_ECN, "accept", &ecn), 0);
+	assert_int_equal(ecn, PMTCP_ECN_ACCEPT);
+	assert_int_equal(args_value(ARG_ECN, "offer", &ecn), 0);
+	assert_int_equal(ecn, PMTCP_ECN_OFFER);
+	assert_int_equal(args_value(ARG_ECN, "on", &ecn), -EINVAL);
+	assert_int_equal(args_value(ARG_ECN, "", &ecn), -EINVAL);
+	assert_int_equal(ecn, PMTCP_ECN_OFFER);
+	assert_int_equal(args_value(ARG_COOKIES, "auto", &cookies), 0);
+	assert_int_equal(cookies, PMTCP_COOKIES_AUTO);
+	assert_int_equal(args_value(ARG_COOKIES, "always", &cookies), 0);
+	assert_int_equal(cookies, PMTCP_COOKIES_ALWAYS);
+	assert_int_equal(args_value(ARG_COOKIES, "off", &cookies), 0);
+	assert_int_equal(cookies, PMTCP_COOKIES_OFF);
+	assert_int_equal(args_value(ARG_COOKIES, "never", &cookies), -EINVAL);
 }
 
 static void
@@ -179,11 +284,13 @@ parse_in_child(char **argv, char *text, size_t size)
 {
 	uint64_t time_ns = 5;
 	bool is_fast = false;
+	struct args_subnets ip = {.n = 0};
 	const struct arg table[] = {
 			{"time", 't', ARG_DURATION, &time_ns, "how long (5ns)"},
 			{"fast", 0, ARG_FLAG, &is_fast, "hurry (no)"},
+			{"ip", 0, ARG_SUBNETS, &ip, "addresses (10.0.0.1)"},
 	};
-	const struct args args = {"prog", "tests", table, 2};
+	const struct args args = {"prog", "tests", table, 3};
 	int argc = 0, status, fds[2];
 	ssize_t len;
 	pid_t pid;
@@ -197,8 +304,9 @@ parse_in_child(char **argv, char *text, size_t size)
 	if (pid == 0) {
 		dup2(fds[1], 1);
 		dup2(fds[1], 2);
+		args_value(ARG_SUBNETS, "10.0.0.1", &ip);
 		args_parse(&args, argc, argv);
-		printf("time=%llu fast=%d", (unsigned long long)time_ns, is_fast);
+		printf("time=%llu fast=%d ip=%u", (unsigned long long)time_ns, is_fast, ip.n);
 		fflush(stdout);
 		_exit(99);
 	}
@@ -223,6 +331,8 @@ args_parse_command_lines(void **state)
 			{{"prog", "--time", "2us", "--fast"}, 99, "time=2000 fast=1"},
 			{{"prog", "--time=2us"}, 99, "time=2000 fast=0"},
 			{{"prog", "-t", "1ms"}, 99, "time=1000000 fast=0"},
+			{{"prog", "--fast"}, 99, "time=5 fast=1 ip=1"}, /* the default */
+			{{"prog", "--ip", "::1,::2", "--ip", "::3"}, 99, "time=5 fast=0 ip=3"},
 			{{"prog", "--help"}, 0, "--time TIME"},
 			{{"prog", "-h"}, 0, "how long (5ns)"},
 			{{"prog", "--time", "2"}, ARGS_EXIT_CODE,
@@ -254,6 +364,9 @@ main(void)
 			cmocka_unit_test(args_value_wrong_numbers_are_refused),
 			cmocka_unit_test(args_value_narrow_types_know_their_range),
 			cmocka_unit_test(args_value_addresses),
+			cmocka_unit_test(args_value_ip6_addresses),
+			cmocka_unit_test(args_value_lists_of_subnets),
+			cmocka_unit_test(args_value_choices),
 			cmocka_unit_test(args_value_capture_file_and_number),
 			cmocka_unit_test(args_parse_command_lines),
 	};

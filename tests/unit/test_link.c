@@ -96,7 +96,11 @@ link_word_bad_words_are_refused_with_what_is_right(void **state)
 			{"tap:", "tap:IFNAME"},
 			{"tap:sixteen-letters-", "tap:IFNAME"},
 			{"tap:a b", "tap:IFNAME"},
-			{"tap:x,loss=1%", "tap:IFNAME"},
+			{"tap:x,loss=1x", "tap:IFNAME"},
+			{"tap:x,vlan=0", "[,vlan=VID]"},
+			{"ring,vlan=4095", "[,vlan=VID]"},
+			{"pci:0000:01:00.0,vlan=", "[,vlan=VID]"},
+			{"tap:x,kernel=2001:db8::1", "tap:IFNAME[,kernel=IP/LEN]"},
 			{"tap:x,queues=2", "tap:IFNAME"},
 			{"tap:x,kernel=10.0.0.1", "tap:IFNAME[,kernel=IP/LEN]"},
 			{"tap:x,kernel=10.0.0.1-10.0.0.2/24", "tap:IFNAME[,kernel=IP/LEN]"},
@@ -144,7 +148,36 @@ link_word_tap_kernel_address(void **state)
 	link_word_device(&word, device, sizeof(device));
 	assert_string_equal(device, "--vdev=net_tap0,iface=pm0");
 	assert_int_equal(link_word_parse("tap:pm0", &word, problem), 0);
-	assert_int_equal(word.kernel.range.first, 0);
+	assert_int_equal(word.kernel.version, 0);
+	assert_int_equal(link_word_parse("tap:pm0,kernel=2001:db8::1/64", &word, problem), 0);
+	assert_int_equal(word.kernel.version, 6);
+	assert_int_equal(word.kernel.range.first, 1);
+}
+
+/* Faults and the VLAN are ours, not the device's: no device is told of them. */
+static void
+link_word_faults_and_vlan_on_any_device(void **state)
+{
+	static const char *const rows[][2] = {
+			{"tap:pm0,loss=2%,vlan=7", "--vdev=net_tap0,iface=pm0"},
+			{"memif:client:x,vlan=7,loss=2%",
+					"--vdev=net_memif0,role=client,socket=x,"},
+			{"af_packet:eth0,queues=2,loss=2%,vlan=7",
+					"--vdev=net_af_packet0,iface=eth0,qpairs=2,"},
+			{"ring,loss=2%,vlan=7", ""},
+			{"pci:0000:01:00.0,vlan=7,loss=2%", "--allow=0000:01:00.0"},
+	};
+	struct link_word word;
+
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		assert_int_equal(link_word_parse(rows[i][0], &word, problem), 0);
+		assert_int_equal(word.faults.loss_ppm, 20000);
+		assert_int_equal(word.vlan, 7);
+		link_word_device(&word, device, sizeof(device));
+		assert_memory_equal(device, rows[i][1], strlen(rows[i][1]));
+	}
+	assert_int_equal(link_word_parse("ring,vlan=4094", &word, problem), 0);
+	assert_int_equal(word.vlan, 4094);
 }
 
 static void
@@ -180,6 +213,22 @@ w_35_address_of_the_kernel_is_found(void **state)
 	assert_int_equal(link_check_address(&loopback, name), PMTCP_IP4(127u, 0, 0, 1));
 	assert_string_equal(name, "lo");
 	assert_int_equal(link_check_address(&beside, name), 0);
+}
+
+static void
+w_35_ip6_address_of_the_kernel_is_found(void **state)
+{
+	const struct pmtcp_range6 loopback = {.last = {[15] = 9}};
+	const struct pmtcp_range6 beside = {{[15] = 2}, {[15] = 9}};
+	const uint8_t one[16] = {[15] = 1};
+	char name[IFNAMSIZ] = "";
+	uint8_t found[16];
+
+	if (!link_check_address6(&loopback, name, found))
+		skip(); /* no IPv6 here */
+	assert_memory_equal(found, one, sizeof(one));
+	assert_string_equal(name, "lo");
+	assert_false(link_check_address6(&beside, name, found));
 }
 
 static void
@@ -226,8 +275,10 @@ main(void)
 			cmocka_unit_test(link_word_bad_words_are_refused_with_what_is_right),
 			cmocka_unit_test(link_word_of_any_length_stays_in_bounds),
 			cmocka_unit_test(link_word_tap_kernel_address),
+			cmocka_unit_test(link_word_faults_and_vlan_on_any_device),
 			cmocka_unit_test(link_word_ring_faults_have_units),
 			cmocka_unit_test(w_35_address_of_the_kernel_is_found),
+			cmocka_unit_test(w_35_ip6_address_of_the_kernel_is_found),
 			cmocka_unit_test(w_35_offloads_are_named_as_ethtool_settings),
 			cmocka_unit_test(link_check_device_says_what_to_type),
 	};

@@ -115,20 +115,21 @@ yaml_every_word_reaches_its_field(void **state)
 				   "duration: 1.5s\nwarmup: 200ms\nrequest: 1k\nresponse: 2k\n"
 				   "close: server-fin\ntw: 30s\nsyn-retries: 5\nidle: sleep\n"
 				   "mtu: 9000\nno-offloads: true\npcap: x.pcap,10\njson: '-'\n"
-				   "eal: a b\ncheck: on\nverbose: yes\nlisten: 80-81\n"),
+				   "eal: a b\ncheck: on\nverbose: yes\nlisten: 80-81\n"
+				   "ecn: offer\nsyn-cookies: always\nkeepalive: 30s\n"),
 			0);
 	conf.cmd = LOAD_CLIENT;
 	assert_int_equal(conf_resolve(&conf, err), 0);
 	assert_string_equal(conf.link, "memif:client:/tmp/s");
-	assert_int_equal(conf.own.first, IP(10, 1, 0, 2));
-	assert_int_equal(conf.own.last, IP(10, 1, 0, 9));
-	assert_int_equal(conf.prefix_len, 16);
-	assert_int_equal(conf.gateway, IP(10, 1, 0, 1));
+	assert_int_equal(conf.own.range.first, IP(10, 1, 0, 2));
+	assert_int_equal(conf.own.range.last, IP(10, 1, 0, 9));
+	assert_int_equal(conf.own.prefix_len, 16);
+	assert_int_equal(conf.gateway.ip4, IP(10, 1, 0, 1));
 	assert_int_equal(conf.mac.addr_bytes[5], 2);
-	assert_int_equal(conf.target_ip, IP(10, 2, 0, 1));
+	assert_int_equal(conf.target.ip4, IP(10, 2, 0, 1));
 	assert_int_equal(conf.target_ports.first, 5001);
 	assert_int_equal(conf.target_ports.last, 5004);
-	assert_int_equal(conf.source.last, IP(10, 1, 0, 9));
+	assert_int_equal(conf.source.range.last, IP(10, 1, 0, 9));
 	assert_int_equal(conf.ports.first, 2000);
 	assert_int_equal(conf.rate, 1500);
 	assert_int_equal(conf.concurrency, 7);
@@ -147,6 +148,58 @@ yaml_every_word_reaches_its_field(void **state)
 	assert_int_equal(conf.pcap.packets, 10);
 	assert_string_equal(conf.json, "-");
 	assert_int_equal(conf.listen_ports.last, 81);
+	assert_int_equal(conf.ecn, PMTCP_ECN_OFFER);
+	assert_int_equal(conf.syn_cookies, PMTCP_COOKIES_ALWAYS);
+	assert_int_equal(conf.keepalive_ms, 30000);
+}
+
+static void
+resolve_ip6_of_both_ends(void **state)
+{
+	const struct pmtcp_addr source = {.version = 6, .ip6 = {0x20, 1, 0xd, 0xb8, [15] = 2}};
+
+	assert_int_equal(load_text("link: memif:client:/tmp/s\nip: 2001:db8::2-2001:db8::9/64\n"
+				   "gateway: 2001:db8::1\nsource: 2001:db8::3-2001:db8::9\n"
+				   "target: '[2001:db8:1::7]:5001-5004'\n"),
+			0);
+	conf.cmd = LOAD_CLIENT;
+	assert_int_equal(conf_resolve(&conf, err), 0);
+	assert_int_equal(conf.own.version, 6);
+	assert_int_equal(conf.own.prefix_len, 64);
+	assert_int_equal(conf.own.range.first, 2);
+	assert_int_equal(conf.own.range.last, 9);
+	assert_memory_equal(conf.own.high, source.ip6, 12);
+	assert_int_equal(conf.source.range.first, 3);
+	assert_int_equal(conf.gateway.ip4, 0);
+	assert_int_equal(conf.gateway.ip6[15], 1);
+	assert_int_equal(conf.target.version, 6);
+	assert_int_equal(conf.target.ip6[5], 1);
+	assert_int_equal(conf.target.ip6[15], 7);
+	assert_int_equal(conf.target_ports.first, 5001);
+	assert_int_equal(conf.target_ports.last, 5004);
+}
+
+/* A target of IPv6 is enough: addresses of 2001:2::/48 (RFC 5180), and gateways in them. */
+static void
+resolve_ip6_on_a_ring(void **state)
+{
+	assert_int_equal(load_text("target: '[2001:2:0:2::1]:5001'\n"), 0);
+	assert_int_equal(conf_resolve(&conf, err), 0);
+	assert_int_equal(conf.own.version, 6);
+	assert_int_equal(conf.own.prefix_len, 64);
+	assert_int_equal(conf.own.range.first, 1);
+	assert_int_equal(conf.own.range.last, 0);
+	assert_int_equal(conf.own.high[7], 1);
+	assert_int_equal(conf.server_own.range.last, 1);
+	assert_int_equal(conf.server_own.high[7], 2);
+	assert_int_equal(conf.gateway.ip6[7], 1);
+	assert_int_equal(conf.gateway.ip6[15], 0xfe);
+	assert_int_equal(conf.server_gateway.ip6[7], 2);
+	assert_int_equal(conf.server_gateway.ip6[12], 0xff);
+	assert_int_equal(load_text("ip: 2001:db8:5::1/64\n"), 0);
+	assert_int_equal(conf_resolve(&conf, err), 0);
+	assert_int_equal(conf.target.version, 6);
+	assert_int_equal(conf.target.ip6[7], 2);
 }
 
 static void
@@ -155,11 +208,11 @@ resolve_defaults_are_a_ring_of_two_subnets(void **state)
 	conf_defaults(&conf);
 	assert_int_equal(conf_resolve(&conf, err), 0);
 	assert_true(conf.is_ring);
-	assert_int_equal(conf.own.first, IP(198, 18, 0, 1));
-	assert_int_equal(conf.own.last, 0);
-	assert_int_equal(conf.target_ip, IP(198, 19, 0, 1));
-	assert_int_equal(conf.gateway, IP(198, 18, 255, 254));
-	assert_int_equal(conf.server_gateway, IP(198, 19, 255, 254));
+	assert_int_equal(conf.own.range.first, IP(198, 18, 0, 1));
+	assert_int_equal(conf.own.range.last, 0);
+	assert_int_equal(conf.target.ip4, IP(198, 19, 0, 1));
+	assert_int_equal(conf.gateway.ip4, IP(198, 18, 255, 254));
+	assert_int_equal(conf.server_gateway.ip4, IP(198, 19, 255, 254));
 	assert_int_equal(conf.duration_ns, 10 * S);
 	assert_int_equal(conf.warmup_ns, S);
 	assert_int_equal(conf.tw_ms, 60000);
@@ -169,6 +222,38 @@ resolve_defaults_are_a_ring_of_two_subnets(void **state)
 	assert_int_equal(conf_resolve(&conf, err), 0);
 	assert_int_equal(conf.duration_ns, 0);
 	assert_int_equal(conf.warmup_ns, 0);
+}
+
+/* A client of IPv6 that does not go together. */
+static void
+resolve_ip6_contradictions_name_the_word(void **state)
+{
+	static const struct {
+		const char *yaml;
+		const char *word;
+	} cases[] = {
+			{"ip: 2001:db8::2/64\ntarget: 10.1.0.1:80\n", "target: "},
+			{"ip: 10.1.0.2/24\ntarget: '[2001:db8::1]:80'\n", "target: "},
+			{"ip: 2001:db8::2/64\ntarget: 2001:db8::1:80\n", "target: "},
+			{"ip: 2001:db8::2/64\ntarget: '[2001:db8:1::1]:80'\n", "target: "},
+			{"ip: 2001:db8::/64\ntarget: '[2001:db8::1]:80'\n", "ip: "},
+			{"ip: 2001:db8::2/64\ntarget: '[2001:db8::1]:80'\nmtu: 1279\n", "mtu: "},
+			{"ip: 2001:db8::2/64\ntarget: '[2001:db8::1]:80'\ngateway: 10.1.0.1\n",
+					"gateway: "},
+			{"ip: 2001:db8::2/64\ntarget: '[2001:db8::1]:80'\ngateway: 2001:db9::1\n",
+					"gateway: "},
+			{"ip: 2001:db8::2/64\ntarget: '[2001:db8::1]:80'\nsource: 2001:db9::1\n",
+					"source: "},
+	};
+	char text[256];
+
+	for (size_t i = 0; i < PMTCP_ARRAY_SIZE(cases); i++) {
+		snprintf(text, sizeof(text), "link: tap:x\n%s", cases[i].yaml);
+		assert_int_equal(load_text(text), 0);
+		conf.cmd = LOAD_CLIENT;
+		assert_int_not_equal(conf_resolve(&conf, err), 0);
+		assert_int_equal(strncmp(err, cases[i].word, strlen(cases[i].word)), 0);
+	}
 }
 
 /* One change to a sound client makes it unsound; the sentence begins with the word. */
@@ -193,7 +278,12 @@ resolve_contradictions_name_the_word(void **state)
 			{"source: 10.1.0.5-10.2.0.1\n", "source: "},
 			{"link: ring\n", "link: "},
 			{"link: ring,foo=1\n", "link: "},
-			{"link: tap:x,loss=1%\n", "link: "},
+			{"link: tap:x,queues=2\n", "link: "},
+			{"link: tap:x,vlan=4095\n", "link: "},
+			{"gateway: 2001:db8::1\n", "gateway: "},
+			{"source: 2001:db8::1\n", "source: "},
+			{"keepalive: 99ms\n", "keepalive: "},
+			{"keepalive: 169h\n", "keepalive: "},
 			{"mtu: 575\n", "mtu: "},
 			{"mtu: 9001\n", "mtu: "},
 			{"rate: 1g\n", "rate: "},
@@ -361,6 +451,9 @@ main(void)
 			cmocka_unit_test(yaml_empty_file_changes_nothing),
 			cmocka_unit_test(yaml_every_word_reaches_its_field),
 			cmocka_unit_test(resolve_defaults_are_a_ring_of_two_subnets),
+			cmocka_unit_test(resolve_ip6_of_both_ends),
+			cmocka_unit_test(resolve_ip6_on_a_ring),
+			cmocka_unit_test(resolve_ip6_contradictions_name_the_word),
 			cmocka_unit_test(resolve_contradictions_name_the_word),
 			cmocka_unit_test(resolve_missing_words_are_named),
 			cmocka_unit_test(flags_win_over_the_file),
