@@ -106,17 +106,21 @@ wire_parse_nd(const struct seg *seg, struct wire_nd *nd)
 	uint8_t ip_copy[WIRE_IP6_LEN], copy[ND_LEN];
 	const uint8_t *ip = wire_ip6_header(seg->m, ip_copy);
 	uint32_t end = (uint32_t)seg->payload_off + seg->len;
+	struct rte_ether_hdr eth_copy;
+	const struct rte_ether_hdr *eth = rte_pktmbuf_read(seg->m, 0, sizeof(*eth), &eth_copy);
 	const uint8_t *h;
 
 	memset(nd, 0, sizeof(*nd));
 	/* W-19. Through a router the hop limit would be less; a fragment may have been made
 	 * up of several (RFC 6980). */
-	if (!ip || ip[7] != HOP_LIMIT || seg->is_frag || seg->len < ND_LEN)
+	if (!eth || !ip || ip[7] != HOP_LIMIT || seg->is_frag || seg->len < ND_LEN)
 		return false;
 	h = rte_pktmbuf_read(seg->m, seg->payload_off, ND_LEN, copy);
 	if (!h || h[1] != 0 || (h[0] != WIRE_ND_SOLICIT && h[0] != WIRE_ND_ADVERT))
 		return false;
 	flow_addr6_of(ip, &nd->addr);
+	nd->eth_src = eth->src_addr;
+	nd->eth_dst = eth->dst_addr;
 	nd->type = h[0];
 	if (nd->type == WIRE_ND_ADVERT) {
 		nd->is_router = (h[4] & FLAG_ROUTER) != 0;

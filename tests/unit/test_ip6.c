@@ -245,6 +245,34 @@ w_7_silent_neighbour_is_solicited_three_times(void **state)
 	bed_destroy(&bed);
 }
 
+/* W-19 (RFC 4861 7.2.4): the answer goes to the station that asked, not to nobody's MAC
+ * address. */
+static void
+w_19_advertisement_goes_to_the_asker(void **state)
+{
+	struct rte_ether_addr mac = ctx_mac_of(STRANGER);
+	uint8_t opt[8] = {1, 1};
+	struct build b = {.version = 6};
+	struct build_nd nd = {.type = 135, .opts = opt, .opts_len = 8};
+
+	(void)state;
+	bed_create(&bed, tune_v6);
+	memcpy(opt + 2, mac.addr_bytes, 6);
+	ctx_ip6_of(STRANGER, b.saddr6);
+	ctx_ip6_of(TEST_ADDR, b.daddr6);
+	ctx_ip6_of(TEST_ADDR, nd.target);
+	memcpy(b.smac, mac.addr_bytes, 6);
+	memcpy(b.dmac, bed.conf.mac.addr_bytes, 6);
+	bed_inject_mbuf(&bed, build_nd(bed.pool, &b, &nd));
+	bed_turn(&bed);
+	assert_non_null(bed_take(&bed));
+	assert_int_equal(bed.taken.kind, PKT_KIND_ICMP);
+	assert_memory_equal(bed.taken.dmac, mac.addr_bytes, 6);
+	assert_memory_equal(bed.taken.smac, bed.conf.mac.addr_bytes, 6);
+	assert_null(bed_take(&bed));
+	bed_destroy(&bed);
+}
+
 int
 main(void)
 {
@@ -254,6 +282,7 @@ main(void)
 			cmocka_unit_test(without_ipv6_it_is_refused),
 			cmocka_unit_test(same_ports_over_both_versions),
 			cmocka_unit_test(w_13_martians_of_ipv6_are_dropped),
+			cmocka_unit_test(w_19_advertisement_goes_to_the_asker),
 			cmocka_unit_test(w_7_silent_neighbour_is_solicited_three_times),
 	};
 

@@ -99,6 +99,8 @@ w_19_solicitation_is_read(void **state)
 		assert_memory_equal(nd.target, us, 16);
 		assert_true(nd.has_lladdr);
 		assert_memory_equal(nd.lladdr.addr_bytes, source_opt + 2, 6);
+		assert_memory_equal(nd.eth_src.addr_bytes, msg.b.smac, 6);
+		assert_memory_equal(nd.eth_dst.addr_bytes, msg.b.dmac, 6);
 	}
 }
 
