@@ -46,6 +46,7 @@ struct peer {
 	uint64_t count;       /* connections, then the end */
 	uint64_t concurrency; /* of a client */
 	bool closes_first;
+	bool resets;       /* the client ends connections by RST */
 	uint64_t delay_ns; /* between the peer's FIN and ours */
 	int epoll_fd, listen_fd;
 	uint64_t opened, closed, failed, live;
@@ -144,6 +145,20 @@ conn_write(const struct peer *p, struct conn *c)
 	return 0;
 }
 
+/* Whether a client's reset ends it now, as was asked for: its own after all was said, or the
+ * peer's. */
+static bool
+is_reset_due(const struct peer *p, const struct conn *c, int err)
+{
+	struct linger linger = {.l_onoff = 1};
+
+	if (!p->resets || c->got != p->expect || c->sent != p->send)
+		return false;
+	if (p->connect.port == 0)
+		return err == -ECONNRESET;
+	return setsockopt(c->fd, SOL_SOCKET, SO_LINGER, &linger, sizeof(linger)) == 0;
+}
+
 static void
 conn_step(struct peer *p, struct conn *c)
 {
@@ -151,6 +166,10 @@ conn_step(struct peer *p, struct conn *c)
 
 	if (err == 0)
 		err = conn_write(p, c);
+	if (is_reset_due(p, c, err)) {
+		conn_end(p, c, 0);
+		return;
+	}
 	if (err != 0)
 		conn_end(p, c, -err);
 	else if (c->is_fin_received && c->got < p->expect)
@@ -299,12 +318,13 @@ main(int argc, char **argv)
 			{"count", 0, ARG_COUNT, &p.count, "connections, then the end (1)"},
 			{"concurrency", 0, ARG_COUNT, &p.concurrency, "open at once (64)"},
 			{"close-first", 0, ARG_FLAG, &p.closes_first, "send the first FIN"},
+			{"reset", 0, ARG_FLAG, &p.resets, "the client ends it by RST"},
 			{"close-delay", 0, ARG_DURATION, &p.delay_ns,
 					"wait before the last FIN (0)"},
 			{"pattern", 0, ARG_SIZE, &pattern, "only write so much of the pattern"},
 	};
 
-	args_parse(&(struct args){"kernel_peer", "the kernel's end of interop tests", table, 9},
+	args_parse(&(struct args){"kernel_peer", "the kernel's end of interop tests", table, 10},
 			argc, argv);
 	pattern_init();
 	if (pattern != 0)
