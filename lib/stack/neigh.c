@@ -33,6 +33,7 @@ neigh_init(struct pmtcp_ctx *s, void *mem, uint16_t max)
 	memset(n->buckets, 0xff, n->n_buckets * sizeof(uint16_t));
 	n->max = max;
 	n->fresh = 1;
+	n->last = NEIGH_NONE;
 }
 
 struct neigh_addr
@@ -128,6 +129,7 @@ recycle(struct pmtcp_ctx *s)
 	}
 	if (oldest != NEIGH_NONE)
 		unlink_entry(s, oldest);
+	s->neighs.last = NEIGH_NONE;
 	return oldest;
 }
 
@@ -161,6 +163,20 @@ neigh_get(struct pmtcp_ctx *s, struct neigh_addr addr)
 	if (number != NEIGH_NONE)
 		s->neighs.entries[number].used_ms = s->t.now_ms;
 	return number;
+}
+
+uint16_t
+neigh_get4(struct pmtcp_ctx *s, uint32_t ip)
+{
+	struct neigh_table *n = &s->neighs;
+
+	if (is_likely(ip == n->last_ip && n->last != NEIGH_NONE)) {
+		n->entries[n->last].used_ms = s->t.now_ms;
+		return n->last;
+	}
+	n->last = neigh_get(s, neigh_addr4(ip));
+	n->last_ip = ip;
+	return n->last;
 }
 
 static void

@@ -57,6 +57,8 @@ struct neigh_table {
 	uint32_t n_buckets; /* a power of two */
 	uint16_t max;
 	uint16_t fresh;   /* lowest number never used */
+	uint16_t last;    /* of neigh_get4(), NEIGH_NONE: none yet, or it was recycled */
+	uint32_t last_ip; /* its address */
 	uint32_t next_ms; /* nothing is due before this */
 	bool has_due;
 };
@@ -71,6 +73,10 @@ struct neigh_addr neigh_addr6(const uint8_t *ip6);
 /* The hop of this address, made if need be; NEIGH_NONE: the table is full of hops
  * in use. */
 uint16_t neigh_get(struct pmtcp_ctx *s, struct neigh_addr addr);
+
+/* The same of an IPv4 address, as each open and each SYN asks; whoever asked last is
+ * remembered. */
+uint16_t neigh_get4(struct pmtcp_ctx *s, uint32_t ip);
 
 /* The same, or NEIGH_NONE. */
 uint16_t neigh_find(const struct pmtcp_ctx *s, struct neigh_addr addr);

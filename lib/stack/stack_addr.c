@@ -42,7 +42,7 @@ stack_route(void *stack, uint32_t raddr)
 	struct pmtcp_ctx *s = stack;
 
 	if (s->mask && ((raddr ^ s->net) & s->mask) == 0) {
-		uint16_t number = neigh_get(s, neigh_addr4(raddr));
+		uint16_t number = neigh_get4(s, raddr);
 
 		return number == NEIGH_NONE ? TCP_NO_HOP : number;
 	}

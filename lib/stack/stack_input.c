@@ -42,7 +42,7 @@ struct batch {
 	uint32_t index[STACK_BURST];
 };
 
-static bool
+static inline bool
 is_to_us(const struct pmtcp_ctx *s, const struct rte_mbuf *m)
 {
 	struct rte_ether_hdr copy;
@@ -65,20 +65,38 @@ arp_frame(struct pmtcp_ctx *s, const struct rte_mbuf *m)
 		tcp_drop(&s->t, PMTCP_C_drop_eth_notme);
 }
 
+/* As stack_is_local(), in place: nearly every context has one range. */
+static PMTCP_ALWAYS_INLINE bool
+is_own(const struct pmtcp_ctx *s, uint32_t addr)
+{
+	const struct pmtcp_range *r = s->t.conf.ranges;
+	uint32_t ip = rte_be_to_cpu_32(addr);
+
+	if (is_likely(s->t.conf.n_ranges == 1))
+		return ip - r->first <= r->last - r->first;
+	return stack_is_local(s, addr);
+}
+
 /* Steps before the flow lookup that need to know who we are (W-2, W-13 to W-15).
  * The frame's fate, or PMTCP_C_seg_taken if it goes on. */
-static enum pmtcp_counter
+static PMTCP_ALWAYS_INLINE enum pmtcp_counter
 judge_addresses(const struct pmtcp_ctx *s, const struct seg *seg)
 {
 	if (is_unlikely(!is_to_us(s, seg->m)))
 		return PMTCP_C_drop_eth_notme;
-	if (is_unlikely(!stack_is_local(s, seg->key.laddr)))
+	if (is_unlikely(!is_own(s, seg->key.laddr)))
 		return PMTCP_C_drop_ip_notme;
 	if (is_unlikely(!stack_is_remote_ok(s, seg->key.raddr)))
 		return PMTCP_C_drop_martian;
-	if (is_unlikely(stack_is_local(s, seg->key.raddr)))
+	if (is_unlikely(is_own(s, seg->key.raddr)))
 		return PMTCP_C_drop_land;
 	return PMTCP_C_seg_taken;
+}
+
+static PMTCP_NOINLINE enum pmtcp_counter
+judge_icmp(const struct pmtcp_ctx *s, const struct seg *seg)
+{
+	return judge_addresses(s, seg);
 }
 
 void
@@ -175,7 +193,7 @@ icmp_frame(struct pmtcp_ctx *s, const struct seg *parsed, struct batch *b, struc
 		*m = seg.m;
 		return;
 	}
-	fate = judge_addresses(s, &seg);
+	fate = judge_icmp(s, &seg);
 	if (fate == PMTCP_C_seg_taken)
 		icmp_input(s, &seg);
 	else

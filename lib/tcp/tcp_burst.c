@@ -11,7 +11,7 @@
 #include "wire/wire_vlan.h"
 
 /* The part that segments of the compact kinds have in common. */
-static bool
+static PMTCP_ALWAYS_INLINE bool
 emit_compact(struct tcp *t, const struct block_head *h, struct wire_tcp *w, struct tcp_burst *b)
 {
 	struct rte_mbuf *m;

@@ -483,12 +483,13 @@ pure_ack(struct tcp *t, struct tcb *c, struct tcp_burst *b, uint32_t ack)
 static bool
 output_ack(struct tcp *t, struct tcb *c, struct tcp_burst *b)
 {
-	uint32_t stretch = (uint32_t)t->conf.ack_stretch *
-			   (tcp_mss_max(t, tcp_class(t, c), tcp_is_v6(t, &c->head)) -
-					   (tcb_has(c, TCB_TS) ? TCP_TS_OPT_LEN : 0));
+	uint32_t stretch;
 
 	if (!tcb_has(c, TCB_ACK_DUE))
 		return true;
+	stretch = (uint32_t)t->conf.ack_stretch *
+		  (tcp_mss_max(t, tcp_class(t, c), tcp_is_v6(t, &c->head)) -
+				  (tcb_has(c, TCB_TS) ? TCP_TS_OPT_LEN : 0));
 	while (c->rcv.nxt - c->ack_sent > stretch && !tcb_is_past_fin(c))
 		if (!pure_ack(t, c, b, c->ack_sent + stretch))
 			return false;

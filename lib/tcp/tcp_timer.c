@@ -27,8 +27,8 @@ delack_deadline(const struct tcp *t, const struct tcb *c)
 }
 
 /* Arms the node for the earliest deadline, unless it stands early enough. */
-void
-tcp_timer_arm(struct tcp *t, struct tcb *c)
+static PMTCP_ALWAYS_INLINE void
+arm(struct tcp *t, struct tcb *c)
 {
 	bool has_timer = tcb_timer(c) != TIMER_NONE;
 	uint32_t at = c->deadline;
@@ -54,13 +54,19 @@ tcp_timer_arm(struct tcp *t, struct tcb *c)
 	wheel_arm(&t->wheel, index, t->now_tick + (in_ms > 0 ? (uint32_t)in_ms : 0), 0);
 }
 
+void
+tcp_timer_arm(struct tcp *t, struct tcb *c)
+{
+	arm(t, c);
+}
+
 /* Never early: the running millisecond does not count. */
 void
 tcp_timer_start(struct tcp *t, struct tcb *c, enum tcb_timer timer, uint32_t in_ms)
 {
 	tcb_set_timer(c, timer);
 	c->deadline = t->now_ms + t->tick_begun + in_ms;
-	tcp_timer_arm(t, c);
+	arm(t, c);
 }
 
 void
