@@ -10,7 +10,10 @@
 
 #include <string.h>
 
-enum { REPLACE_LOOKS = 8 }; /* half-opens examined for one to give way (OPEN-29) */
+enum {
+	REPLACE_LOOKS = 8,  /* half-opens examined for one to give way (OPEN-29) */
+	REPLACE_STEPS = 64, /* blocks looked at for these, since others lie between */
+};
 
 enum { FIT_NONE, FIT_ANY, FIT_EXACT };
 
@@ -83,17 +86,19 @@ static void
 replace_one(struct tcp *t, const struct pmtcp_listener *l)
 {
 	uint32_t first = t->half_opens.end - t->half_opens.max;
+	uint32_t n_blocks = t->half_opens.fresh - first;
 	struct syn_rcvd *worst = NULL;
+	int n_seen = 0;
 
-	for (int i = 0; i < REPLACE_LOOKS; i++) {
-		uint32_t at = first + t->half_open_hand;
-		struct syn_rcvd *sr = (struct syn_rcvd *)tcp_block(t, at);
+	for (uint32_t i = 0; i < REPLACE_STEPS && i < n_blocks && n_seen < REPLACE_LOOKS; i++) {
+		struct syn_rcvd *sr;
 
-		t->half_open_hand = (t->half_open_hand + 1) % t->half_opens.max;
-		if (at >= t->half_opens.fresh || sr->head.kind != BLOCK_SYN_RCVD)
+		if (++t->half_open_hand >= n_blocks)
+			t->half_open_hand = 0;
+		sr = (struct syn_rcvd *)tcp_block(t, first + t->half_open_hand);
+		if (sr->head.kind != BLOCK_SYN_RCVD || (l && listener_of(t, sr) != l))
 			continue;
-		if (l && listener_of(t, sr) != l)
-			continue;
+		n_seen++;
 		if (!worst || sr->tries > worst->tries)
 			worst = sr;
 	}
@@ -217,6 +222,7 @@ park(struct tcp *t, struct syn_rcvd *sr, struct time_wait *tw, uint64_t hash)
 		tcp_time_wait_drop_parked(t, sr);
 }
 
+/* OPEN-3 (RFC 9293 3.10.7.2). */
 void
 tcp_listen_syn(struct tcp *t, struct pmtcp_listener *l, struct seg *seg, struct time_wait *tw)
 {
