@@ -117,7 +117,8 @@ sample_syn(struct tcp *t, struct tcb *c, const struct seg *seg)
 static bool
 echo_is_possible(const struct tcp *t, const struct tcb *c, const struct seg *seg)
 {
-	uint32_t elapsed_ms = (t->now_us - c->rtt.srtt_us8) / 1000 + 1;
+	uint32_t us_of_ms = (uint32_t)(t->now_ns - t->now_tick * 1000000) / 1000;
+	uint32_t elapsed_ms = (t->now_us - c->rtt.srtt_us8 + 999 - us_of_ms) / 1000;
 
 	if (!(seg->opts & SEG_OPT_TS) || !tcp_class(t, c)->has_ts)
 		return true;
