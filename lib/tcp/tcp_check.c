@@ -159,7 +159,8 @@ syn_rcvd_syn(struct tcp *t, struct tcb *c, struct seg *seg)
 	return NEXT;
 }
 
-/* SEC-2, OPEN-25, CLOSE-35: whatever its number. */
+/* SEC-2, OPEN-25, CLOSE-35: whatever its number. The challenge brings a third ACK that was
+ * lost (OPEN-21), or the RST of a peer that came up anew (OPEN-23). */
 enum verdict
 tcp_check_syn(struct tcp *t, struct tcb *c, struct seg *seg)
 {

@@ -88,6 +88,7 @@ is_in_range(const struct tcp *t, const struct flow_key *key)
 	return port >= t->conf.port_first && port <= t->conf.port_last;
 }
 
+/* OPEN-35: would the answer come back to this core? */
 static bool
 is_ours(const struct tcp *t, const struct tcp_tuple *tuple)
 {

@@ -126,6 +126,7 @@ tcp_delack_start(struct tcp *t, struct tcb *c)
 	tcp_timer_arm(t, c);
 }
 
+/* OPEN-6, OPEN-12: the same SYN again, for so long as nothing acknowledges it. */
 static void
 syn_timeout(struct tcp *t, struct tcb *c)
 {

@@ -237,6 +237,7 @@ pick_tuple(struct tcp *t, struct tcp_tuple *tuple, struct heritage *h)
 	return err == 0 && reused ? reuse_entry(t, reused, h) : err;
 }
 
+/* OPEN-1 (RFC 9293 3.10.1). */
 static void
 start_syn(struct tcp *t, struct tcb *c, const struct heritage *h)
 {
