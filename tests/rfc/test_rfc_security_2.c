@@ -1,0 +1,287 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ * Copyright (c) 2026 pmtcp authors
+ */
+
+/* Goal: SEC-11 to SEC-14 of doc/requirements.md, row after row: secrets, congestion windows
+ * that a peer would like to be larger, answers larger than questions, and work that an
+ * attacker chooses. Method: scripts for one connection, a bed of stations for more. What
+ * bounds the work of one packet is counted, not timed. That secrets differ from start to
+ * start is in test_rfc_secrets.c. */
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
+#include <cmocka.h>
+
+#include "base/base.h"
+#include "support/bed.h"
+#include "support/rows.h"
+
+static struct bed bed;
+static struct ep ep;
+
+/* ---- SEC-11 ---- */
+
+enum { ISN, TS, PORT, COOKIE, N_SEEN };
+
+static int changed_secret;
+
+static void
+tune_one_secret(struct pmtcp_conf *conf)
+{
+	uint64_t *const secrets[] = {conf->secrets.isn, conf->secrets.ts, conf->secrets.port,
+			conf->secrets.cookie, conf->secrets.flow};
+
+	conf->port_first = 1024;
+	if (changed_secret >= 0)
+		secrets[changed_secret][0] ^= 1;
+}
+
+/* What an outsider sees: our initial number, clock and port, and the number of a cookie. */
+static void
+look(int secret, uint32_t seen[N_SEEN])
+{
+	struct pmtcp_listen_opts opts = {.syn_cookies = PMTCP_COOKIES_ALWAYS};
+	struct build syn = {.sport = 9, .dport = 80, .flags = PKT_SYN, .seq = 5};
+	struct pmtcp_addr remote = pmtcp_addr4(TEST_PEER, 80);
+	struct pmtcp_addr local = pmtcp_addr4(TEST_ADDR, 80);
+	struct pmtcp_listener *l;
+	struct pmtcp_conn *conn;
+
+	changed_secret = secret;
+	bed_create(&bed, tune_one_secret);
+	assert_int_equal(pmtcp_connect(bed.ctx, &local, &remote, NULL, &conn), 0);
+	bed_turn(&bed);
+	assert_non_null(bed_take(&bed));
+	seen[ISN] = bed.taken.seq;
+	seen[TS] = bed.taken.tsval;
+	assert_int_equal(pmtcp_connect(bed.ctx, NULL, &remote, NULL, &conn), 0);
+	bed_turn(&bed);
+	assert_non_null(bed_take(&bed));
+	seen[PORT] = bed.taken.sport;
+	assert_int_equal(pmtcp_listen(bed.ctx, &local, &opts, &l), 0);
+	bed_inject(&bed, &syn);
+	bed_turn(&bed);
+	assert_non_null(bed_take(&bed));
+	assert_int_equal(bed.taken.flags, PKT_SYN | PKT_ACK);
+	seen[COOKIE] = bed.taken.seq;
+	bed_destroy(&bed);
+}
+
+static void
+sec_11_each_secret_has_one_purpose(void **state)
+{
+	uint32_t before[N_SEEN], after[N_SEEN];
+
+	(void)state;
+	look(-1, before);
+	for (int secret = 0; secret <= N_SEEN; secret++) {
+		look(secret, after);
+		for (int what = 0; what < N_SEEN; what++) {
+			/* A cookie is an ISN with a code in it. */
+			bool is_other = what == secret || (what == COOKIE && secret == ISN);
+
+			assert_int_equal(before[what] != after[what], is_other);
+		}
+	}
+}
+
+/* ---- SEC-12 ---- */
+
+/* The initial window of ten segments is in flight, and more is waiting. */
+static void
+begin_with_window(const char *name)
+{
+	rows_begin(&ep, name, &rows_plain, REACH_WIDE "; {send 100000}");
+	ep_turn(&ep);
+	for (int i = 0; i < 10; i++)
+		assert_non_null(ep_take(&ep));
+	assert_null(ep_take(&ep));
+	assert_int_equal(rows_info(&ep).cwnd, 14600);
+}
+
+static void
+ack(uint32_t to)
+{
+	ep_inject(&ep, &(struct ep_seg){.flags = "A",
+				       .seq = ep.irs + 1,
+				       .ack = ep.iss + to,
+				       .wnd = 65535,
+				       .mss = -1,
+				       .wscale = -1});
+}
+
+static void
+end_by_abort(void)
+{
+	ep_abort(&ep);
+	cell_script(&ep, "~");
+	ep_drop(&ep);
+}
+
+static void
+sec_12_divided_ack_gains_one_segment(void **state)
+{
+	(void)state;
+	begin_with_window(__func__);
+	for (uint32_t i = 1; i <= 1460; i++) {
+		ack(1 + i);
+		if (i % 32 == 0)
+			cell_script(&ep, "~");
+	}
+	cell_script(&ep, "~");
+	assert_in_range(rows_info(&ep).cwnd, 14600, 16060);
+	end_by_abort();
+}
+
+static void
+sec_12_optimistic_ack_gains_nothing(void **state)
+{
+	(void)state;
+	begin_with_window(__func__);
+	for (uint32_t i = 0; i < 20; i++)
+		ack(14602 + 1460 * i);
+	cell_script(&ep, "~; ? snd_una i+1");
+	assert_int_equal(rows_info(&ep).cwnd, 14600);
+	assert_int_equal(rows_info(&ep).unacked, 14600);
+	end_by_abort();
+}
+
+/* Each duplicate may stand for a segment that left, but there were ten: no more than those
+ * and the three that said so. What is acknowledged in the end sets the window again. */
+static void
+sec_12_spoofed_duplicates_gain_nothing_that_lasts(void **state)
+{
+	uint32_t n_sent = 0;
+
+	(void)state;
+	begin_with_window(__func__);
+	for (int i = 0; i < 1000; i++) {
+		ack(1);
+		if (i % 32 != 31)
+			continue;
+		ep_turn(&ep);
+		while (ep_take(&ep) != NULL)
+			n_sent++;
+	}
+	assert_true(n_sent <= 40);
+	ack(14601);
+	cell_script(&ep, "~");
+	assert_true(rows_info(&ep).cwnd <= 14600 + 14600);
+	end_by_abort();
+}
+
+/* ---- SEC-13 ---- */
+
+static uint32_t
+answers_to_a_syn(enum pmtcp_syn_cookies cookies)
+{
+	struct pmtcp_listen_opts opts = {.syn_cookies = cookies};
+	struct build syn = {.sport = 9, .dport = 80, .flags = PKT_SYN, .opts = PKT_OPT_MSS};
+	struct pmtcp_addr local = pmtcp_addr4(0, 80);
+	struct pmtcp_listener *l;
+	uint32_t n = 0;
+
+	bed_create(&bed, NULL);
+	syn.mss = 1460;
+	assert_int_equal(pmtcp_listen(bed.ctx, &local, &opts, &l), 0);
+	bed_inject(&bed, &syn);
+	bed_advance(&bed, 300000 * BED_MS);
+	while (bed_take(&bed) != NULL) {
+		assert_int_equal(bed.taken.flags, PKT_SYN | PKT_ACK);
+		assert_int_equal(bed.taken.frame_len, 58); /* as the SYN was */
+		n++;
+	}
+	bed_destroy(&bed);
+	return n;
+}
+
+static void
+sec_13_a_syn_is_answered_six_times_by_cookie_once(void **state)
+{
+	(void)state;
+	assert_int_equal(answers_to_a_syn(PMTCP_COOKIES_OFF), 6);
+	assert_int_equal(answers_to_a_syn(PMTCP_COOKIES_ALWAYS), 1);
+}
+
+ROW(sec_13_no_text_before_established, &rows_plain,
+		"{open}; {send 10}; < S i= 0; > S p; < SA i p+1; {shutdown}; .; +1001;"
+		"< SA i p+1; .; > A p+1 i+1; [CONNECTED]; < PFA i+1 p+1 len=10; = FW1")
+
+/* ---- SEC-14 ---- */
+
+static struct ep_seg
+text_at(uint32_t off, uint32_t len)
+{
+	return (struct ep_seg){.flags = "A",
+			.seq = ep.irs + 1 + off,
+			.ack = ep.iss + 1,
+			.len = len,
+			.wnd = -1,
+			.mss = -1,
+			.wscale = -1};
+}
+
+/* W-31: an MSS of 1 makes segments of 88 octets, and as many as that takes. */
+static void
+sec_14_tiny_mss_makes_no_crumbs(void **state)
+{
+	uint32_t n = 0;
+
+	(void)state;
+	rows_begin(&ep, __func__, &rows_plain,
+			"{open}; < S i= 0; > SA p i+1 mss=1 wnd=65535; < A i+1 p+1; [CONNECTED];"
+			"{send 8800}");
+	while (rows_info(&ep).snd_una != ep.iss + 8801) {
+		ep_turn(&ep);
+		while (ep_take(&ep) != NULL) {
+			assert_int_equal(ep.taken.len, 88);
+			n++;
+		}
+		ack(rows_info(&ep).snd_nxt - ep.iss);
+		ep_turn(&ep);
+	}
+	assert_int_equal(n, 100);
+	end_by_abort();
+}
+
+/* Half a window of out-of-order octets pins no more than its share of ranges. */
+static void
+sec_14_ranges_are_bounded(void **state)
+{
+	struct pmtcp_stats stats;
+
+	(void)state;
+	rows_begin(&ep, __func__, &rows_plain, REACH_EST);
+	for (uint32_t i = 0; i < 5000; i++) {
+		struct ep_seg seg = text_at(2 + 3 * i, 1);
+
+		ep_inject(&ep, &seg);
+		if (i % 32 == 31)
+			cell_script(&ep, "~");
+	}
+	cell_script(&ep, "~");
+	pmtcp_stats(ep.ctx, &stats);
+	assert_in_range(stats.records_used, 1, 64);
+	assert_true(ep_gained(&ep, PMTCP_C_drop_ooo_limit) > 4000);
+	end_by_abort();
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+			cmocka_unit_test(sec_11_each_secret_has_one_purpose),
+			cmocka_unit_test(sec_12_divided_ack_gains_one_segment),
+			cmocka_unit_test(sec_12_optimistic_ack_gains_nothing),
+			cmocka_unit_test(sec_12_spoofed_duplicates_gain_nothing_that_lasts),
+			cmocka_unit_test(sec_13_a_syn_is_answered_six_times_by_cookie_once),
+			cmocka_unit_test(sec_13_no_text_before_established),
+			cmocka_unit_test(sec_14_tiny_mss_makes_no_crumbs),
+			cmocka_unit_test(sec_14_ranges_are_bounded),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
