@@ -231,6 +231,8 @@ open_31_without_cookies_given_out_it_gets_rsta(void **state)
 	ack = third_ack(&p);
 	bed_advance(&bed, 129 * SEC);
 	expect_refused(&ack);
+	/* It was not looked at as a cookie at all. */
+	assert_int_equal(bed_counter(&bed, PMTCP_C_cookies_failed), 0);
 	bed_destroy(&bed);
 	begin(tune_always);
 	expect_refused(&ack);

@@ -104,6 +104,44 @@ open_34_order_is_of_remote_and_key(void **state)
 	bed_destroy(&bed);
 }
 
+static void
+tune_600_ports(struct pmtcp_conf *conf)
+{
+	conf->port_first = 40000;
+	conf->port_last = 40599;
+	conf->max_conns = 600;
+	conf->tw_reuse = true;
+}
+
+/* All ports are in use but the 500th, and the first one's TIME-WAIT may be reused (TW-13):
+ * that is looked for no further than 256 places on. */
+static void
+open_34_search_is_bounded(void **state)
+{
+	struct bed_peer peer = {.ip = TEST_PEER, .port = 80, .has_ts = true, .tsval = 5000};
+	struct pmtcp_addr remote = pmtcp_addr4(TEST_PEER, 80);
+	struct pmtcp_conn *conn[600];
+	uint64_t probes;
+
+	(void)state;
+	bed_create(&bed, tune_600_ports);
+	assert_int_equal(bed_open(&bed, &peer, 0, &conn[0]), 0);
+	for (int i = 1; i < 600; i++) {
+		assert_int_equal(pmtcp_connect(bed.ctx, NULL, &remote, NULL, &conn[i]), 0);
+		bed_turn(&bed);
+		bed_forget(&bed);
+	}
+	bed_close_first(&bed, &peer, conn[0]);
+	pmtcp_detach(conn[499]);
+	bed_advance(&bed, 1500 * BED_MS);
+	bed_forget(&bed);
+	probes = bed_counter(&bed, PMTCP_C_port_probes);
+	assert_int_equal(pmtcp_connect(bed.ctx, NULL, &remote, NULL, &conn[0]), 0);
+	assert_int_equal(bed_counter(&bed, PMTCP_C_tw_reused_out), 1);
+	assert_in_range(bed_counter(&bed, PMTCP_C_port_probes) - probes, 1, 257);
+	bed_destroy(&bed);
+}
+
 /* ---- OPEN-35 ---- */
 
 enum { CORES = 4, OPENS = 25000 };
@@ -417,6 +455,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 			cmocka_unit_test(open_34_60k_opens_use_each_port_once),
 			cmocka_unit_test(open_34_order_is_of_remote_and_key),
+			cmocka_unit_test(open_34_search_is_bounded),
 			cmocka_unit_test(open_35_answers_return_to_the_core_that_opened),
 			cmocka_unit_test(open_36_syn_to_nobody),
 			cmocka_unit_test(open_36_ack_to_nobody),
