@@ -103,6 +103,7 @@ resolve4(struct tcp *t, const struct pmtcp_addr *local, const struct pmtcp_addr 
 	return key->laddr == 0 ? -ENETUNREACH : 0;
 }
 
+/* OPEN-11: what is not given is chosen here, and fixed. */
 int
 tcp_tuple_resolve(struct tcp *t, const struct pmtcp_addr *local, const struct pmtcp_addr *remote,
 		struct tcp_tuple *tuple)
