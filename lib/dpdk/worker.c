@@ -22,6 +22,8 @@
 /* What piled up in a stall of the loop is received before its timers run. */
 #define STALL_BURSTS_MAX 64
 
+#define FRAG_TIMEOUT_MS 30000 /* W-12 */
+
 #define CAPTURE_FLUSH_NS 100000000u
 
 /* Frames of a queue that is being given up; more than any ring holds. */
@@ -184,6 +186,7 @@ receive_input(struct pmtcp_worker *w, uint64_t now_ns, struct stamps *s)
 {
 	struct rte_mbuf *pkts[WORKER_BURST];
 	uint16_t n = rte_eth_rx_burst(w->port_id, w->queue, pkts, WORKER_BURST);
+	uint16_t received;
 
 	if (is_unlikely(w->faults != NULL))
 		n = receive_faulty(w, now_ns, pkts, n);
@@ -196,13 +199,16 @@ receive_input(struct pmtcp_worker *w, uint64_t now_ns, struct stamps *s)
 		if (is_unlikely(w->capture != NULL))
 			capture_frames(w->capture, now_ns, pkts, n);
 	}
+	received = n;
+	if (is_unlikely(w->frag != NULL) && n > 0)
+		n = frag_filter(w->frag, now_ns, pkts, n);
 	stamp(w, s, PMTCP_PHASE_RX);
 	if (n > 0) {
 		pmtcp_input(w->ctx, now_ns, pkts, n);
 		drop_misdirected(w);
 		stamp(w, s, PMTCP_PHASE_INPUT);
 	}
-	return n;
+	return received;
 }
 
 /* ---- the turn -------------------------------------------------------------- */
@@ -220,6 +226,8 @@ look_around(struct pmtcp_worker *w, uint64_t now_ns)
 
 	w->stats.free_permille = (uint16_t)min_u64(free_bufs * 1000 / pool->size, 1000);
 	pmtcp_set_pressure(w->ctx, w->stats.free_permille);
+	if (w->frag != NULL)
+		frag_expire(w->frag, now_ns);
 	if (w->capture != NULL && now_ns - w->flush_ns > CAPTURE_FLUSH_NS) {
 		w->flush_ns = now_ns;
 		capture_flush(w->capture);
@@ -342,6 +350,21 @@ open_capture(struct pmtcp_worker *w, const struct pmtcp_worker_opts *opts)
 	return capture_open(&conf, &w->capture);
 }
 
+/* The key is the table's own: nothing else may be learned from how rows fill (SEC-11). */
+static int
+create_frag(struct pmtcp_worker *w, const struct pmtcp_worker_opts *opts)
+{
+	struct frag_conf conf = {.datagrams = opts->reassemble,
+			.timeout_ms = FRAG_TIMEOUT_MS,
+			.packet_max = w->conf.mtu};
+
+	if (opts->reassemble == 0)
+		return 0;
+	if (getrandom(&conf.key, sizeof(conf.key), 0) != (ssize_t)sizeof(conf.key))
+		return -EIO;
+	return frag_create(&conf, &w->frag);
+}
+
 static int
 build(struct pmtcp_worker *w, const struct pmtcp_conf *conf, const struct pmtcp_worker_opts *opts)
 {
@@ -353,6 +376,8 @@ build(struct pmtcp_worker *w, const struct pmtcp_conf *conf, const struct pmtcp_
 		ret = pmtcp_ctx_init(w->mem.base, w->mem.len, &w->conf, &w->ctx);
 	if (ret == 0 && faults_wanted(&opts->faults))
 		ret = faults_create(&opts->faults, w->conf.pool, &w->faults);
+	if (ret == 0)
+		ret = create_frag(w, opts);
 	if (ret == 0)
 		ret = open_capture(w, opts);
 	return ret;
@@ -425,6 +450,7 @@ pmtcp_worker_destroy(struct pmtcp_worker *w)
 		pmtcp_ctx_fini(w->ctx);
 	rte_pktmbuf_free_bulk(w->backlog + w->backlog_head, w->backlog_tail - w->backlog_head);
 	faults_destroy(w->faults);
+	frag_destroy(w->frag);
 	drain_queue(w);
 	capture_close(w->capture);
 	mem_unmap(&w->mem);
@@ -465,6 +491,8 @@ pmtcp_worker_stats(const struct pmtcp_worker *w, struct pmtcp_worker_stats *stat
 	stats->backlog = (uint16_t)(w->backlog_tail - w->backlog_head);
 	if (w->faults != NULL)
 		faults_stats(w->faults, stats);
+	if (w->frag != NULL)
+		frag_stats(w->frag, stats);
 	if (w->capture != NULL)
 		stats->pcap_lost = capture_lost(w->capture);
 	if (rte_eth_stats_get(w->port_id, &eth) == 0)

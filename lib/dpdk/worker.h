@@ -16,6 +16,7 @@
 #include "dpdk/capture.h"
 #include "dpdk/clock.h"
 #include "dpdk/faults.h"
+#include "dpdk/frag.h"
 #include "dpdk/mem.h"
 #include "dpdk/port.h"
 
@@ -52,6 +53,7 @@ struct pmtcp_worker {
 	struct clock clock;
 	struct capture *capture; /* NULL: none */
 	struct faults *faults;   /* NULL: none */
+	struct frag *frag;       /* NULL: fragments go to the context, which drops them */
 	uint64_t last_ns;        /* start of the last turn; never goes back */
 	uint64_t tx_moved_ns;    /* the device took frames, or had none to take */
 	uint16_t port_id;

@@ -132,6 +132,10 @@ struct pmtcp_worker_opts {
 	uint64_t pcap_packets;      /**< only the first so many; 0: all */
 	uint32_t pcap_snap;         /**< octets kept of each frame; 0: all */
 	struct pmtcp_faults faults; /**< of the receive side */
+	/** IP datagrams put together from TCP fragments at one time, up to 16 fragments and 30 s
+	 * each; 0: fragments are dropped. Overlapping ones, and those without the whole TCP
+	 * header in the first, are dropped in any case. */
+	uint32_t reassemble;
 	bool profile; /**< fill pmtcp_worker_stats.phase_cycles; costs 6 TSC reads a turn */
 };
 
@@ -243,6 +247,11 @@ struct pmtcp_worker_stats {
 	uint64_t fault_reordered;
 	uint64_t fault_corrupted;
 	uint64_t fault_overflow; /**< too many frames delayed at once, or no buffer for a copy */
+	uint64_t frag_taken;     /**< fragments looked at with opts.reassemble ... */
+	uint64_t frag_whole;     /**< packets put together and given to the context */
+	uint64_t frag_dropped;   /**< fragments malformed, doubled, or of datagrams given up */
+	uint64_t frag_overlaps;  /**< fragments that overlapped others: their datagram is dead */
+	uint64_t frag_expired;   /**< datagrams given up after 30 s */
 	uint64_t pcap_lost;      /**< frames the capture file had no room for */
 	uint64_t rx_missed;      /**< the device's count of frames it had no room for */
 	uint32_t backlog;        /**< frames waiting for the device now */
