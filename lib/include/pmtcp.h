@@ -111,7 +111,7 @@ enum pmtcp_reason {
 	PMTCP_LOCAL_CLOSE,    /**< pmtcp_close() before the peer answered */
 	PMTCP_DATA_LOST,      /**< closed with text unread, or text came after the close */
 	PMTCP_NO_RESOURCE,    /**< the core was out of a resource */
-	PMTCP_UNREACHABLE,    /**< ICMP said so */
+	PMTCP_UNREACHABLE,    /**< ICMP said so, or the next hop does not answer */
 	PMTCP_REASON_MAX,
 };
 
@@ -348,8 +348,14 @@ struct pmtcp_conf {
 	 * nothing of what waits for it for so many ms are aborted, with NO_RESOURCE, the oldest
 	 * first (RES-13); 0: off. */
 	uint32_t stall_abort_ms;
-	bool ts_lenient;      /**< take segments without the negotiated timestamp (DEC-10) */
-	bool fin_rst_lenient; /**< RST at RCV.NXT-1 after the peer's FIN is exact (CLOSE-34) */
+	/** Octets of an IP packet; an ICMPv4 too-big that says less is ignored: 552, 160..1280. */
+	uint16_t pmtu_min;
+	/** Two timeouts of a full segment without an ICMP error make segments smaller (RFC 2923):
+	 * true. */
+	bool pmtu_blackhole;
+	uint32_t pmtu_raise_ms; /**< a lowered path MTU is tried larger after: 600000; 0: never */
+	bool ts_lenient;        /**< take segments without the negotiated timestamp (DEC-10) */
+	bool fin_rst_lenient;   /**< RST at RCV.NXT-1 after the peer's FIN is exact (CLOSE-34) */
 };
 
 /** Fills in every default; addresses, pool and secrets remain to be set. */
@@ -558,6 +564,10 @@ struct pmtcp_conn_info {
 	uint16_t mss;
 	uint8_t snd_wscale, rcv_wscale;
 	bool timestamps, sack;
+	uint8_t retries;   /**< repetitions of what was sent last without answer */
+	uint8_t icmp_type; /**< of the last ICMP error about this connection, 0: none came */
+	uint8_t icmp_code;
+	uint16_t path_mtu; /**< octets, if the network made us send smaller packets, else 0 */
 };
 /** Fills in the state of a living handle; after the end, what was last. */
 void pmtcp_conn_info(const struct pmtcp_conn *conn, struct pmtcp_conn_info *info);

@@ -198,7 +198,11 @@ pmtcp_conn_info(const struct pmtcp_conn *conn, struct pmtcp_conn_info *info)
 			.snd_wscale = tcb_snd_shift(c),
 			.rcv_wscale = tcb_rcv_shift(c),
 			.timestamps = tcb_has(c, TCB_TS),
-			.sack = tcb_has(c, TCB_SACK)};
+			.sack = tcb_has(c, TCB_SACK),
+			.retries = c->retries,
+			.icmp_type = (uint8_t)(tcp_icmp_last(t, c) >> 8),
+			.icmp_code = (uint8_t)tcp_icmp_last(t, c),
+			.path_mtu = c->rare ? tcp_rare(t, c)->path_mtu : 0};
 	info_addresses(t, c, info);
 	info_queues(t, c, info);
 }

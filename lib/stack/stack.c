@@ -37,6 +37,9 @@ pmtcp_conf_init(struct pmtcp_conf *conf)
 	conf->rto_min_ms = 200;
 	conf->rto_initial_ms = 1000;
 	conf->rto_max_ms = 60000;
+	conf->pmtu_min = 552;
+	conf->pmtu_raise_ms = 600000;
+	conf->pmtu_blackhole = true;
 	conf->delack_ms = 40;
 	conf->ack_stretch = 8;
 	conf->syn_retries = 7;

@@ -129,7 +129,7 @@ struct tcb {
 	uint32_t ts_offset;      /* our timestamp clock minus the millisecond clock */
 	uint32_t ack_sent;       /* Last.ACK.sent: owed is rcv.nxt - ack_sent */
 	uint32_t deadline;       /* of the transmit timer, ms tick */
-	uint16_t delack;         /* low half of the delayed ACK's ms tick */
+	uint16_t delack;         /* low half of the delayed ACK's ms tick; ENDED: last ICMP error */
 	uint8_t retries;         /* of what is sent again now; its RTO back-off too */
 	uint8_t wscales;         /* peer's shift << 4 | ours */
 	struct rtt rtt;          /* before ESTABLISHED srtt_us8 holds when the SYN left, us */

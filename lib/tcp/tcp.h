@@ -26,6 +26,7 @@
 #include "stream/sendq.h"
 #include "tcp/slab.h"
 #include "tcp/tcb.h"
+#include "tcp/tcp_icmp.h"
 #include "tcp/tcp_listener.h"
 #include "tcp/tcp_rare.h"
 #include "tcp/tcp_tx.h"
@@ -464,27 +465,6 @@ uint32_t tcp_isn(const struct tcp *t, const struct flow_key *key);
 uint32_t tcp_isn_at(const struct tcp *t, const struct flow_key *key, uint32_t clock);
 uint32_t tcp_ts_offset(const struct tcp *t, const struct flow_key *key);
 
-/* ---- tcp_icmp.c: errors about what we sent ---- */
-enum tcp_icmp_kind {
-	TCP_ICMP_SOFT,
-	TCP_ICMP_HARD,    /* port or protocol unreachable, or their IPv6 likes (SEC-9) */
-	TCP_ICMP_TOO_BIG, /* a router could not forward it whole */
-};
-
-/* One ICMP error of either family, parsed and within its bounds (W-22). */
-struct tcp_icmp_error {
-	struct flow_key key;
-	const struct flow_addr6 *addr6; /* NULL: IPv4 */ /* of the segment we sent, from our side */
-	uint32_t seq;                                    /* its sequence number */
-	uint32_t mtu;       /* too-big: of the next hop, IP packet octets; 0 unknown */
-	uint16_t inner_len; /* IP packet octets of that segment, 0 unknown */
-	uint8_t kind;       /* enum tcp_icmp_kind */
-	uint8_t type;       /* as received: for STATUS */
-	uint8_t code;
-};
-/* Counts the frame's fate. Caller: the key's local address is ours. */
-void tcp_icmp_error(struct tcp *t, const struct tcp_icmp_error *e);
-
 /* ---- tcp_cookie.c: SYN cookies ---- */
 /* Answers the SYN by a cookie and counts its fate. */
 void tcp_cookie_answer(struct tcp *t, struct pmtcp_listener *l, struct seg *seg);
@@ -527,6 +507,8 @@ bool tcp_emit(struct tcp *t, struct tcb *c, struct tcp_burst *b, const struct se
 		struct tcp_out out);
 /* What may be sent again now; false as above. */
 bool tcp_output_rexmit(struct tcp *t, struct tcb *c, struct tcp_burst *b);
+/* The MSS has gone down: what is in flight and larger never arrived. */
+void tcp_rexmit_too_big(struct tcp *t, struct tcb *c);
 void tcp_rexmit_timeout(struct tcp *t, struct tcb *c);
 void tcp_rexmit_dup_ack(struct tcp *t, struct tcb *c);
 /* una moved by `bytes` of payload; Caller: una is already the new one. */

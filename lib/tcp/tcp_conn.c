@@ -226,6 +226,8 @@ tcp_conn_end(struct tcp *t, struct tcb *c, enum pmtcp_reason reason)
 {
 	if (c->head.kind == BLOCK_ENDED)
 		return;
+	/* No ACK is delayed any more: its place keeps what STATUS tells of the network. */
+	c->delack = is_unlikely(c->rare) ? tcp_icmp_last(t, c) : 0;
 	/* A connection that passed to TIME-WAIT left the table with its entry. */
 	if (c->head.state != TCPS_TIME_WAIT) {
 		tcp_block_forget(t, &c->head);

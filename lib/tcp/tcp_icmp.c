@@ -16,6 +16,29 @@ is_in_flight(uint32_t una, uint32_t nxt, uint32_t seq)
 	return seq - una < nxt - una;
 }
 
+/* OPEN-12: STATUS tells the last one, also after the end. */
+static void
+note_error(struct tcp *t, struct tcb *c, const struct tcp_icmp_error *e)
+{
+	struct tcp_rare *r = tcp_rare_get(t, c);
+
+	if (!r)
+		return;
+	r->icmp_type = e->type;
+	r->icmp_code = e->code;
+	r->icmp_ms = t->now_ms;
+}
+
+uint16_t
+tcp_icmp_last(const struct tcp *t, const struct tcb *c)
+{
+	const struct tcp_rare *r = tcp_rare(t, c);
+
+	if (c->head.kind == BLOCK_ENDED)
+		return c->delack;
+	return r ? (uint16_t)(r->icmp_type << 8 | r->icmp_code) : 0;
+}
+
 static void
 tcb_error(struct tcp *t, struct tcb *c, const struct tcp_icmp_error *e)
 {
@@ -26,10 +49,11 @@ tcb_error(struct tcp *t, struct tcb *c, const struct tcp_icmp_error *e)
 		return;
 	}
 	if (e->kind == TCP_ICMP_TOO_BIG) {
-		tcp_drop(t, PMTCP_C_drop_icmp_mtu);
+		tcp_count(t, tcp_pmtu_too_big(t, c, e));
 		return;
 	}
 	tcp_count(t, PMTCP_C_icmp_error_taken);
+	note_error(t, c, e);
 	/* SEC-9, DEC-7 (RFC 5927 5.2 over SHLD-26): hard errors end an opening at once;
 	 * an open connection survives them, since its own timers know better. */
 	if (is_opening && e->kind == TCP_ICMP_HARD) {

@@ -103,7 +103,8 @@ times_are_sane(const struct pmtcp_conf *conf)
 	       conf->fw2_ms >= 1000 && conf->rto_min_ms >= 1 && conf->rto_initial_ms >= 1 &&
 	       conf->rto_max_ms >= conf->rto_min_ms && conf->rto_max_ms >= conf->rto_initial_ms &&
 	       conf->rto_max_ms <= 3600000 && conf->delack_ms >= 1 && conf->delack_ms <= 200 &&
-	       conf->ack_stretch >= 1 && conf->cc < PMTCP_CC_MAX && conf->ecn <= PMTCP_ECN_OFFER;
+	       conf->ack_stretch >= 1 && conf->cc < PMTCP_CC_MAX && conf->ecn <= PMTCP_ECN_OFFER &&
+	       conf->pmtu_min >= 160 && conf->pmtu_min <= 1280;
 }
 
 static bool

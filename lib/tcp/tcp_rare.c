@@ -83,6 +83,8 @@ tcp_rare_timeout(struct tcp *t, struct tcb *c)
 		tcp_user_timeout(t, c);
 	if (is_due(t, c, RARE_KEEP, r->keep_at))
 		tcp_keepalive_timeout(t, c);
+	if (is_due(t, c, RARE_PMTU, r->pmtu_at))
+		tcp_pmtu_raise(t, c);
 }
 
 void

@@ -50,9 +50,12 @@ struct tcp_rare {
 	uint8_t pmtu_state;  /* black-hole detection */
 	uint8_t icmp_type;   /* of the last ICMP error, as on the wire */
 	uint8_t icmp_code;
-	uint8_t keep_tries; /* probes unanswered */
-	uint32_t icmp_ms;   /* when it came */
-	uint32_t spare[5];
+	uint8_t keep_tries;      /* probes unanswered */
+	uint32_t icmp_ms;        /* when it came */
+	uint32_t pmtu_claim_seq; /* of the segment that pmtu_claim was about */
+	uint16_t pmtu_claim;     /* an MTU that a router said and nothing bore out; 0 none */
+	uint16_t spare16;
+	uint32_t spare[3];
 };
 STATIC_ASSERT(sizeof(struct tcp_rare) == 64);
 

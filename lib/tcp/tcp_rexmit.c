@@ -159,6 +159,56 @@ pass_r1(struct tcp *t, struct tcb *c)
 	tcp_event(t, c, PMTCP_EV_ERROR);
 }
 
+/* The stretch from the first to the last of what is too big; what is under way already
+ * is not cut short. False: nothing is. */
+static bool
+stretch_too_big(struct tcp *t, struct tcb *c, struct tcp_tx *tx)
+{
+	bool is_open = tx->rexmt_from != tx->rexmt_end;
+	bool has_any = false;
+
+	for (uint32_t i = sendq_first(&tx->q); i; i = sendq_rec(&t->recs, i)->next) {
+		const struct sendq_rec *rec = sendq_rec(&t->recs, i);
+
+		if (rec->len <= c->smss)
+			continue;
+		if (!has_any && !(is_open && seq_leq(tx->rexmt_from, rec->seq))) {
+			tx->rexmt_from = rec->seq;
+			tx->rexmt_rec = i;
+		}
+		tx->rexmt_end = has_any || is_open ? seq_max(tx->rexmt_end, rec->seq + rec->len)
+						   : rec->seq + rec->len;
+		has_any = true;
+	}
+	return has_any;
+}
+
+static bool
+mark_too_big(struct tcp *t, struct tcb *c, struct tcp_tx *tx)
+{
+	for (uint32_t i = sendq_first(&tx->q); i; i = sendq_rec(&t->recs, i)->next) {
+		const struct sendq_rec *rec = sendq_rec(&t->recs, i);
+
+		if (rec->len > c->smss && !(rec->flags & (SENDQ_SACKED | SENDQ_LOST)))
+			tcp_sack_mark_lost(t, tx, i);
+	}
+	return tx->lost > 0;
+}
+
+/* DATA-46: a router dropped it for its size, so there is no congestion to answer, and
+ * no reason to wait. */
+void
+tcp_rexmit_too_big(struct tcp *t, struct tcb *c)
+{
+	struct tcp_tx *tx = tcp_tx(t, c);
+
+	if (!(tcb_has(c, TCB_SACK) ? mark_too_big(t, c, tx) : stretch_too_big(t, c, tx)))
+		return;
+	c->flags |= TCB_REXMT_DUE;
+	tcp_mark(t, &c->head);
+	tcp_timer_rexmt(t, c);
+}
+
 void
 tcp_rexmit_timeout(struct tcp *t, struct tcb *c)
 {
@@ -174,8 +224,11 @@ tcp_rexmit_timeout(struct tcp *t, struct tcb *c)
 	tcp_count(t, PMTCP_C_rexmt_timeout);
 	if (c->retries == R1)
 		pass_r1(t, c);
-	if (tx && sendq_flight(&tx->q) > 0 && c->snd.wnd > 0)
+	if (tx && sendq_flight(&tx->q) > 0 && c->snd.wnd > 0) {
+		if (is_unlikely(c->rare || c->retries > 1))
+			tcp_pmtu_timeout(t, c, tx);
 		tcb_has(c, TCB_SACK) ? tcp_recovery_timeout(t, c, tx) : lose_flight(t, c, tx);
+	}
 	c->flags |= TCB_REXMT_DUE;
 	tcp_mark(t, &c->head);
 	tcp_timer_rexmt(t, c);

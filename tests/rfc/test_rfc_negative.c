@@ -251,7 +251,7 @@ neg_25_shortage_of_buffers_is_told_and_passes(void **state)
 ROW(neg_26_the_first_flight_is_bounded, &rows_plain,
 		REACH_WIDE "; {send 20000}; ~; ? unacked 14600; > A p+1 i+1461 wnd=65535; ~;"
 			   "? unacked 16060; {abort}; ~; [CLOSED LOCAL_ABORT]")
-ROW(neg_26_timeouts_send_one_segment_and_back_off, &rows_plain,
+ROW(neg_26_timeouts_send_one_segment_and_back_off, &rows_no_blackhole,
 		REACH_WIDE "; {send 5000}; ~; +205; < A i+1 p+1 len=1460; .; +395; .; +10;"
 			   "< A i+1 p+1 len=1460; .; +790; .; +15; < A i+1 p+1 len=1460; .;"
 			   "{abort}; ~; [ERROR CLOSED LOCAL_ABORT]")

@@ -341,6 +341,7 @@ sim_create(struct sim *s, const struct sim_case *c, uint64_t seed)
 	for (int side = 0; side < SIM_SIDES; side++) {
 		wire_init(&s->wire[side], side, &s->opts.faults[side], rng_next(&s->rng));
 		s->wire[side].n_both = &s->n_tcp;
+		s->wire[side].back = &s->wire[!side];
 		s->wire[side].rules = s->opts.rules;
 		s->wire[side].n_rules = s->opts.n_rules;
 		end_point_create(s, side);

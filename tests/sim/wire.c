@@ -12,6 +12,8 @@
 
 #include "base/base.h"
 #include "base/check.h"
+#include "support/build.h"
+#include "support/ctx_mem.h"
 
 void
 wire_init(struct wire *w, int from, const struct wire_faults *faults, uint64_t seed)
@@ -172,6 +174,24 @@ is_spared_by_mask(struct wire *w, bool is_tcp)
 	return number >= 64 || (w->faults.loss_mask >> number & 1) == 0;
 }
 
+/* The router in front of a link with a smaller MTU (RFC 1191 section 4). */
+static void
+tell_too_big(struct wire *w, uint64_t now_ns, const struct pkt *p, const uint8_t *bytes)
+{
+	enum { ETHER = 14, QUOTE = 28 };
+	const struct build_icmp icmp = {.type = 3, .code = 4, .rest = w->faults.mtu};
+	struct build b = {.saddr = TEST_NET + 254, .daddr = p->saddr};
+	uint8_t frame[128];
+	size_t len;
+
+	memcpy(b.dmac, p->smac, 6);
+	memcpy(b.smac, p->dmac, 6);
+	b.payload = bytes + ETHER;
+	b.len = QUOTE;
+	len = build_icmp_bytes(&b, &icmp, frame, sizeof(frame));
+	launch(w->back, now_ns, frame_of(w->back, frame, (uint32_t)len), 0);
+}
+
 void
 wire_put(struct wire *w, uint64_t now_ns, const void *bytes, uint32_t len)
 {
@@ -182,6 +202,12 @@ wire_put(struct wire *w, uint64_t now_ns, const void *bytes, uint32_t len)
 	enum tamper_action action = rule == NULL ? TAMPER_PASS : rule->action;
 	struct wire_frame *f;
 
+	if (is_tcp && w->faults.mtu != 0 && len > 14u + w->faults.mtu) {
+		w->n_lost++;
+		if (w->back != NULL && !w->faults.is_mtu_silent && p.version == 4)
+			tell_too_big(w, now_ns, &p, bytes);
+		return;
+	}
 	if (!is_spared_by_mask(w, is_tcp) || action == TAMPER_DROP || is_hit(w, w->faults.loss)) {
 		w->n_lost++;
 		return;

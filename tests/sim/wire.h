@@ -24,6 +24,8 @@ struct wire_faults {
 	uint16_t truncate;  /* cut short */
 	uint16_t mark;      /* congestion experienced (RFC 3168), of those that may be marked */
 	uint64_t loss_mask; /* bit i: TCP frame number i is lost */
+	uint16_t mtu;       /* of a link on the way: larger IPv4 packets are lost; 0: none */
+	bool is_mtu_silent; /* and no ICMP error tells of it */
 	uint64_t delay_ns;
 	uint64_t jitter_ns;  /* added evenly; does not reorder */
 	uint64_t reorder_ns; /* at most so much later than its successors */
@@ -42,6 +44,7 @@ struct wire_frame {
 struct wire {
 	int from; /* the sending side */
 	struct wire_faults faults;
+	struct wire *back; /* where routers answer; NULL: they do not */
 	struct tamper_rule *rules;
 	uint32_t n_rules;
 	struct rng rng;

@@ -200,22 +200,15 @@ static void
 do_inject_icmp(struct ep *ep, const struct words *w)
 {
 	struct ep_icmp e = {.len = 40};
-	unsigned int type = 0, code = 0, value;
 
 	require(w->n >= 4 && strcmp(w->at[1], "icmp") == 0 &&
-					sscanf(w->at[2], "%u/%u", &type, &code) == 2,
+					sscanf(w->at[2], "%hhu/%hhu", &e.type, &e.code) == 2,
 			"icmp, type/code and SEQ", w->at[0]);
-	e.type = (uint8_t)type;
-	e.code = (uint8_t)code;
 	e.seq = number_of(ep, w->at[3]);
-	for (int i = 4; i < w->n; i++) {
-		if (sscanf(w->at[i], "mtu=%u", &value) == 1)
-			e.mtu = (uint16_t)value;
-		else if (sscanf(w->at[i], "len=%u", &value) == 1)
-			e.len = (uint16_t)value;
-		else
-			require(false, "unknown word", w->at[i]);
-	}
+	for (int i = 4; i < w->n; i++)
+		require(sscanf(w->at[i], "mtu=%hu", &e.mtu) == 1 ||
+						sscanf(w->at[i], "len=%hu", &e.len) == 1,
+				"unknown word", w->at[i]);
 	ep_inject_icmp(ep, &e);
 }
 
@@ -395,6 +388,7 @@ do_info(struct ep *ep, const struct words *w)
 			{"unsent", info.unsent},
 			{"unacked", info.unacked},
 			{"urgent", info.urgent},
+			{"mss", info.mss},
 	};
 
 	require(w->n == 3, "field and value", w->at[0]);

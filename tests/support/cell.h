@@ -22,7 +22,7 @@
  *     [PEER_FIN CLOSED GRACEFUL]  the events since the last such statement, in all
  *     +40 +2s +500us              time goes on
  *     ? snd_una i+1               what STATUS says: snd_una snd_nxt snd_wnd rcv_nxt unread
- *                                 unsent unacked urgent
+ *                                 unsent unacked urgent mss
  *     = FW2                       the state, by the gauges and by the connection itself
  *     # seg_taken+2 ack_sent      counters gained since the cell began, 1 unless said
  *

@@ -16,6 +16,16 @@
 static const struct ep_opts rows_plain = {
 		.conn = {.no_timestamps = true, .no_sack = true, .no_wscale = true}};
 
+/* Timeouts of full segments mean loss and nothing else. */
+static inline void
+rows_tune_no_blackhole(struct pmtcp_conf *conf)
+{
+	conf->pmtu_blackhole = false;
+}
+
+static const struct ep_opts rows_no_blackhole = {.tune = rows_tune_no_blackhole,
+		.conn = {.no_timestamps = true, .no_sack = true, .no_wscale = true}};
+
 /* Established with the peer's window wide open; the peer's segments must say wnd=65535. */
 #define REACH_WIDE "{open}; < S i= 0; > SA p i+1 wnd=65535; < A i+1 p+1; [CONNECTED]; = EST"
 

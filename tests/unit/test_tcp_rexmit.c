@@ -27,17 +27,18 @@
 #define DUP3 "> A p+1 i+1 wnd=65535; < A i+1 p+1 len=1460; ."
 
 /* Where the numbers are NewReno's. */
-static const struct ep_opts rows_newreno = {.conn = {.no_timestamps = true,
-							    .no_sack = true,
-							    .no_wscale = true,
-							    .cc = PMTCP_CC_NEWRENO}};
+static const struct ep_opts rows_newreno = {.tune = rows_tune_no_blackhole,
+		.conn = {.no_timestamps = true,
+				.no_sack = true,
+				.no_wscale = true,
+				.cc = PMTCP_CC_NEWRENO}};
 
 /* Three segments, all in flight. */
 #define SENT_3                                                                                     \
 	REACH_WIDE "; {send 4380}; < A i+1 p+1 len=1460; < A i+1461 p+1 len=1460;"                 \
 		   "< PA i+2921 p+1 len=1460; ."
 
-ROW(data_33_timeout_resends_first_and_doubles, &rows_plain,
+ROW(data_33_timeout_resends_first_and_doubles, &rows_no_blackhole,
 		SENT_3 "; +195; .; +10; < A i+1 p+1 len=1460; .; +385; .; +20;"
 		       "< A i+1 p+1 len=1460; .; +770; .; +40; < A i+1 p+1 len=1460; .;"
 		       "+1550; .; +60; < A i+1 p+1 len=1460; .; # rexmt_timeout+4 retransmitted+4;"
