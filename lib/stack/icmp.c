@@ -45,19 +45,6 @@ echo(struct pmtcp_ctx *s, struct seg *seg)
 		seg->m = NULL;
 }
 
-/* Only 3/2 and 3/3 say that there is nobody; 3/4 is too-big, whatever its MTU (SEC-9). */
-static enum tcp_icmp_kind
-kind_of(const struct wire_icmp *icmp)
-{
-	enum { BAD_PROTOCOL = 2, BAD_PORT = 3, NEED_FRAGMENTS = 4 };
-
-	if (icmp->type != WIRE_ICMP_UNREACHABLE)
-		return TCP_ICMP_SOFT;
-	if (icmp->code == NEED_FRAGMENTS)
-		return TCP_ICMP_TOO_BIG;
-	return icmp->code == BAD_PROTOCOL || icmp->code == BAD_PORT ? TCP_ICMP_HARD : TCP_ICMP_SOFT;
-}
-
 /* W-22. The error may have come to another worker than the segment left from. */
 static void
 error_input(struct pmtcp_ctx *s, struct seg *seg, const struct wire_icmp *icmp)
@@ -66,7 +53,7 @@ error_input(struct pmtcp_ctx *s, struct seg *seg, const struct wire_icmp *icmp)
 			.seq = icmp->inner_seq,
 			.mtu = icmp->mtu,
 			.inner_len = icmp->inner_len,
-			.kind = (uint8_t)kind_of(icmp),
+			.kind = (uint8_t)tcp_icmp_kind(4, icmp->type, icmp->code),
 			.type = icmp->type,
 			.code = icmp->code};
 	uint16_t owner;
@@ -82,14 +69,6 @@ error_input(struct pmtcp_ctx *s, struct seg *seg, const struct wire_icmp *icmp)
 		tcp_icmp_error(&s->t, &e);
 }
 
-/* W-23: a source quench is obsolete (MUST-55, RFC 6633), a redirect not obeyed. */
-static bool
-is_heeded(const struct wire_icmp *icmp)
-{
-	return icmp->is_error && icmp->type != WIRE_ICMP_SOURCE_QUENCH &&
-	       icmp->type != WIRE_ICMP_REDIRECT;
-}
-
 void
 icmp_input(struct pmtcp_ctx *s, struct seg *seg)
 {
@@ -99,7 +78,7 @@ icmp_input(struct pmtcp_ctx *s, struct seg *seg)
 		tcp_drop(&s->t, PMTCP_C_drop_icmp_bad);
 	else if (icmp.type == WIRE_ICMP_ECHO)
 		echo(s, seg);
-	else if (is_heeded(&icmp))
+	else if (icmp.is_error && tcp_icmp_kind(4, icmp.type, icmp.code) != TCP_ICMP_NONE)
 		error_input(s, seg, &icmp);
 	else
 		tcp_drop(&s->t, PMTCP_C_drop_icmp_unused);

@@ -34,19 +34,6 @@ echo(struct pmtcp_ctx *s, struct seg *seg)
 		seg->m = NULL;
 }
 
-/* SEC-9: nobody there, or forbidden; the rest may pass (RFC 5461 2.1). */
-static enum tcp_icmp_kind
-kind_of(const struct wire_icmp6 *icmp)
-{
-	enum { PROHIBITED = 1, NO_PORT = 4 };
-
-	if (icmp->type == WIRE_ICMP6_TOO_BIG)
-		return TCP_ICMP_TOO_BIG;
-	if (icmp->type != WIRE_ICMP6_UNREACHABLE)
-		return TCP_ICMP_SOFT;
-	return icmp->code == PROHIBITED || icmp->code == NO_PORT ? TCP_ICMP_HARD : TCP_ICMP_SOFT;
-}
-
 /* W-22. The error may have come to another worker than the segment left from. */
 static void
 error_input(struct pmtcp_ctx *s, struct seg *seg, const struct wire_icmp6 *icmp)
@@ -56,7 +43,7 @@ error_input(struct pmtcp_ctx *s, struct seg *seg, const struct wire_icmp6 *icmp)
 			.seq = icmp->inner_seq,
 			.mtu = (uint16_t)min_u32(icmp->mtu, UINT16_MAX),
 			.inner_len = icmp->inner_len,
-			.kind = (uint8_t)kind_of(icmp),
+			.kind = (uint8_t)tcp_icmp_kind(6, icmp->type, icmp->code),
 			.type = icmp->type,
 			.code = icmp->code};
 	uint16_t owner;

@@ -9,6 +9,53 @@
 
 #include "tcp/tcp.h"
 
+enum {
+	ICMP4_UNREACHABLE = 3,
+	ICMP4_TIME_EXCEEDED = 11,
+	ICMP4_PARAMETER = 12,
+	ICMP6_UNREACHABLE = 1,
+	ICMP6_TOO_BIG = 2,
+	ICMP6_TIME_EXCEEDED = 3,
+	ICMP6_PARAMETER = 4,
+};
+
+/* 3/2 and 3/3 say that nobody is there; 3/4 is too-big, whatever its MTU (SEC-9). Source
+ * quench is obsolete (MUST-55, RFC 6633), a redirect not obeyed (W-23). */
+static enum tcp_icmp_kind
+kind4(uint8_t type, uint8_t code)
+{
+	enum { BAD_PROTOCOL = 2, BAD_PORT = 3, NEED_FRAGMENTS = 4 };
+
+	if (type == ICMP4_TIME_EXCEEDED || type == ICMP4_PARAMETER)
+		return TCP_ICMP_SOFT;
+	if (type != ICMP4_UNREACHABLE)
+		return TCP_ICMP_NONE;
+	if (code == NEED_FRAGMENTS)
+		return TCP_ICMP_TOO_BIG;
+	return code == BAD_PROTOCOL || code == BAD_PORT ? TCP_ICMP_HARD : TCP_ICMP_SOFT;
+}
+
+/* SEC-9 (RFC 5461 4.2): 1/1 and 1/4 are hard. */
+static enum tcp_icmp_kind
+kind6(uint8_t type, uint8_t code)
+{
+	enum { PROHIBITED = 1, BAD_PORT = 4 };
+
+	if (type == ICMP6_TOO_BIG)
+		return TCP_ICMP_TOO_BIG;
+	if (type == ICMP6_TIME_EXCEEDED || type == ICMP6_PARAMETER)
+		return TCP_ICMP_SOFT;
+	if (type != ICMP6_UNREACHABLE)
+		return TCP_ICMP_NONE;
+	return code == PROHIBITED || code == BAD_PORT ? TCP_ICMP_HARD : TCP_ICMP_SOFT;
+}
+
+enum tcp_icmp_kind
+tcp_icmp_kind(uint8_t version, uint8_t type, uint8_t code)
+{
+	return version == 6 ? kind6(type, code) : kind4(type, code);
+}
+
 /* SEC-8 (RFC 5927 4.1): SND.UNA <= SEQ < SND.MAX. In SYN-SENT that is the ISS alone. */
 static bool
 is_in_flight(uint32_t una, uint32_t nxt, uint32_t seq)

@@ -20,6 +20,7 @@ struct tcp_tx;
 
 /* ---- tcp_icmp.c: errors about what we sent ---- */
 enum tcp_icmp_kind {
+	TCP_ICMP_NONE, /* not acted on */
 	TCP_ICMP_SOFT,
 	TCP_ICMP_HARD,    /* port or protocol unreachable, or their IPv6 likes (SEC-9) */
 	TCP_ICMP_TOO_BIG, /* a router could not forward it whole */
@@ -36,6 +37,8 @@ struct tcp_icmp_error {
 	uint8_t type;                   /* as received: for STATUS */
 	uint8_t code;
 };
+/* What an error message of this IP version is. */
+enum tcp_icmp_kind tcp_icmp_kind(uint8_t version, uint8_t type, uint8_t code);
 /* Counts the frame's fate. Caller: the key's local address is ours. */
 void tcp_icmp_error(struct tcp *t, const struct tcp_icmp_error *e);
 

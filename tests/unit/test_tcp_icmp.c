@@ -17,6 +17,7 @@
 #include "base/base.h"
 #include "support/build.h"
 #include "support/rows.h"
+#include "tcp/tcp.h"
 
 #define IN_FLIGHT REACH_EST "; {send 10}; < PA i+1 p+1 len=10; "
 #define ALIVE     "; = EST; > A p+1 i+11; .;"
@@ -55,6 +56,33 @@ sec_9_only_hard_codes_end_an_opening(void **state)
 	cell_script(&ep, "! icmp 11/0 i; [ERROR UNREACHABLE]; ! icmp 12/0 i; [ERROR UNREACHABLE];"
 			 "= SYS");
 	ep_drop(&ep);
+}
+
+/* The whole table, both families. */
+static void
+sec_9_kinds_of_both_families(void **state)
+{
+	(void)state;
+	for (unsigned int type = 0; type < 256; type++) {
+		for (unsigned int code = 0; code < 256; code++) {
+			enum tcp_icmp_kind v4 = TCP_ICMP_NONE, v6 = TCP_ICMP_NONE;
+
+			if (type == 3 || type == 11 || type == 12)
+				v4 = TCP_ICMP_SOFT;
+			if (type == 3 && (code == 2 || code == 3))
+				v4 = TCP_ICMP_HARD;
+			if (type == 3 && code == 4)
+				v4 = TCP_ICMP_TOO_BIG;
+			if (type == 1 || type == 3 || type == 4)
+				v6 = TCP_ICMP_SOFT;
+			if (type == 1 && (code == 1 || code == 4))
+				v6 = TCP_ICMP_HARD;
+			if (type == 2)
+				v6 = TCP_ICMP_TOO_BIG;
+			assert_int_equal(tcp_icmp_kind(4, (uint8_t)type, (uint8_t)code), v4);
+			assert_int_equal(tcp_icmp_kind(6, (uint8_t)type, (uint8_t)code), v6);
+		}
+	}
 }
 
 /* After close nobody is there to be told (CLOSE-33). */
@@ -193,6 +221,7 @@ main(void)
 			cmocka_unit_test(sec_8_acknowledged_number_is_dropped),
 			cmocka_unit_test(sec_8_late_error_of_the_syn_is_dropped),
 			cmocka_unit_test(sec_9_only_hard_codes_end_an_opening),
+			cmocka_unit_test(sec_9_kinds_of_both_families),
 			cmocka_unit_test(sec_9_error_after_close_is_not_told),
 			cmocka_unit_test(w_23_quench_and_redirect_are_dropped),
 			cmocka_unit_test(w_22_bent_quotes_are_dropped),

@@ -20,6 +20,8 @@
 #include <errno.h>
 #include <time.h>
 
+#include <rte_ip.h>
+
 #include "dpdk/mem.h"
 #include "worker_bed.h"
 
@@ -286,6 +288,60 @@ res_5_context_learns_the_buffer_level(void **state)
 	bed_close(&bed);
 }
 
+/* Octets [at, at + 8) of a 16-octet piece of TCP, with the frame's number in front. */
+static void
+far_send_fragment(struct bed *bed, uint32_t number, bool is_last)
+{
+	static const uint8_t ip[20] = {
+			0x45, 0, 0, 44, 0, 1, 0x20, 0, 64, 6, 0, 0, 10, 0, 0, 2, 10, 0, 0, 1};
+	struct rte_mbuf *m = rte_pktmbuf_alloc(pmtcp_port_pool(link_ring.ports[1], 0, false));
+	uint8_t p[14 + 44];
+	struct rte_ipv4_hdr hdr;
+
+	memset(p, 0, sizeof(p));
+	memcpy(p, &number, 4);
+	p[12] = 8;
+	memcpy(&hdr, ip, sizeof(hdr));
+	if (is_last)
+		hdr.fragment_offset = RTE_BE16(3);
+	hdr.hdr_checksum = rte_ipv4_cksum(&hdr);
+	memcpy(p + 14, &hdr, sizeof(hdr));
+	p[14 + 20 + 12] = 5 << 4;
+	assert_non_null(m);
+	memcpy(rte_pktmbuf_append(m, sizeof(p)), p, sizeof(p));
+	assert_int_equal(rte_eth_tx_burst(bed->far, 0, &m, 1), 1);
+}
+
+/* DEC-11: the knob stands in front of the context. */
+static void
+w_12_reassemble_gives_the_context_whole_packets(void **state)
+{
+	const struct pmtcp_worker_opts opts = {.reassemble = 4};
+	struct bed bed;
+
+	bed_open(&bed, NULL);
+	far_send_fragment(&bed, 7, false);
+	far_send_fragment(&bed, 8, true);
+	pmtcp_worker_turn(bed.w, NULL, NULL);
+	assert_int_equal(bed.ctx->n_inputs, 2);
+	assert_int_equal(stats_of(&bed).frag_taken, 0);
+	bed_close(&bed);
+
+	bed_open(&bed, &opts);
+	far_send_fragment(&bed, 7, false);
+	assert_true(pmtcp_worker_turn(bed.w, NULL, NULL));
+	assert_int_equal(bed.ctx->n_inputs, 0);
+	far_send_fragment(&bed, 8, true);
+	pmtcp_worker_turn(bed.w, NULL, NULL);
+	assert_int_equal(bed.ctx->n_inputs, 1);
+	assert_int_equal(bed.ctx->inputs[0], 7);
+	assert_int_equal(stats_of(&bed).frag_taken, 2);
+	assert_int_equal(stats_of(&bed).frag_whole, 1);
+	far_send_fragment(&bed, 9, false); /* half a packet stays behind */
+	pmtcp_worker_turn(bed.w, NULL, NULL);
+	bed_close(&bed);
+}
+
 static void
 res_17_long_pause_is_counted(void **state)
 {
@@ -393,6 +449,7 @@ main(void)
 			cmocka_unit_test(res_7_stuck_device_drops_above_the_backlog),
 			cmocka_unit_test(destroy_with_full_backlog_gives_all_buffers_back),
 			cmocka_unit_test(res_5_context_learns_the_buffer_level),
+			cmocka_unit_test(w_12_reassemble_gives_the_context_whole_packets),
 			cmocka_unit_test(res_17_long_pause_is_counted),
 			cmocka_unit_test(profile_accounts_every_phase),
 			cmocka_unit_test(faults_stand_in_front_of_the_context),
