@@ -163,8 +163,8 @@ least_missed(const struct tcp *t, uint64_t hash)
 }
 
 /* RES-8: what is established never gives way. */
-static PMTCP_COLD int
-enter_by_force(struct tcp *t, uint64_t hash, uint32_t index)
+PMTCP_COLD int
+tcp_block_squeeze(struct tcp *t, uint64_t hash, uint32_t index)
 {
 	struct block_head *b = least_missed(t, hash);
 
@@ -178,14 +178,6 @@ enter_by_force(struct tcp *t, uint64_t hash, uint32_t index)
 	else
 		tcp_syn_rcvd_end(t, (struct syn_rcvd *)b, PMTCP_C_half_open_replaced);
 	return flow_table_insert(&t->table, hash, index);
-}
-
-int
-tcp_block_enter(struct tcp *t, uint64_t hash, uint32_t index)
-{
-	if (is_likely(flow_table_insert(&t->table, hash, index) == 0))
-		return 0;
-	return enter_by_force(t, hash, index);
 }
 
 void
