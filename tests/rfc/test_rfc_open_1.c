@@ -405,12 +405,24 @@ open_12_lost_syn_comes_again(void **state)
 				(at_s[i] * 1000 + 20) * EP_MS);
 	}
 	cell_script(&ep, ".; []; = SYS; +10s; .; [CLOSED TIMEOUT_SYN]; = CLD");
+	assert_int_equal(rows_info(&ep).retries, 7);
+	assert_int_equal(rows_info(&ep).icmp_type, 0);
 	rows_end(&ep);
 }
 
-ROW(open_12_soft_error_ends_nothing_and_the_knob_does, &two_syns,
-		"{open}; < S i= 0; +1001; < S i 0; ! icmp 3/1 i; [ERROR UNREACHABLE]; +2s; < S i 0;"
-		"+3980; .; []; +40; .; [CLOSED TIMEOUT_SYN]; = CLD")
+static void
+open_12_end_tells_tries_and_soft_error(void **state)
+{
+	(void)state;
+	rows_begin(&ep, __func__, &two_syns,
+			"{open}; < S i= 0; +1001; < S i 0; ! icmp 3/1 i; [ERROR UNREACHABLE]; +2s;"
+			"< S i 0; +3980; .; []; +40; .; [CLOSED TIMEOUT_SYN]; = CLD");
+	assert_int_equal(rows_info(&ep).retries, 2);
+	assert_int_equal(rows_info(&ep).icmp_type, 3);
+	assert_int_equal(rows_info(&ep).icmp_code, 1);
+	rows_end(&ep);
+}
+
 ROW(open_12_user_timeout_ends_it_sooner, &rows_plain,
 		"{user_timeout_ms 2500}; {open}; < S i= 0; +1001; < S i 0; +1480; []; +40; ~;"
 		"[CLOSED TIMEOUT_USER]; = CLD")
@@ -495,7 +507,7 @@ main(void)
 			cmocka_unit_test(open_11_listen_on_the_port_of_an_open),
 			cmocka_unit_test(open_11_listener_beside_an_open_accepts),
 			cmocka_unit_test(open_12_lost_syn_comes_again),
-			cmocka_unit_test(open_12_soft_error_ends_nothing_and_the_knob_does),
+			cmocka_unit_test(open_12_end_tells_tries_and_soft_error),
 			cmocka_unit_test(open_12_user_timeout_ends_it_sooner),
 			cmocka_unit_test(open_13_two_lost_syns_leave_one_segment),
 			cmocka_unit_test(open_13_one_lost_syn_leaves_the_window),

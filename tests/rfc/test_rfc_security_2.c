@@ -2,11 +2,11 @@
  * Copyright (c) 2026 pmtcp authors
  */
 
-/* Goal: SEC-11 to SEC-14 of doc/requirements.md, row after row: secrets, congestion windows
- * that a peer would like to be larger, answers larger than questions, and work that an
- * attacker chooses. Method: scripts for one connection, a bed of stations for more. What
- * bounds the work of one packet is counted, not timed. That secrets differ from start to
- * start is in test_rfc_secrets.c. */
+/* Goal: SEC-10 to SEC-14 of doc/requirements.md, row after row: path MTUs that somebody
+ * claims, secrets, congestion windows that a peer would like to be larger, answers larger
+ * than questions, and work that an attacker chooses. Method: scripts for one connection, a
+ * bed of stations for more. What bounds the work of one packet is counted, not timed. That
+ * secrets differ from start to start is in test_rfc_secrets.c. */
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -21,6 +21,28 @@
 
 static struct bed bed;
 static struct ep ep;
+
+/* ---- SEC-10 ---- */
+
+#define ONE       REACH_WIDE "; {send 1460}; < PA i+1 p+1 len=1460; "
+#define ALL_ACKED "; > A p+1 i+1461 wnd=65535; ."
+
+ROW(sec_10_too_big_for_what_is_outstanding_is_taken, &rows_plain,
+		ONE "! icmp 3/4 i+1 mtu=1400 len=1500; []; < A i+1 p+1 len=1360;"
+		    "< PA i+1361 p+1 len=100; .; ? mss 1360" ALL_ACKED)
+ROW(sec_10_below_the_floor_is_ignored, &rows_plain,
+		ONE
+		"! icmp 3/4 i+1 mtu=68 len=1500; ! icmp 3/4 i+1 mtu=551 len=1500; .; ? mss 1460;"
+		"# drop_icmp_mtu+2" ALL_ACKED)
+ROW(sec_10_not_below_the_current_is_ignored, &rows_plain,
+		ONE "! icmp 3/4 i+1 mtu=1500 len=1500; ! icmp 3/4 i+1 mtu=9000 len=1500; .;"
+		    "? mss 1460; # drop_icmp_mtu+2" ALL_ACKED)
+ROW(sec_10_forged_with_an_acknowledged_number_is_ignored, &rows_plain,
+		ONE "> A p+1 i+1461 wnd=65535; ! icmp 3/4 i+1 mtu=1400 len=1500; .; ? mss 1460;"
+		    "# drop_icmp_stale")
+ROW(sec_10_what_was_not_that_large_waits_for_the_timeout, &rows_plain,
+		ONE "! icmp 3/4 i+1 mtu=1400 len=100; .; ? mss 1460; +210; < A i+1 p+1 len=1360;"
+		    "? mss 1360; > A p+1 i+1361 wnd=65535; < PA i+1361 p+1 len=100" ALL_ACKED)
 
 /* ---- SEC-11 ---- */
 
@@ -273,6 +295,11 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
+			cmocka_unit_test(sec_10_too_big_for_what_is_outstanding_is_taken),
+			cmocka_unit_test(sec_10_below_the_floor_is_ignored),
+			cmocka_unit_test(sec_10_not_below_the_current_is_ignored),
+			cmocka_unit_test(sec_10_forged_with_an_acknowledged_number_is_ignored),
+			cmocka_unit_test(sec_10_what_was_not_that_large_waits_for_the_timeout),
 			cmocka_unit_test(sec_11_each_secret_has_one_purpose),
 			cmocka_unit_test(sec_12_divided_ack_gains_one_segment),
 			cmocka_unit_test(sec_12_optimistic_ack_gains_nothing),
