@@ -139,7 +139,7 @@ keep_back_off(struct tcb *c, const struct rtt *before, uint32_t rto_ms)
 	c->rtt.rttvar_us4 = rto_ms * 1000 - min_u32(rtt_srtt_us(&c->rtt), rto_ms * 1000);
 }
 
-/* SND.UNA < SEG.ACK <= SND.MAX. */
+/* SND.UNA < SEG.ACK <= SND.MAX. All below is held, whichever ACKs were lost (DATA-8). */
 static void
 new_ack(struct tcp *t, struct tcb *c, const struct seg *seg)
 {

@@ -73,7 +73,7 @@ unacceptable(struct tcp *t, struct tcb *c, struct seg *seg, uint32_t len)
 			return NEXT;
 		return tcp_drop(t, PMTCP_C_drop_rst);
 	}
-	/* The peer repeats what we have: its ACK of ours was lost. Text and FIN (CLOSE-21) are
+	/* DATA-3: the peer repeats what we have: its ACK of ours was lost. Text and FIN (CLOSE-21) are
 	 * answered every time (SEC-4), a bare ACK within the throttle (SEC-5). */
 	if (len > 0) {
 		note_duplicate(t, c, seg);

@@ -177,7 +177,7 @@ put_ip6(uint8_t *ip, const struct wire_tcp *w, uint16_t payload_len)
 	memcpy(c.p, w->addr6, sizeof(*w->addr6));
 }
 
-/* Returns the sum of the header as it stands, checksum field 0. */
+/* W-26 (MUST-2). Returns the sum of the header as it stands, checksum field 0. */
 static inline uint64_t
 put_tcp(uint8_t *tcp, const struct wire_tcp *w, uint32_t hdr_len)
 {
