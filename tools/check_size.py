@@ -25,7 +25,6 @@ FOLDERS = ("lib", "apps", "tests", "bench")
 # each with the reason why the code is better so. An entry that is not needed
 # any more is an error too.
 EXEMPT = {
-    "lib/include/pmtcp.h::file": "the whole contract of an endpoint in one header",
     "tests/packetdrill/calls_data.c:plug_recvfrom:parameters": "as the tool calls it",
     "tests/packetdrill/calls_data.c:plug_sendto:parameters": "as the tool calls it",
     "tests/packetdrill/opts.c:plug_getsockopt:parameters": "as the tool calls it",
