@@ -85,6 +85,8 @@ ack_payload(struct tcp *t, struct tcb *c, const struct seg *seg, struct tcp_tx *
 	if (is_unlikely(is_amiss))
 		tcp_sack_acking(t, c, seg, una, &news);
 	news.bytes = sendq_ack(&tx->q, &t->recs, una, &out);
+	if (news.bytes >= c->smss)
+		tx->flags |= TX_FULL_CAME;
 	if (out.has_sample && !out.has_rexmt)
 		rtt_sample(&c->rtt, t->now_us - out.sent_us, 1);
 	else if (tcb_has(c, TCB_TS))

@@ -34,6 +34,8 @@ enum tcp_tx_flag {
 	TX_FRTO_2 = 1u << 9,       /* and for the next, while only new segments leave */
 	TX_EIFEL = 1u << 10,       /* the ACK of what was sent again says which arrived */
 	TX_UNDO = 1u << 11,        /* undo_n counts towards undoing the reduction */
+	TX_FULL_CAME = 1u << 12,   /* as much as a full segment was acknowledged at once: the path
+				    * is hardly one that swallows these (DATA-46) */
 };
 
 /* Either kind of recovery. */

@@ -44,8 +44,6 @@ tune(struct pmtcp_conf *conf, int side)
 	conf->send_buffer = 1 << 20; /* no window here comes near it */
 	conf->recv_buffer = 4 << 20;
 	conf->max_records = 8192;
-	/* Without SACK two timeouts in a row are not rare at 3 %, and look like a black hole. */
-	conf->pmtu_blackhole = false;
 }
 
 static void

@@ -23,7 +23,7 @@
 #include "support/pkt.h"
 
 enum {
-	EP_OUT_MAX = 64,
+	EP_OUT_MAX = 256,
 	EP_BURST_MAX = 64,
 	EP_PORT = 80,         /* the context's, both as listener and as opener */
 	EP_PEER_PORT = 50000, /* the peer's */

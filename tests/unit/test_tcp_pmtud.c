@@ -111,6 +111,13 @@ ROW(data_46_black_hole_is_stepped_out_of, &rows_plain,
 		"+598s; ? mss 536; +3s; ? mss 1024; +600s; ? mss 1460; {send 1460};"
 		/* ... where one timeout is enough to go back. */
 		"< PA i+1461 p+1 len=1460; +4s; < A i+1461 p+1 len=1024; ~; ? mss 1024" ACKED(2921))
+/* Where full segments have come through it takes four: two in a row are chance (the lossy
+ * path without SACK of tests/sim/test_sim_goodput.c lost half its rate to this). */
+ROW(data_46_proven_path_is_doubted_later, &rows_plain,
+		THREE "> A p+1 i+1461 wnd=65535; +210; < A i+1461 p+1 len=1460; +410;"
+		      "< A i+1461 p+1 len=1460; +810; < A i+1461 p+1 len=1460; [ERROR TIMEOUT_RTX];"
+		      "? mss 1460; # pmtu_blackhole+0; +1610; < A i+1461 p+1 len=1024; ? mss 1024;"
+		      "# pmtu_blackhole; ~" ACKED(4001))
 ROW(data_46_small_segments_are_no_black_hole, &rows_plain,
 		REACH_WIDE "; {send 500}; < PA i+1 p+1 len=500; +5s; ~; [ERROR TIMEOUT_RTX];"
 			   "? mss 1460; # pmtu_blackhole+0" ACKED(501))
@@ -139,6 +146,28 @@ data_46_too_big_leaves_cwnd_alone(void **state)
 	assert_int_equal(rows_info(&ep).path_mtu, 1400);
 	cell_script(&ep, "> A p+1 i+4001 wnd=65535");
 	rows_end(&ep);
+}
+
+/* SEC-14: an error about the seventieth segment of a flight is not worth a walk to it. */
+static void
+sec_14_error_far_inside_the_flight_waits(void **state)
+{
+	static struct ep ep;
+	char script[96];
+
+	(void)state;
+	rows_begin(&ep, "far inside", &rows_plain,
+			"{listen}; > S p wnd=65535 mss=700; < SA i= p+1; > A p+1 i+1 wnd=65535;"
+			"[ACCEPTED]; {send 30000}; ~");
+	for (int i = 1; i <= 64; i++) {
+		snprintf(script, sizeof(script), "> A p+1 i+%d wnd=65535; {send 1400}; ~",
+				1 + 700 * i);
+		cell_script(&ep, script);
+	}
+	cell_script(&ep, "? unacked 51800; ! icmp 3/4 i+93801 mtu=600 len=740; .; ? mss 700;"
+			 "# icmp_error_taken; ! icmp 3/4 i+87501 mtu=600 len=740; ~; ? mss 560");
+	ep_abort(&ep);
+	ep_drop(&ep);
 }
 
 /* DATA-46: the options are part of the packet. */
@@ -208,9 +237,11 @@ main(void)
 			cmocka_unit_test(sec_10_small_quote_waits_for_the_timeout),
 			cmocka_unit_test(sec_10_small_segment_waits_for_the_timeout),
 			cmocka_unit_test(sec_10_claim_ends_with_its_acknowledgment),
+			cmocka_unit_test(sec_14_error_far_inside_the_flight_waits),
 			cmocka_unit_test(sec_10_probe_of_a_syn_is_ignored),
 			cmocka_unit_test(data_46_is_raised_after_ten_minutes),
 			cmocka_unit_test(data_46_black_hole_is_stepped_out_of),
+			cmocka_unit_test(data_46_proven_path_is_doubted_later),
 			cmocka_unit_test(data_46_small_segments_are_no_black_hole),
 			cmocka_unit_test(data_46_medium_segments_are_no_black_hole),
 			cmocka_unit_test(data_46_black_hole_detection_can_be_off),
