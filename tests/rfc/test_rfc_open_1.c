@@ -270,27 +270,35 @@ open_10_bad_addresses_are_refused(void **state)
 {
 	static const struct {
 		uint32_t lip, rip;
-		uint16_t rport;
+		uint16_t lport, rport;
+		int want;
 	} rows[] = {
-			{0, 0, 80},
-			{0, TEST_PEER, 0},
-			{0, PMTCP_IP4(255, 255, 255, 255), 80},
-			{0, PMTCP_IP4(10, 0, 0, 255), 80},
-			{0, PMTCP_IP4(224, 0, 0, 1), 80},
-			{0, PMTCP_IP4(239, 255, 255, 255), 80},
-			{0, TEST_ADDR, 80},
-			{PMTCP_IP4(10, 0, 0, 77), TEST_PEER, 80},
+			{0, 0, 0, 80, -EINVAL},
+			{0, TEST_PEER, 0, 0, -EINVAL},
+			{0, PMTCP_IP4(255, 255, 255, 255), 0, 80, -EINVAL},
+			{0, PMTCP_IP4(10, 0, 0, 255), 0, 80, -EINVAL},
+			{0, PMTCP_IP4(224, 0, 0, 1), 0, 80, -EINVAL},
+			{0, PMTCP_IP4(239, 255, 255, 255), 0, 80, -EINVAL},
+			{0, PMTCP_IP4(127, 0, 0, 1), 0, 80, -EINVAL},
+			{0, PMTCP_IP4(0, 0, 0, 9), 0, 80, -EINVAL},
+			{0, TEST_ADDR, 0, 80, -EINVAL},
+			{TEST_ADDR, TEST_ADDR, 80, 80, -EINVAL},
+			{PMTCP_IP4(10, 0, 0, 77), TEST_PEER, 0, 80, -EINVAL},
+			{0, PMTCP_IP4(192, 168, 1, 1), 0, 80, -ENETUNREACH},
 	};
+	struct pmtcp_addr six = {.version = 6, .port = 80};
 	struct pmtcp_conn *conn;
 
 	(void)state;
 	bed_create(&bed, NULL);
 	for (size_t i = 0; i < PMTCP_ARRAY_SIZE(rows); i++) {
-		struct pmtcp_addr local = pmtcp_addr4(rows[i].lip, 0);
+		struct pmtcp_addr local = pmtcp_addr4(rows[i].lip, rows[i].lport);
 		struct pmtcp_addr remote = pmtcp_addr4(rows[i].rip, rows[i].rport);
 
-		assert_int_equal(pmtcp_connect(bed.ctx, &local, &remote, NULL, &conn), -EINVAL);
+		assert_int_equal(
+				pmtcp_connect(bed.ctx, &local, &remote, NULL, &conn), rows[i].want);
 	}
+	assert_int_equal(pmtcp_connect(bed.ctx, NULL, &six, NULL, &conn), -EAFNOSUPPORT);
 	bed_turn(&bed);
 	assert_null(bed_take(&bed));
 	assert_int_equal(bed_stats(&bed).blocks_used, 0);

@@ -42,15 +42,21 @@ tune_reuse(struct pmtcp_conf *conf)
 	conf->port_last = 40001;
 }
 
+static void
+tune_no_reuse(struct pmtcp_conf *conf)
+{
+	conf->tw_reuse = false;
+}
+
 /* The tuple of local port 5000 in TIME-WAIT. */
 static void
-wait_on_5000(struct bed_peer *peer, bool has_ts)
+wait_on_5000(struct bed_peer *peer, void (*tune)(struct pmtcp_conf *), bool has_ts)
 {
 	struct pmtcp_conn *conn;
 
 	*peer = (struct bed_peer){
 			.ip = TEST_PEER, .port = 80, .seq = 1000, .has_ts = has_ts, .tsval = 777};
-	bed_create(&bed, tune_reuse);
+	bed_create(&bed, tune);
 	assert_int_equal(bed_open(&bed, peer, 5000, &conn), 0);
 	bed_close_first(&bed, peer, conn);
 	bed_forget(&bed);
@@ -65,7 +71,7 @@ tw_12_reuse_works_after_1_s(void **state)
 	const struct pkt *p;
 
 	(void)state;
-	wait_on_5000(&peer, true);
+	wait_on_5000(&peer, tune_reuse, true);
 	nxt = peer.ack;
 	tsval = peer.tsecr;
 	bed_advance(&bed, 900 * BED_MS);
@@ -88,7 +94,22 @@ tw_12_no_reuse_without_timestamps(void **state)
 	struct bed_peer peer;
 
 	(void)state;
-	wait_on_5000(&peer, false);
+	wait_on_5000(&peer, tune_reuse, false);
+	bed_advance(&bed, 59000 * BED_MS);
+	assert_int_equal(connect_from(5000, &conn), -EBUSY);
+	bed_advance(&bed, 1300 * BED_MS);
+	assert_int_equal(connect_from(5000, &conn), 0);
+	bed_destroy(&bed);
+}
+
+static void
+tw_12_no_reuse_by_knob(void **state)
+{
+	struct pmtcp_conn *conn;
+	struct bed_peer peer;
+
+	(void)state;
+	wait_on_5000(&peer, tune_no_reuse, true);
 	bed_advance(&bed, 59000 * BED_MS);
 	assert_int_equal(connect_from(5000, &conn), -EBUSY);
 	bed_advance(&bed, 1300 * BED_MS);
@@ -106,7 +127,7 @@ tw_12_peer_in_last_ack_opens_at_once(void **state)
 	uint32_t old;
 
 	(void)state;
-	wait_on_5000(&peer, true);
+	wait_on_5000(&peer, tune_reuse, true);
 	old = peer.ack;
 	bed_advance(&bed, 1100 * BED_MS);
 	assert_int_equal(connect_from(5000, &conn), 0);
@@ -392,6 +413,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 			T(tw_12_reuse_works_after_1_s),
 			T(tw_12_no_reuse_without_timestamps),
+			T(tw_12_no_reuse_by_knob),
 			T(tw_12_peer_in_last_ack_opens_at_once),
 			T(tw_13_unused_port_then_time_wait_then_none),
 			T(tw_14_oldest_gives_way),
