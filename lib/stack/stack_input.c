@@ -173,10 +173,12 @@ batch_input(struct pmtcp_ctx *s, struct batch *b)
 		seg->hash_lo = (uint32_t)b->hash[i];
 		seg->hash_hi = (uint32_t)(b->hash[i] >> 32);
 		seg->index = b->index[i];
+		s->t.seg = seg;
 		tcp_input(&s->t, seg);
 		if (seg->m)
 			tcp_spare_put(&s->t, seg->m);
 	}
+	s->t.seg = NULL;
 	b->n = 0;
 }
 

@@ -107,6 +107,8 @@ struct tcp_rx {
 };
 STATIC_ASSERT(sizeof(struct tcp_rx) <= 64);
 
+#define TCP_PAIR_MEMO 8
+
 /* Opens to one remote from one local address: RFC 6056 port search (OPEN-34). */
 struct tcp_pair {
 	uint32_t laddr; /* network order; 0: free slot, since no connection has it */
@@ -130,6 +132,7 @@ struct tcp_tuple {
 	struct flow_addr6 addr6; /* if is_v6; key.addrs is its digest */
 	bool is_v6;
 	uint16_t hop;
+	uint64_t hash; /* of the key, once it has both ports */
 };
 
 struct mark_list {
@@ -148,7 +151,8 @@ struct tcp {
 	uint64_t watch_tick; /* when tcp_tick() looks beyond the wheel again (tcp_watch.c) */
 	struct flow_table table;
 	struct siphash_key flow_secret;
-	uint16_t fate; /* enum pmtcp_counter of the segment whose text is being taken */
+	const struct seg *seg; /* at hand; NULL outside of a burst */
+	uint16_t fate;         /* enum pmtcp_counter of the segment whose text is being taken */
 	uint16_t n_spare;
 	uint16_t n_replies;
 	struct mark_list ctl;  /* control marks */
@@ -176,14 +180,15 @@ struct tcp {
 	struct tcp_hop *hops;
 	struct tcp_pair *pairs;
 	struct pmtcp_listener *listeners;
-	uint16_t *listener_by_port; /* number + 1, by port in network order */
-	uint32_t n_pairs;           /* slots, a power of two */
-	uint32_t tw_first;          /* first unit of the TIME-WAIT share */
-	uint32_t tw_hand;           /* where the search for the oldest entry goes on (TW-14) */
-	uint32_t ooo_hand;          /* where the search for out-of-order text goes on (RES-5) */
-	bool ooo_spares_sack;       /* this round takes from connections without SACK only */
-	bool ooo_had_plain;         /* and has found some */
-	uint32_t half_open_hand;    /* where the search for one to give way goes on */
+	uint16_t *listener_by_port;        /* number + 1, by port in network order */
+	uint32_t n_pairs;                  /* slots, a power of two */
+	uint32_t pair_memo[TCP_PAIR_MEMO]; /* slots asked for last, by the remote's last bits */
+	uint32_t tw_first;                 /* first unit of the TIME-WAIT share */
+	uint32_t tw_hand;        /* where the search for the oldest entry goes on (TW-14) */
+	uint32_t ooo_hand;       /* where the search for out-of-order text goes on (RES-5) */
+	bool ooo_spares_sack;    /* this round takes from connections without SACK only */
+	bool ooo_had_plain;      /* and has found some */
+	uint32_t half_open_hand; /* where the search for one to give way goes on */
 	uint16_t default_class;
 	uint16_t last_class;
 	uint16_t free_permille; /* packet buffers (RES-5) */
@@ -296,6 +301,15 @@ static inline uint64_t
 tcp_hash(const struct tcp *t, const struct flow_key *key)
 {
 	return flow_key_hash(&t->flow_secret, key);
+}
+
+/* The same where the segment at hand most likely is the connection's and knows it. */
+static inline uint64_t
+tcp_hash_at_hand(const struct tcp *t, const struct flow_key *key)
+{
+	if (is_likely(t->seg && flow_key_equal(&t->seg->key, key)))
+		return seg_hash(t->seg);
+	return tcp_hash(t, key);
 }
 
 static inline void

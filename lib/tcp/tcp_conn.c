@@ -183,7 +183,8 @@ tcp_block_squeeze(struct tcp *t, uint64_t hash, uint32_t index)
 void
 tcp_block_forget(struct tcp *t, struct block_head *b)
 {
-	bool was_there = flow_table_remove(&t->table, tcp_hash(t, &b->key), tcp_index(t, b));
+	uint64_t hash = tcp_hash_at_hand(t, &b->key);
+	bool was_there = flow_table_remove(&t->table, hash, tcp_index(t, b));
 
 	CHECK(was_there);
 	wheel_cancel(&t->wheel, tcp_index(t, b));

@@ -225,7 +225,7 @@ mss_of(struct tcp *t, const struct pmtcp_listener *l, const struct seg *seg)
 static enum pmtcp_counter
 make_tcb(struct tcp *t, const struct pmtcp_listener *l, const struct seg *seg, struct tcb **out)
 {
-	uint64_t hash = (uint64_t)seg->hash_hi << 32 | seg->hash_lo;
+	uint64_t hash = seg_hash(seg);
 	uint16_t hop = tcp_route_back(t, seg);
 	struct tcb *c;
 

@@ -22,8 +22,7 @@ find_block(struct tcp *t, const struct seg *seg)
 				    b->kind != BLOCK_ENDED && flow_key_equal(&b->key, &seg->key)))
 			return b;
 	}
-	index = flow_table_lookup(
-			&t->table, (uint64_t)seg->hash_hi << 32 | seg->hash_lo, &seg->key);
+	index = flow_table_lookup(&t->table, seg_hash(seg), &seg->key);
 	return index ? tcp_block(t, index) : NULL;
 }
 

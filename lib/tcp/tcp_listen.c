@@ -226,7 +226,7 @@ park(struct tcp *t, struct syn_rcvd *sr, struct time_wait *tw, uint64_t hash)
 void
 tcp_listen_syn(struct tcp *t, struct pmtcp_listener *l, struct seg *seg, struct time_wait *tw)
 {
-	uint64_t hash = (uint64_t)seg->hash_hi << 32 | seg->hash_lo;
+	uint64_t hash = seg_hash(seg);
 	uint16_t hop = tcp_route_back(t, seg);
 	struct syn_rcvd *sr;
 	uint32_t index;
@@ -325,7 +325,7 @@ static struct tcb *
 promote(struct tcp *t, struct syn_rcvd *sr, struct pmtcp_listener *l, const struct seg *seg)
 {
 	struct tcb *c = tcp_tcb_new(t, &sr->head.key, sr->cls, sr->head.hop);
-	uint64_t hash = (uint64_t)seg->hash_hi << 32 | seg->hash_lo;
+	uint64_t hash = seg_hash(seg);
 	bool was_there;
 
 	if (!c)

@@ -39,14 +39,32 @@ pair_at(const struct tcp *t, uint64_t hash, uint32_t way)
 	return &t->pairs[((uint32_t)hash + way) & (t->n_pairs - 1)];
 }
 
-static struct tcp_pair *
-pair_find(const struct tcp *t, const struct flow_key *key)
+static uint32_t *
+memo_of(struct tcp *t, const struct flow_key *key)
 {
-	uint64_t hash = pair_hash(t, key);
+	return &t->pair_memo[(key->raddr >> 24 ^ key->rport >> 8) % TCP_PAIR_MEMO];
+}
 
+static struct tcp_pair *
+remember(struct tcp *t, const struct flow_key *key, struct tcp_pair *p)
+{
+	*memo_of(t, key) = (uint32_t)(p - t->pairs);
+	return p;
+}
+
+/* Most opens go to one of a few remotes, and most entries that expire went there, too. */
+static struct tcp_pair *
+pair_find(struct tcp *t, const struct flow_key *key)
+{
+	struct tcp_pair *last = &t->pairs[*memo_of(t, key)];
+	uint64_t hash;
+
+	if (is_likely(is_pair(last, key)))
+		return last;
+	hash = pair_hash(t, key);
 	for (uint32_t i = 0; i < PAIR_WAYS; i++)
 		if (is_pair(pair_at(t, hash, i), key))
-			return pair_at(t, hash, i);
+			return remember(t, key, pair_at(t, hash, i));
 	return NULL;
 }
 
@@ -54,17 +72,15 @@ pair_find(const struct tcp *t, const struct flow_key *key)
 static struct tcp_pair *
 pair_get(struct tcp *t, const struct flow_key *key)
 {
-	uint64_t hash = pair_hash(t, key);
-	struct tcp_pair *vacant = NULL;
+	struct tcp_pair *vacant = NULL, *p = pair_find(t, key);
+	uint64_t hash;
 
-	for (uint32_t i = 0; i < PAIR_WAYS; i++) {
-		struct tcp_pair *p = pair_at(t, hash, i);
-
-		if (is_pair(p, key))
-			return p;
-		if (!vacant && p->in_use == 0)
-			vacant = p;
-	}
+	if (is_likely(p != NULL))
+		return p;
+	hash = pair_hash(t, key);
+	for (uint32_t i = 0; i < PAIR_WAYS && !vacant; i++)
+		if (pair_at(t, hash, i)->in_use == 0)
+			vacant = remember(t, key, pair_at(t, hash, i));
 	if (vacant)
 		*vacant = (struct tcp_pair){.laddr = key->laddr,
 				.raddr = key->raddr,
@@ -106,10 +122,11 @@ set_port(const struct tcp *t, const struct tcp_pair *p, uint32_t step, struct fl
 
 /* The block of the tuple, 0 if it is free. */
 static uint32_t
-probe(struct tcp *t, const struct flow_key *key)
+probe(struct tcp *t, struct tcp_tuple *tuple)
 {
 	tcp_count(t, PMTCP_C_port_probes);
-	return flow_table_lookup(&t->table, tcp_hash(t, key), key);
+	tuple->hash = tcp_hash(t, &tuple->key);
+	return flow_table_lookup(&t->table, tuple->hash, &tuple->key);
 }
 
 static bool
@@ -144,7 +161,7 @@ tcp_port_pick(struct tcp *t, struct tcp_tuple *tuple, uint32_t *reused)
 		set_port(t, p, p->cursor++, key);
 		if (!is_ours(t, tuple))
 			continue;
-		index = probe(t, key);
+		index = probe(t, tuple);
 		if (index == 0) {
 			p->in_use++;
 			return 0;
@@ -157,6 +174,7 @@ tcp_port_pick(struct tcp *t, struct tcp_tuple *tuple, uint32_t *reused)
 	}
 	if (*reused) {
 		key->lport = candidate;
+		tuple->hash = tcp_hash(t, key);
 		return 0; /* in_use: the entry's tuple goes over to the new connection */
 	}
 	tcp_count(t, PMTCP_C_port_exhausted);

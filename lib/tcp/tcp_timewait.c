@@ -124,7 +124,7 @@ skip_entry(struct tcp *t, struct tcb *c)
 void
 tcp_time_wait_enter(struct tcp *t, struct tcb *c)
 {
-	uint64_t hash = tcp_hash(t, &c->head.key);
+	uint64_t hash = tcp_hash_at_hand(t, &c->head.key);
 	uint32_t ms = tcp_class(t, c)->tw_ms; /* TW-2 */
 	uint32_t index = ms ? alloc_entry(t) : 0;
 	struct time_wait *tw;

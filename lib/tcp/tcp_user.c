@@ -213,12 +213,15 @@ reuse_entry(struct tcp *t, uint32_t index, struct heritage *h)
 
 /* The application named the port. */
 static int
-claim_tuple(struct tcp *t, const struct tcp_tuple *tuple, struct heritage *h)
+claim_tuple(struct tcp *t, struct tcp_tuple *tuple, struct heritage *h)
 {
 	const struct flow_key *key = &tuple->key;
-	uint32_t index = flow_table_lookup(&t->table, tcp_hash(t, key), key);
-	const struct block_head *b = tcp_block(t, index);
+	const struct block_head *b;
+	uint32_t index;
 
+	tuple->hash = tcp_hash(t, key);
+	index = flow_table_lookup(&t->table, tuple->hash, key);
+	b = tcp_block(t, index);
 	if (index == 0)
 		return tcp_port_claim(t, key);
 	if (b->kind != BLOCK_TIME_WAIT)
@@ -283,7 +286,7 @@ tcp_user_connect(struct tcp *t, const struct pmtcp_addr *local, const struct pmt
 		return err;
 	c = tcp_tcb_new(t, key, cls, tuple.hop);
 	CHECK(c);
-	if (tcp_block_enter(t, tcp_hash(t, key), tcp_index(t, c)) != 0) {
+	if (tcp_block_enter(t, tuple.hash, tcp_index(t, c)) != 0) {
 		tcp_port_release(t, key);
 		tcp_tcb_undo(t, c);
 		return -ENOBUFS;

@@ -82,6 +82,12 @@ struct seg {
 
 STATIC_ASSERT(sizeof(struct seg) == PMTCP_CACHE_LINE);
 
+static inline uint64_t
+seg_hash(const struct seg *s)
+{
+	return (uint64_t)s->hash_hi << 32 | s->hash_lo;
+}
+
 /* Octets of sequence space: LEN of RFC 9293, SYN and FIN counted. */
 static inline uint32_t
 seg_seq_len(const struct seg *s)
