@@ -208,8 +208,8 @@ struct pmtcp_conn_opts {
 
 /** SYN cookies (RFC 4987 section 3.6): a SYN is answered without keeping anything; what must be
  * known at the third ACK travels in the SYN-ACK's number and, if the SYN had timestamps, in
- * its timestamp. Without timestamps such a connection has neither window scaling nor SACK,
- * and a lost SYN-ACK is not repeated: the peer's SYN must come again. */
+ * its timestamp. Without timestamps such a connection has neither window scaling nor SACK nor
+ * ECN, and a lost SYN-ACK is not repeated: the peer's SYN must come again. */
 enum pmtcp_syn_cookies {
 	PMTCP_COOKIES_DEFAULT, /**< a listener: as the context; a context: AUTO */
 	PMTCP_COOKIES_AUTO,    /**< above half_open_max, without a half-open block, and while packet

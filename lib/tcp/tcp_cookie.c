@@ -7,7 +7,7 @@
  *
  *   ISS    = ISN hash of the tuple + 16 000 000 * step + (21 bits of MAC, 3 bits MSS index)
  *   TSval  = our clock with its low 6 bits replaced by window scale (4 bits, 15: none), SACK
- *            and ECN; only if the SYN had timestamps, else neither scaling nor SACK is on
+ *            and ECN; only if the SYN had timestamps, else none of the three is on
  *
  * A step is 64 s: 16 000 000 ticks of the 4 us clock of RFC 9293 3.4.1. So cookies and
  * ordinary initial numbers of a tuple rise along one line, at most 2^24 apart (OPEN-7).
@@ -40,7 +40,7 @@ enum {
 	BITS_WSCALE = 0x0f,
 	BITS_NO_WSCALE = 0x0f,
 	BITS_SACK = 0x10,
-	BITS_ECN = 0x20, /* 0: a listener that agreed to ECN would set it */
+	BITS_ECN = 0x20,
 	BITS_TS = 0x3f,
 	BITS_NO_TS = 0x40, /* in the MAC only, as is ... */
 	BITS_MSS_SHIFT = 8,
@@ -114,6 +114,9 @@ bits_of(const struct tcp_class *k, const struct seg *syn)
 	bits = k->has_wscale && (syn->opts & SEG_OPT_WSCALE) ? syn->wscale : BITS_NO_WSCALE;
 	if (k->has_sack && (syn->opts & SEG_OPT_SACK_PERM))
 		bits |= BITS_SACK;
+	/* DATA-44: what the SYN-ACK will agree to. */
+	if (is_unlikely(syn->flags & TCP_ECE) && tcp_ecn_is_agreed(k, NULL, syn))
+		bits |= BITS_ECN;
 	return bits;
 }
 
@@ -127,6 +130,7 @@ restore_options(struct tcp *t, struct tcb *c, const struct seg *ack, uint16_t ms
 	if (tcp_class(t, c)->has_ts && (ack->opts & SEG_OPT_TS)) {
 		syn.opts |= SEG_OPT_TS;
 		syn.opts |= bits & BITS_SACK ? SEG_OPT_SACK_PERM : 0;
+		syn.flags |= bits & BITS_ECN ? TCP_SYN | TCP_ECE | TCP_CWR : 0;
 		if ((bits & BITS_WSCALE) != BITS_NO_WSCALE) {
 			syn.opts |= SEG_OPT_WSCALE;
 			syn.wscale = bits & BITS_WSCALE;
@@ -186,6 +190,7 @@ tcp_cookie_answer(struct tcp *t, struct pmtcp_listener *l, struct seg *seg)
 		w.opts |= SEG_OPT_TS;
 		w.opts |= bits & BITS_SACK ? SEG_OPT_SACK_PERM : 0;
 		w.opts |= (bits & BITS_WSCALE) != BITS_NO_WSCALE ? SEG_OPT_WSCALE : 0;
+		w.flags |= bits & BITS_ECN ? TCP_ECE : 0;
 		w.tsval = tsval_of(t, &seg->key, bits);
 		w.tsecr = seg->tsval;
 	}
@@ -298,6 +303,8 @@ tcp_cookie_check(struct tcp *t, struct pmtcp_listener *l, struct seg *seg)
 	fill_tcb(t, l, c, seg);
 	restore_options(t, c, seg, mss);
 	tcp_established(t, c, seg, PMTCP_EV_ACCEPTED);
+	if (is_unlikely(tcb_has(c, TCB_ECN)))
+		tcp_ecn_input(t, c, seg);
 	tcp_input_from_text(t, c, seg);
 	return DONE;
 }

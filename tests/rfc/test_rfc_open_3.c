@@ -309,6 +309,126 @@ open_32_without_timestamps_nothing_is_carried(void **state)
 	bed_destroy(&bed);
 }
 
+/* The SYN-ACK to a SYN with these flags, and whether text of ours is marked ECT(0) then. */
+static struct pkt
+ecn_of(uint16_t rport, uint8_t flags, uint8_t opts, bool *is_marked)
+{
+	struct build syn = syn_of(rport, X, opts);
+	struct pmtcp_conn *conn;
+	struct build ack;
+	struct pkt p;
+
+	syn.flags |= flags;
+	bed_inject(&bed, &syn);
+	bed_turn(&bed);
+	assert_non_null(bed_take(&bed));
+	p = bed.taken;
+	ack = third_ack(&p);
+	conn = opened_by(&ack);
+	assert_non_null(conn);
+	assert_int_equal(pmtcp_write(conn, "0123456789", 10), 10);
+	bed_turn(&bed);
+	assert_non_null(bed_take(&bed));
+	assert_int_equal(bed.taken.len, 10);
+	*is_marked = (bed.taken.tos & 3) == 2;
+	pmtcp_detach(conn);
+	bed_turn(&bed);
+	bed_forget(&bed);
+	return p;
+}
+
+/* RFC 3168 6.1.1: ECE alone agrees. Bit 5 of the TSval says so; the other five stay as they
+ * were, and without timestamps there is no room for it. */
+static void
+open_32_ecn_comes_back_in_the_echo(void **state)
+{
+	bool is_marked;
+	struct pkt p;
+
+	(void)state;
+	begin(tune_always);
+	p = ecn_of(RPORT, PKT_ECE | PKT_CWR, OPT_3, &is_marked);
+	assert_int_equal(p.flags, PKT_SYN | PKT_ACK | PKT_ECE);
+	assert_int_equal(p.tsval & 0x3f, 7 | 0x10 | 0x20);
+	assert_true(is_marked);
+	p = ecn_of(RPORT + 1, 0, OPT_3, &is_marked);
+	assert_int_equal(p.flags, PKT_SYN | PKT_ACK);
+	assert_int_equal(p.tsval & 0x3f, 7 | 0x10);
+	assert_false(is_marked);
+	p = ecn_of(RPORT + 2, PKT_ECE, OPT_3, &is_marked);
+	assert_int_equal(p.flags, PKT_SYN | PKT_ACK);
+	assert_false(is_marked);
+	p = ecn_of(RPORT + 3, PKT_ECE | PKT_CWR, 0, &is_marked);
+	assert_int_equal(p.flags, PKT_SYN | PKT_ACK);
+	assert_false(is_marked);
+	bed_destroy(&bed);
+}
+
+static void
+tune_always_no_ecn(struct pmtcp_conf *conf)
+{
+	conf->syn_cookies = PMTCP_COOKIES_ALWAYS;
+	conf->ecn = PMTCP_ECN_OFF;
+}
+
+static void
+open_32_ecn_switched_off_is_not_agreed(void **state)
+{
+	bool is_marked;
+	struct pkt p;
+
+	(void)state;
+	begin(tune_always_no_ecn);
+	p = ecn_of(RPORT, PKT_ECE | PKT_CWR, OPT_3, &is_marked);
+	assert_int_equal(p.flags, PKT_SYN | PKT_ACK);
+	assert_int_equal(p.tsval & 0x3f, 7 | 0x10);
+	assert_false(is_marked);
+	bed_destroy(&bed);
+}
+
+/* A peer that flips the bit wants more than it was given: the cookie is wrong then. */
+static void
+open_32_ecn_bit_is_part_of_the_cookie(void **state)
+{
+	struct build syn = syn_of(RPORT, X, OPT_3);
+	struct build ack;
+	struct pkt p;
+
+	(void)state;
+	begin(tune_always);
+	p = answer_to(&syn);
+	ack = third_ack(&p);
+	ack.tsecr |= 0x20;
+	expect_refused(&ack);
+	bed_destroy(&bed);
+}
+
+/* The third ACK's text came with a mark. */
+static void
+open_32_mark_on_the_third_ack_is_echoed(void **state)
+{
+	static const uint8_t text[10];
+	struct build syn = syn_of(RPORT, X, OPT_3);
+	struct build ack;
+	struct pkt p;
+
+	(void)state;
+	begin(tune_always);
+	syn.flags |= PKT_ECE | PKT_CWR;
+	bed_inject(&bed, &syn);
+	bed_turn(&bed);
+	assert_non_null(bed_take(&bed));
+	p = bed.taken;
+	ack = third_ack(&p);
+	ack.payload = text;
+	ack.len = sizeof(text);
+	ack.tos = 3;
+	assert_non_null(opened_by(&ack));
+	assert_non_null(bed_take(&bed));
+	assert_int_equal(bed.taken.flags, PKT_ACK | PKT_ECE);
+	bed_destroy(&bed);
+}
+
 /* ---- OPEN-33 ---- */
 
 static void
@@ -434,6 +554,10 @@ main(void)
 			cmocka_unit_test(open_32_options_come_back_in_the_echo),
 			cmocka_unit_test(open_32_value_is_never_ahead_of_the_clock),
 			cmocka_unit_test(open_32_without_timestamps_nothing_is_carried),
+			cmocka_unit_test(open_32_ecn_comes_back_in_the_echo),
+			cmocka_unit_test(open_32_ecn_switched_off_is_not_agreed),
+			cmocka_unit_test(open_32_ecn_bit_is_part_of_the_cookie),
+			cmocka_unit_test(open_32_mark_on_the_third_ack_is_echoed),
 			cmocka_unit_test(open_33_without_a_block_it_gets_rsta),
 			cmocka_unit_test(open_33_replays_open_one_connection),
 			cmocka_unit_test(open_33_lost_third_ack_stalls_who_waits),
