@@ -227,6 +227,14 @@ struct pmtcp_listen_opts {
 	enum pmtcp_syn_cookies syn_cookies; /**< DEFAULT: the context's */
 };
 
+/** May an active open take over a tuple in TIME-WAIT, from one second after its entry (TW-12)? */
+enum pmtcp_tw_reuse {
+	PMTCP_TW_REUSE_OFF,   /**< never: -EBUSY, or another port */
+	PMTCP_TW_REUSE_SAFE,  /**< if it had timestamps, by which the peer tells old from new */
+	PMTCP_TW_REUSE_FORCE, /**< without, too: the new ISN is above all old numbers, but an old
+			       * segment that comes late can be taken for new text */
+};
+
 /** An inclusive range of own IPv4 addresses, host byte order. */
 struct pmtcp_range {
 	uint32_t first;
@@ -296,8 +304,11 @@ struct pmtcp_conf {
 
 	uint32_t max_conns;     /**< connection blocks of 128 bytes */
 	uint32_t max_half_open; /**< half-open blocks of 64 bytes */
-	uint32_t max_time_wait; /**< TIME-WAIT blocks of 64 bytes */
-	uint32_t max_transfers; /**< connections with data in flight or unread at one time */
+	/** TIME-WAIT blocks of 64 bytes; 0: a quarter of the flow table, which is a third of
+	 * max_conns + max_half_open (TW-14). A host that closes first needs closes/s * 2MSL. */
+	uint32_t max_time_wait;
+	uint32_t max_transfers; /**< connections with data in flight or unread at one time; above,
+				  * sends say -EAGAIN and windows stay where they are (RES-10) */
 	uint32_t max_rares; /**< connections with keepalive, user timeout, linger, urgent data or a
 				  * reduced path MTU at one time; 0: max_conns */
 	uint32_t max_records;    /**< segments in flight and out-of-order ranges */
@@ -313,7 +324,7 @@ struct pmtcp_conf {
 	uint16_t owners; /**< ... of so many that share the addresses */
 
 	uint32_t tw_ms;          /**< 2MSL, DEC-8: 60000; 0 or 1000..240000 */
-	bool tw_reuse;           /**< active opens may reuse TIME-WAIT tuples (TW-12) */
+	uint8_t tw_reuse;        /**< enum pmtcp_tw_reuse: SAFE */
 	bool tw_skip_new;        /**< at the cap drop the new entry, not the oldest (TW-14) */
 	uint32_t fw2_ms;         /**< orphans in FIN-WAIT-2: 60000 */
 	uint32_t rto_min_ms;     /**< DEC-6: 200 */

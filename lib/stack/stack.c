@@ -20,7 +20,7 @@ pmtcp_conf_init(struct pmtcp_conf *conf)
 	conf->ttl = 64;
 	conf->max_conns = 65536;
 	conf->max_half_open = 65536;
-	conf->max_time_wait = 1 << 20;
+	conf->max_time_wait = 0;
 	conf->max_transfers = 65536;
 	conf->max_records = 1 << 20;
 	conf->max_port_pairs = 4096;
@@ -32,7 +32,7 @@ pmtcp_conf_init(struct pmtcp_conf *conf)
 	conf->port_last = 65535;
 	conf->owners = 1;
 	conf->tw_ms = 60000;
-	conf->tw_reuse = true;
+	conf->tw_reuse = PMTCP_TW_REUSE_SAFE;
 	conf->fw2_ms = 60000;
 	conf->rto_min_ms = 200;
 	conf->rto_initial_ms = 1000;

@@ -16,8 +16,10 @@ struct layout {
 	uint32_t tcb_first, tcb_end;
 	uint32_t half_open_first, half_open_end;
 	uint32_t time_wait_first, time_wait_end;
-	size_t table, txs, rxs, rares, recs, classes, hops, pairs, listeners, ports, addr6, end;
+	size_t table, txs, rxs, rares, recs, classes, hops, pairs, listeners, ports, addr6;
+	size_t starve, end;
 	uint32_t entries;
+	uint32_t n_time_waits;
 	uint32_t n_rares;
 	uint32_t n_pairs;
 };
@@ -41,6 +43,15 @@ pow2_at_least(uint32_t n)
 	return p;
 }
 
+/* TW-14: by default a quarter of the table is theirs. */
+static uint32_t
+time_waits(const struct pmtcp_conf *conf)
+{
+	uint64_t others = (uint64_t)conf->max_conns + conf->max_half_open;
+
+	return conf->max_time_wait ? conf->max_time_wait : max_u32((uint32_t)(others / 3), 1);
+}
+
 static void
 lay_out(const struct pmtcp_conf *conf, struct layout *l)
 {
@@ -51,8 +62,9 @@ lay_out(const struct pmtcp_conf *conf, struct layout *l)
 	l->half_open_first = l->tcb_end;
 	l->half_open_end = l->half_open_first + conf->max_half_open;
 	l->time_wait_first = l->half_open_end;
-	l->time_wait_end = l->time_wait_first + conf->max_time_wait;
-	l->entries = conf->max_conns + conf->max_half_open + conf->max_time_wait;
+	l->n_time_waits = time_waits(conf);
+	l->time_wait_end = l->time_wait_first + l->n_time_waits;
+	l->entries = conf->max_conns + conf->max_half_open + l->n_time_waits;
 	l->n_rares = conf->max_rares ? conf->max_rares : conf->max_conns;
 	l->n_pairs = pow2_at_least(2 * conf->max_port_pairs);
 	at = (size_t)l->time_wait_end * SLAB_UNIT;
@@ -84,10 +96,10 @@ tcp_memsize(const struct pmtcp_conf *conf)
 static bool
 counts_are_sane(const struct pmtcp_conf *conf)
 {
-	uint64_t units = 2ull * conf->max_conns + conf->max_half_open + conf->max_time_wait;
+	uint64_t units = 2ull * conf->max_conns + conf->max_half_open + time_waits(conf);
 
-	return conf->max_conns >= 1 && conf->max_half_open >= 1 && conf->max_time_wait >= 1 &&
-	       units < 1u << 30 && conf->max_transfers >= 1 && conf->max_transfers < 1u << 29 &&
+	return conf->max_conns >= 1 && conf->max_half_open >= 1 && units < 1u << 30 &&
+	       conf->max_transfers >= 1 && conf->max_transfers < 1u << 29 &&
 	       conf->max_rares < 1u << 30 && conf->max_records >= 1 &&
 	       conf->max_records < 1u << 30 && conf->max_port_pairs >= 1 &&
 	       conf->max_port_pairs < 1u << 28 && conf->max_listeners >= 1 &&
@@ -100,7 +112,8 @@ static bool
 times_are_sane(const struct pmtcp_conf *conf)
 {
 	return (conf->tw_ms == 0 || (conf->tw_ms >= 1000 && conf->tw_ms <= 240000)) &&
-	       conf->fw2_ms >= 1000 && conf->rto_min_ms >= 1 && conf->rto_initial_ms >= 1 &&
+	       conf->tw_reuse <= PMTCP_TW_REUSE_FORCE && conf->fw2_ms >= 1000 &&
+	       conf->rto_min_ms >= 1 && conf->rto_initial_ms >= 1 &&
 	       conf->rto_max_ms >= conf->rto_min_ms && conf->rto_max_ms >= conf->rto_initial_ms &&
 	       conf->rto_max_ms <= 3600000 && conf->delack_ms >= 1 && conf->delack_ms <= 200 &&
 	       conf->ack_stretch >= 1 && conf->cc < PMTCP_CC_MAX && conf->ecn <= PMTCP_ECN_OFFER &&
@@ -144,7 +157,7 @@ init_shares(struct tcp *t, uint8_t *mem, const struct layout *l)
 	t->tcbs.units = 2;
 	t->tcbs.has_chunk_head = true;
 	slab_init(&t->half_opens, mem, l->half_open_first, l->half_open_end, conf->max_half_open);
-	slab_init(&t->time_waits, mem, l->time_wait_first, l->time_wait_end, conf->max_time_wait);
+	slab_init(&t->time_waits, mem, l->time_wait_first, l->time_wait_end, l->n_time_waits);
 	slab_init(&t->txs, mem + l->txs, TCP_TX_UNITS, TCP_TX_UNITS * (conf->max_transfers + 1),
 			conf->max_transfers);
 	t->txs.units = TCP_TX_UNITS;

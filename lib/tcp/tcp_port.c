@@ -154,7 +154,9 @@ tcp_port_pick(struct tcp *t, struct tcp_tuple *tuple, uint32_t *reused)
 	if (!p)
 		return -ENOBUFS;
 	if (p->in_use >= range)
-		limit = t->conf.tw_reuse ? min_u32(TCP_PORT_REUSE_PROBES, range) : 0;
+		limit = t->conf.tw_reuse != PMTCP_TW_REUSE_OFF
+					? min_u32(TCP_PORT_REUSE_PROBES, range)
+					: 0;
 	for (uint32_t i = 0; i < limit; i++) {
 		uint32_t index;
 

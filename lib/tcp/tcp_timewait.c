@@ -284,9 +284,12 @@ tcp_time_wait_drop_parked(struct tcp *t, struct syn_rcvd *sr)
 }
 
 /* TW-12: our own new connection over an old one. The peer must be able to tell old
- * from new by timestamps, so they were on and our clock has moved on. */
+ * from new by timestamps, so they were on and our clock has moved on; without them only
+ * who asked for it goes by the ISN alone, and as late. */
 bool
 tcp_time_wait_may_reuse(const struct tcp *t, const struct time_wait *tw)
 {
-	return t->conf.tw_reuse && (tw->flags & TW_TS) && t->now_ms - tw->entered >= REUSE_AFTER_MS;
+	if (t->conf.tw_reuse == PMTCP_TW_REUSE_OFF || t->now_ms - tw->entered < REUSE_AFTER_MS)
+		return false;
+	return (tw->flags & TW_TS) || t->conf.tw_reuse == PMTCP_TW_REUSE_FORCE;
 }

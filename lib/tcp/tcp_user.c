@@ -201,7 +201,7 @@ reuse_entry(struct tcp *t, uint32_t index, struct heritage *h)
 
 	h->is_set = true;
 	h->iss_floor = tw->snd_nxt + 65537;
-	h->ts_recent = tw->ts_recent;
+	h->ts_recent = tw->ts_recent ? tw->ts_recent : 1; /* 0 says that there is no heritage */
 	/* The tuple stays counted in its pair: the entry does not give it back. One of a
 	 * passive connection was never counted. */
 	if (!(tw->flags & TW_ACTIVE) && tcp_port_claim(t, &tw->head.key) != 0)

@@ -225,7 +225,7 @@ configure(struct fuzz_peer *f, struct fuzz_in *in)
 	conf->max_transfers = knobs & 1 ? 2 : 8;
 	conf->max_records = knobs & 2 ? 16 : 256;
 	conf->max_port_pairs = 4;
-	conf->tw_reuse = knobs & 4;
+	conf->tw_reuse = knobs & 4 ? 1 + (more >> 7) : PMTCP_TW_REUSE_OFF;
 	conf->tw_skip_new = knobs & 8;
 	conf->ts_lenient = knobs & 16;
 	conf->fin_rst_lenient = knobs & 32;

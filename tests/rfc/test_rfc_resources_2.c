@@ -20,7 +20,7 @@ tune_ports(struct pmtcp_conf *conf)
 {
 	conf->port_first = 40000;
 	conf->port_last = 40002;
-	conf->tw_reuse = false;
+	conf->tw_reuse = PMTCP_TW_REUSE_OFF;
 	conf->max_conns = 4;
 }
 

@@ -37,7 +37,7 @@ connect_from(uint16_t lport, struct pmtcp_conn **conn)
 static void
 tune_reuse(struct pmtcp_conf *conf)
 {
-	conf->tw_reuse = true;
+	conf->tw_reuse = PMTCP_TW_REUSE_SAFE;
 	conf->port_first = 40000;
 	conf->port_last = 40001;
 }
@@ -45,7 +45,7 @@ tune_reuse(struct pmtcp_conf *conf)
 static void
 tune_no_reuse(struct pmtcp_conf *conf)
 {
-	conf->tw_reuse = false;
+	conf->tw_reuse = PMTCP_TW_REUSE_OFF;
 }
 
 /* The tuple of local port 5000 in TIME-WAIT. */
@@ -117,17 +117,67 @@ tw_12_no_reuse_by_knob(void **state)
 	bed_destroy(&bed);
 }
 
+static void
+tune_force(struct pmtcp_conf *conf)
+{
+	tune_reuse(conf);
+	conf->tw_reuse = PMTCP_TW_REUSE_FORCE;
+}
+
+/* By the ISN alone, but no sooner. */
+static void
+tw_12_force_reuses_without_timestamps(void **state)
+{
+	struct pmtcp_conn *conn;
+	struct bed_peer peer;
+	const struct pkt *p;
+	uint32_t nxt;
+
+	(void)state;
+	wait_on_5000(&peer, tune_force, false);
+	nxt = peer.ack;
+	bed_advance(&bed, 900 * BED_MS);
+	assert_int_equal(connect_from(5000, &conn), -EBUSY);
+	bed_advance(&bed, 200 * BED_MS);
+	assert_int_equal(connect_from(5000, &conn), 0);
+	p = bed_peer_gets(&bed, &peer);
+	assert_int_equal(p->flags, PKT_SYN);
+	assert_in_range(p->seq - nxt, 65537, 600000);
+	assert_int_equal(bed_counter(&bed, PMTCP_C_tw_reused_out), 1);
+	bed_destroy(&bed);
+}
+
+/* The search for a port takes them too. */
+static void
+tw_12_force_is_for_ephemeral_ports_too(void **state)
+{
+	struct pmtcp_conn *conn;
+
+	(void)state;
+	bed_create(&bed, tune_force);
+	for (int i = 0; i < 2; i++) {
+		struct bed_peer peer = {.ip = TEST_PEER, .port = 80, .seq = 1000};
+
+		assert_int_equal(bed_open(&bed, &peer, 0, &conn), 0);
+		bed_close_first(&bed, &peer, conn);
+	}
+	bed_forget(&bed);
+	assert_int_equal(connect_from(0, &conn), -EADDRNOTAVAIL);
+	bed_advance(&bed, 1100 * BED_MS);
+	assert_int_equal(connect_from(0, &conn), 0);
+	bed_destroy(&bed);
+}
+
 /* The peer never got the last ACK: challenge, RST, SYN again, open; no timer. */
 static void
-tw_12_peer_in_last_ack_opens_at_once(void **state)
+last_ack_opens_at_once(bool has_ts, void (*tune)(struct pmtcp_conf *conf))
 {
 	struct pmtcp_conn *conn;
 	struct bed_peer peer;
 	const struct pkt *p;
 	uint32_t old;
 
-	(void)state;
-	wait_on_5000(&peer, tune_reuse, true);
+	wait_on_5000(&peer, tune, has_ts);
 	old = peer.ack;
 	bed_advance(&bed, 1100 * BED_MS);
 	assert_int_equal(connect_from(5000, &conn), 0);
@@ -144,6 +194,14 @@ tw_12_peer_in_last_ack_opens_at_once(void **state)
 	assert_int_equal(bed_event(&bed).flags, PMTCP_EV_CONNECTED);
 	bed_forget(&bed);
 	bed_destroy(&bed);
+}
+
+static void
+tw_12_peer_in_last_ack_opens_at_once(void **state)
+{
+	(void)state;
+	last_ack_opens_at_once(true, tune_reuse);
+	last_ack_opens_at_once(false, tune_force);
 }
 
 static uint16_t
@@ -232,6 +290,35 @@ tw_14_oldest_gives_way(void **state)
 	close_fifteen(tune_cap_evict, 5, 14);
 	assert_int_equal(bed_counter(&bed, PMTCP_C_tw_evicted), 5);
 	bed_destroy(&bed);
+}
+
+/* Of a table of 40, ten. */
+static void
+tune_cap_default(struct pmtcp_conf *conf)
+{
+	struct pmtcp_conf fresh;
+
+	pmtcp_conf_init(&fresh);
+	conf->max_conns = 20;
+	conf->max_half_open = 10;
+	conf->max_time_wait = fresh.max_time_wait;
+}
+
+static void
+tw_14_default_is_a_quarter_of_the_table(void **state)
+{
+	struct pmtcp_conf conf;
+	size_t len;
+
+	(void)state;
+	close_fifteen(tune_cap_default, 5, 14);
+	bed_destroy(&bed);
+	pmtcp_conf_init(&conf);
+	conf.max_conns = 600000;
+	conf.max_half_open = 300000;
+	len = pmtcp_ctx_memsize(&conf);
+	conf.max_time_wait = 300000;
+	assert_int_equal(pmtcp_ctx_memsize(&conf), len);
 }
 
 static void
@@ -414,9 +501,12 @@ main(void)
 			T(tw_12_reuse_works_after_1_s),
 			T(tw_12_no_reuse_without_timestamps),
 			T(tw_12_no_reuse_by_knob),
+			T(tw_12_force_reuses_without_timestamps),
+			T(tw_12_force_is_for_ephemeral_ports_too),
 			T(tw_12_peer_in_last_ack_opens_at_once),
 			T(tw_13_unused_port_then_time_wait_then_none),
 			T(tw_14_oldest_gives_way),
+			T(tw_14_default_is_a_quarter_of_the_table),
 			T(tw_14_newest_is_skipped_by_knob),
 			T(tw_15_each_fate_has_its_counter),
 			T(tw_16_random_operations_agree_with_an_array),

@@ -436,7 +436,7 @@ few_blocks(struct pmtcp_conf *conf)
 	conf->max_half_open = 4;
 	conf->max_time_wait = 3;
 	conf->tw_ms = 1000;
-	conf->tw_reuse = true;
+	conf->tw_reuse = PMTCP_TW_REUSE_SAFE;
 }
 
 /* PMTCP_SIM_MORE=k: k times as many. */

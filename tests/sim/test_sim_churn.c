@@ -90,7 +90,7 @@ static void
 short_wait(struct pmtcp_conf *conf, int side)
 {
 	conf->tw_ms = 1000;
-	conf->tw_reuse = side == SIM_A;
+	conf->tw_reuse = side == SIM_A ? PMTCP_TW_REUSE_SAFE : PMTCP_TW_REUSE_OFF;
 	conf->port_first = 40000;
 	conf->port_last = 40019;
 }

@@ -33,7 +33,7 @@ one_port(struct pmtcp_conf *conf, int side)
 	conf->port_first = ONE_PORT;
 	conf->port_last = ONE_PORT;
 	conf->tw_ms = 10000;
-	conf->tw_reuse = false;
+	conf->tw_reuse = PMTCP_TW_REUSE_OFF;
 }
 
 static void
@@ -134,7 +134,7 @@ static void
 one_port_reusable(struct pmtcp_conf *conf, int side)
 {
 	one_port(conf, side);
-	conf->tw_reuse = true;
+	conf->tw_reuse = PMTCP_TW_REUSE_SAFE;
 }
 
 static void

@@ -58,14 +58,14 @@ tune_few(struct pmtcp_conf *conf)
 {
 	conf->port_first = 40000;
 	conf->port_last = 40009;
-	conf->tw_reuse = false;
+	conf->tw_reuse = PMTCP_TW_REUSE_OFF;
 }
 
 static void
 tune_few_reuse(struct pmtcp_conf *conf)
 {
 	tune_few(conf);
-	conf->tw_reuse = true;
+	conf->tw_reuse = PMTCP_TW_REUSE_SAFE;
 }
 
 static void
@@ -73,7 +73,7 @@ tune_all(struct pmtcp_conf *conf)
 {
 	conf->port_first = 1024;
 	conf->port_last = 65535;
-	conf->tw_reuse = false;
+	conf->tw_reuse = PMTCP_TW_REUSE_OFF;
 	conf->max_conns = 70000;
 	conf->max_port_pairs = 64;
 }
@@ -82,7 +82,7 @@ static void
 tune_all_reuse(struct pmtcp_conf *conf)
 {
 	tune_all(conf);
-	conf->tw_reuse = true;
+	conf->tw_reuse = PMTCP_TW_REUSE_SAFE;
 }
 
 static void
