@@ -45,8 +45,8 @@ session_flush(struct session *s)
 	for (int i = 0; i < s->n_held; i++)
 		octets[i] = s->held[i]->pkt_len;
 	sent = pmtcp_send(s->conn, s->held, (uint16_t)s->n_held);
-	if (sent == -ENOBUFS || sent == -ENOTCONN) {
-		pmtcp_abort(s->conn); /* out of memory, or the peer is gone */
+	if (sent == -ENOTCONN) {
+		pmtcp_abort(s->conn); /* the peer is gone */
 		s->is_closed = true;
 	}
 	for (int i = 0; i < sent; i++)

@@ -123,7 +123,7 @@ enum {
 	PMTCP_EV_URGENT = 0x08,    /**< urgent pointer moved ahead: pmtcp_conn_info().urgent */
 	PMTCP_EV_PEER_FIN =
 			0x10, /**< the peer ended its direction; recv() gives the rest, then 0 */
-	PMTCP_EV_WRITABLE = 0x20, /**< after a short send: a third of the buffer is free again */
+	PMTCP_EV_WRITABLE = 0x20, /**< after a short send or -EAGAIN: there is room again */
 	PMTCP_EV_ERROR = 0x40,    /**< soft error, the connection lives on; reason tells it */
 	PMTCP_EV_CLOSED = 0x80,   /**< the end, once, with its reason; last event of the handle */
 };
@@ -506,13 +506,14 @@ int pmtcp_read(struct pmtcp_conn *conn, void *buf, uint32_t len);
  *
  * @param pkts packets with payload only (any chain); the first `ret` are taken and are
  *             read-only from now on, the rest stays the caller's
- * @return packets taken, 0..n; -EAGAIN if the buffer is full (WRITABLE will come), -EPIPE
- *         after shutdown, -EBADF after close, -ENOTCONN after the end, -ENOBUFS no side record
+ * @return packets taken, 0..n; -EAGAIN if the buffer is full, or if pmtcp_conf.max_transfers
+ *         connections of the context send already: WRITABLE will come when there is room again
+ *         (RES-10); -EPIPE after shutdown, -EBADF after close, -ENOTCONN after the end
  */
 int pmtcp_send(struct pmtcp_conn *conn, struct rte_mbuf **pkts, uint16_t n);
 
-/** SEND by copy. @return octets taken (0 for len 0), or as pmtcp_send(); -ENOBUFS also if
- * no packet buffer is free: no event follows, try again later */
+/** SEND by copy. @return octets taken (0 for len 0), or as pmtcp_send(); -ENOBUFS if no
+ * packet buffer is free: no event follows, try again later */
 int pmtcp_write(struct pmtcp_conn *conn, const void *buf, uint32_t len);
 
 /** Octets pmtcp_write() would take now. */

@@ -140,7 +140,7 @@ pmtcp_deadline(const struct pmtcp_ctx *s)
 	const struct tcp *t = &s->t;
 	uint64_t tick;
 
-	if (t->n_replies || t->ctl.head || t->data.head || t->ready_head)
+	if (t->n_replies || t->ctl.head || t->data.head || t->ready_head || tcp_starve_is_due(t))
 		return t->now_ns;
 	tick = min_u64(wheel_deadline(&t->wheel), tcp_watch_deadline(t));
 	return min_u64(tick == UINT64_MAX ? tick : tick * 1000000, neigh_deadline(s));

@@ -29,6 +29,7 @@
 #include "tcp/tcp_icmp.h"
 #include "tcp/tcp_listener.h"
 #include "tcp/tcp_rare.h"
+#include "tcp/tcp_starve.h"
 #include "tcp/tcp_tx.h"
 #include "tcp/tcp_watch.h"
 #include "wheel/wheel.h"
@@ -205,6 +206,7 @@ struct tcp {
 	struct tcp_cookies cookies;
 	struct rng rng;
 	struct tcp_watch watch;
+	struct tcp_starve starve;
 	struct wire_tx_conf tx_conf;
 	uint16_t mss;             /* offered over IPv4: MTU - 40 */
 	struct flow_addr6 *addr6; /* of each block, by its index; NULL: no IPv6 */

@@ -38,6 +38,8 @@ tell_writable(struct tcp *t, struct tcb *c)
 
 	if (!tcb_has(c, TCB_SHORT_SEND) || tcp_send_space(t, c) < limit / 3)
 		return;
+	if (!c->tx && slab_available(&t->txs) == 0)
+		return; /* no room to send from: tcp_starve.c tells (RES-10) */
 	c->flags &= ~(uint32_t)TCB_SHORT_SEND;
 	tcp_event(t, c, PMTCP_EV_WRITABLE);
 }

@@ -107,6 +107,8 @@ tcp_tx_release(struct tcp *t, struct tcb *c)
 	sendq_fini(&tcp_tx(t, c)->q, &t->recs);
 	slab_free(&t->txs, c->tx);
 	c->tx = 0;
+	if (is_unlikely(t->starve.n > 0))
+		t->watch_tick = 0;
 }
 
 struct tcp_rx *

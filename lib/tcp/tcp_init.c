@@ -81,6 +81,7 @@ lay_out(const struct pmtcp_conf *conf, struct layout *l)
 	l->ports = part(&at, 65536 * sizeof(uint16_t));
 	l->addr6 = part(&at,
 			conf->n_ranges6 ? (size_t)l->time_wait_end * sizeof(struct flow_addr6) : 0);
+	l->starve = part(&at, tcp_starve_memsize(l->tcb_end));
 	l->end = at;
 }
 
@@ -170,6 +171,7 @@ init_shares(struct tcp *t, uint8_t *mem, const struct layout *l)
 	t->listeners = (void *)(mem + l->listeners);
 	t->listener_by_port = (void *)(mem + l->ports);
 	t->addr6 = conf->n_ranges6 ? (void *)(mem + l->addr6) : NULL;
+	tcp_starve_init(&t->starve, mem + l->starve, l->tcb_end);
 	t->n_pairs = l->n_pairs;
 	t->tw_hand = l->time_wait_first;
 	t->tw_first = l->time_wait_first;

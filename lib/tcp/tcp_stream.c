@@ -66,7 +66,9 @@ rest_tx(struct tcp *t, struct tcb *c)
 uint32_t
 tcp_user_send_space(const struct tcp *t, const struct tcb *c)
 {
-	return send_check(c) == 0 ? tcp_send_space(t, c) : 0;
+	if (send_check(c) != 0 || (!c->tx && slab_available(&t->txs) == 0))
+		return 0;
+	return tcp_send_space(t, c);
 }
 
 int
@@ -79,8 +81,10 @@ tcp_user_send(struct tcp *t, struct tcb *c, struct rte_mbuf **pkts, uint16_t n)
 	if (err || n == 0)
 		return err;
 	tx = tcp_tx_get(t, c);
-	if (!tx)
-		return -ENOBUFS;
+	if (!tx) {
+		tcp_starve_add(t, c);
+		return -EAGAIN;
+	}
 	while (taken < n && has_room(t, c, tx, pkts[taken]->pkt_len)) {
 		if (pkts[taken]->pkt_len > 0)
 			sendq_append(&tx->q, pkts[taken]);
@@ -111,8 +115,10 @@ tcp_user_write(struct tcp *t, struct tcb *c, const void *buf, uint32_t len)
 	if (err || len == 0)
 		return err;
 	tx = tcp_tx_get(t, c);
-	if (!tx)
-		return -ENOBUFS;
+	if (!tx) {
+		tcp_starve_add(t, c);
+		return -EAGAIN;
+	}
 	if (!has_room(t, c, tx, 0))
 		want = 0;
 	taken = want ? sendq_write(&tx->q, t->conf.pool, buf, want) : 0;

@@ -358,13 +358,18 @@ drop_some_ooo(struct tcp *t)
 	}
 }
 
-/* What no timer of a block asks for: ten times a second, under pressure at each tick. */
+/* What no timer of a block asks for: ten times a second, under pressure or while somebody
+ * is to be told of room at each tick. */
 static PMTCP_COLD void
 look_beyond(struct tcp *t)
 {
 	if (t->now_tick >= t->watch.look_tick)
 		tcp_watch_look(t);
 	t->watch_tick = t->watch.look_tick;
+	if (tcp_starve_is_due(t)) {
+		tcp_starve_feed(t);
+		t->watch_tick = tcp_starve_is_due(t) ? 0 : t->watch_tick;
+	}
 	if (t->free_permille < TCP_PRESSURE_OOO) {
 		drop_some_ooo(t);
 		t->watch_tick = 0;

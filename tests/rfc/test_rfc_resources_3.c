@@ -79,7 +79,7 @@ res_10_buffers_are_bounded_by_connection_and_core(void **state)
 	assert_int_equal(pmtcp_write(conns[0], text, 1), -EAGAIN);
 	/* Of the core. */
 	assert_int_equal(pmtcp_write(conns[1], text, 10), 10);
-	assert_int_equal(pmtcp_write(conns[2], text, 10), -ENOBUFS);
+	assert_int_equal(pmtcp_write(conns[2], text, 10), -EAGAIN);
 	bed_turn(&bed);
 	bed_forget(&bed);
 	/* Readers that do not read: so much and no more, and no window moves back. */
@@ -97,6 +97,101 @@ res_10_buffers_are_bounded_by_connection_and_core(void **state)
 	}
 	assert_true(bed_stats(&bed).transfers_used <= 4);
 	assert_true(test_pool_live(bed.pool) <= 40);
+	bed_destroy(&bed);
+}
+
+/* Everything that waits for the wire goes there and is acknowledged. */
+static void
+carry(int n)
+{
+	const struct pkt *p;
+
+	bed_turn(&bed);
+	while ((p = bed_take(&bed)) != NULL) {
+		int i = p->dport - 2000;
+
+		assert_in_range(i, 0, n - 1);
+		if (p->len == 0)
+			continue;
+		peers[i].ack = p->seq + p->len;
+		bed_peer_sends(&bed, &peers[i], PKT_ACK, 0);
+	}
+	bed_turn(&bed);
+}
+
+/* DATA-30: one octet each, with room for two at a time; who was told to wait is told when
+ * there is room, and nobody waits for ever. */
+static void
+res_10_starved_senders_resume_when_records_come_free(void **state)
+{
+	enum { N = 40 };
+	bool is_done[N] = {false};
+	uint32_t n_done = 0, n_turns = 0;
+
+	(void)state;
+	begin(tune_few_transfers);
+	for (int i = 0; i < N; i++)
+		accept_one(i);
+	bed_forget(&bed);
+	for (int i = 0; i < N; i++) {
+		int ret = pmtcp_write(conns[i], "x", 1);
+
+		assert_int_equal(ret, i < 2 ? 1 : -EAGAIN);
+		assert_int_equal(pmtcp_send_space(conns[i]) > 0, i < 2);
+		is_done[i] = i < 2;
+		n_done += i < 2;
+	}
+	/* No room, no word. */
+	bed_turn(&bed);
+	assert_int_equal(bed_event(&bed).flags, 0);
+	while (n_done < N) {
+		struct pmtcp_event ev;
+
+		assert_true(++n_turns <= N);
+		carry(N);
+		while ((ev = bed_event(&bed)).flags != 0) {
+			int i = 0;
+
+			while (conns[i] != ev.conn)
+				i++;
+			assert_int_equal(ev.flags, PMTCP_EV_WRITABLE);
+			assert_false(is_done[i]);
+			assert_int_equal(pmtcp_write(conns[i], "x", 1), 1);
+			is_done[i] = true;
+			n_done++;
+		}
+	}
+	carry(N);
+	bed_forget(&bed);
+	bed_destroy(&bed);
+}
+
+/* Those who went away while they waited, or were told and do nothing, take nobody's turn;
+ * and a driver that sleeps until the deadline is woken. */
+static void
+res_10_room_passes_by_those_who_left(void **state)
+{
+	(void)state;
+	begin(tune_few_transfers);
+	for (int i = 0; i < 6; i++)
+		accept_one(i);
+	for (int i = 0; i < 6; i++)
+		pmtcp_write(conns[i], "x", 1);
+	pmtcp_abort(conns[2]);
+	pmtcp_detach(conns[3]);
+	bed_turn(&bed);
+	bed_forget(&bed);
+	pop_events();
+	pmtcp_abort(conns[0]);
+	pmtcp_abort(conns[1]);
+	assert_int_equal(pmtcp_deadline(bed.ctx), pmtcp_now(bed.ctx));
+	bed_turn(&bed);
+	pop_events(); /* to 4 and 5: they may, and do not */
+	assert_int_equal(pmtcp_write(conns[5], "x", 1), 1);
+	assert_int_equal(pmtcp_write(conns[4], "x", 1), 1);
+	bed_turn(&bed);
+	assert_int_equal(bed_event(&bed).flags, 0);
+	bed_forget(&bed);
 	bed_destroy(&bed);
 }
 
@@ -375,6 +470,8 @@ main(void)
 	const struct CMUnitTest tests[] = {
 			cmocka_unit_test(res_9_failed_insert_leaves_all_keys),
 			cmocka_unit_test(res_10_buffers_are_bounded_by_connection_and_core),
+			cmocka_unit_test(res_10_starved_senders_resume_when_records_come_free),
+			cmocka_unit_test(res_10_room_passes_by_those_who_left),
 			cmocka_unit_test(res_11_closing_needs_no_memory),
 			cmocka_unit_test(res_12_flood_is_bounded_and_leaves_no_trace),
 			cmocka_unit_test(res_14_foreign_packet_works_at_its_owner),

@@ -212,7 +212,7 @@ half_write(struct sim *s, struct sim_half *h)
 			continue;
 		}
 		h->may_write = false;
-		/* No record, no packet buffer: nobody calls back for these. */
+		/* No packet buffer: nobody calls back for these. */
 		if (ret == -ENOBUFS)
 			h->wake_ns = s->now + APP_RETRY_NS;
 		else if (ret != -EAGAIN && ret != -ENOTCONN)
