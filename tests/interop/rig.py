@@ -215,6 +215,18 @@ class Rig:
             # One CPU for all that arrives. Otherwise frames that two CPUs send overtake
             # each other, and a repeated FIN behind the last ACK is answered by a reset.
             run("sh", "-c", f"echo 1 >/sys/class/net/{name}/queues/rx-0/rps_cpus", ns=ns)
+        for ns, name in ((ns_a, a), (ns_b, b)):
+            until(lambda ns=ns, name=name: self.is_in_use(ns, name), f"carrier of {name} in {ns}")
+
+    def is_in_use(self, ns, name):
+        """The kernel notices a carrier up to a second after `up`. Until then it drops what it
+        is to send there, and has no link-local address: a router that asks for a neighbour
+        without one says nothing at all, and asks again a second later (RFC 4861 7.2.2)."""
+        link, = json.loads(run("ip", "-j", "addr", "show", "dev", name, ns=ns))
+        can_ask = self.version == 4 or ns != "router" or any(
+            address["scope"] == "link" and not address.get("tentative")
+            for address in link["addr_info"])
+        return link["operstate"] in ("UP", "UNKNOWN") and can_ask
 
     def nodad(self):
         return ["nodad"] if self.version == 6 else []
@@ -262,6 +274,8 @@ class Rig:
         quieten(name, ns, self.version)
         run("ip", "addr", "add", self.near, "dev", name, *self.nodad(), ns=ns)
         run("ip", "link", "set", name, "up", ns=ns)
+        if ns == "router":
+            until(lambda: self.is_in_use(ns, name), f"carrier of {name}")
 
     def advertise_mss(self, mss):
         """What the kernel's next SYNs to us say; 0: the usual."""

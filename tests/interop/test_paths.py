@@ -86,10 +86,6 @@ def marked(rig, function, ours, theirs):
     try:
         note = function(rig)
         now = rig.nstat()
-        if now["marked_to_linux"] + now["marked_to_pmtcp"] == 0:
-            # A SYN that had to be repeated goes without ECN (DATA-44): once more.
-            note = function(rig) + ", at the second try"
-            now = rig.nstat()
         to_linux, to_pmtcp = now["marked_to_linux"], now["marked_to_pmtcp"]
         assert to_linux + to_pmtcp >= 5, f"only {to_linux} + {to_pmtcp} frames were ECT and marked"
         if function is not bulk_to_us:
