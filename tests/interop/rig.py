@@ -42,7 +42,7 @@ NEVER = ("TcpInCsumErrors", "IpInHdrErrors", "TcpEstabResets", "TcpAttemptFails"
          "TcpExtTCPAbortOnData", "TcpExtTCPAbortOnClose", "TcpExtTCPAbortOnTimeout",
          "TcpExtTCPAbortFailed", "TcpExtTCPReqQFullDrop", "TcpExtListenOverflows",
          "TcpExtListenDrops", "TcpExtPAWSEstab", "TcpExtTCPSACKDiscard", "Ip6InHdrErrors",
-         "Ip6InAddrErrors")
+         "Ip6InAddrErrors", "TcpExtTWRecycled", "TcpExtTCPTimeWaitOverflow")
 
 # And these only if something was sent twice: segments that RFC 5961 has doubts about, and
 # answers to them that were held back.
@@ -181,7 +181,8 @@ class Rig:
                 f"net.ipv6.conf.default.disable_ipv6={off}", "net.ipv6.conf.default.accept_dad=0",
                 f"net.ipv6.conf.default.addr_gen_mode={mode}", ns=ns)
         run("sysctl", "-qw", "net.ipv4.ip_local_port_range=1024 65535",
-            "net.core.somaxconn=8192", "net.ipv4.tcp_max_syn_backlog=8192", ns="linux")
+            "net.core.somaxconn=8192", "net.ipv4.tcp_max_syn_backlog=8192",
+            "net.ipv4.tcp_max_tw_buckets=1000000", ns="linux")
         if not routed:
             # No tail loss probes: on a busy machine they repeat FINs that were not lost.
             run("sysctl", "-qw", "net.ipv4.tcp_early_retrans=0", ns="linux")
@@ -366,3 +367,60 @@ class Cases:
 
     def exit(self):
         sys.exit(1 if self.failed else 0)
+
+
+# What a case's note shows of the kernel's counters.
+SHOWN = ("TcpActiveOpens", "TcpPassiveOpens", "TcpInSegs", "TcpOutSegs", "TcpRetransSegs",
+         "TcpInCsumErrors", "rst_to_linux", "rst_from_linux")
+SHOWN_IF = ("TcpExtTW", "TcpExtTCPTimeWaitOverflow", "TcpExtTCPChallengeACK",
+            "TcpExtTCPSYNChallenge", "TcpExtTCPACKSkipped", "Icmp6InPktTooBigs", "IpExtInCEPkts",
+            "TcpExtTCPDeliveredCE", "TcpExtTCPAbort", "TcpExtPAWS")
+
+
+def run_cases(cases, rig, wanted, label):
+    """Each case with the kernel's counters before and after it."""
+    def checked(function, *args):
+        before = rig.nstat()
+        try:
+            note = function(rig, *args)
+            moved = rig.check(before, getattr(function, "allowed", ()))
+        finally:
+            rig.clear()
+        shown = {name: moved.get(name, 0) for name in (*SHOWN, *rig.impaired())}
+        shown.update({name: n for name, n in moved.items() if name.startswith(SHOWN_IF)})
+        return f"{note or ''}\nnstat {shown}".lstrip()
+
+    for name, function, *args in wanted:
+        cases.case(f"{rig.device} {label}".rstrip() + f": {name}", checked, function, *args)
+
+
+PROGRAMS = ("peer", "kernel_peer", "echo", "load", "relay")
+
+
+def main(device, groups, tools, seconds, words):
+    """Runs the cases of the groups, each group on a rig of its own.
+
+    A group: name, IP version, with a router?, what is done to the rig first (which may return
+    a line for the log, or None), cases. A case: name, function, arguments behind the rig; what
+    the function returns is for the log. words: the paths of PROGRAMS, then parts of the names
+    of the cases that are wanted; none: all."""
+    signal.alarm(seconds)
+    paths, only = dict(zip(PROGRAMS, words)), words[len(PROGRAMS):]
+    wanted = [(*group, [case for case in some
+                        if not only or any(word in f"{group[0]}: {case[0]}" for word in only)])
+              for *group, some in groups]
+    missing = missing_tools(tools)
+    cases = Cases(sum(len(some) for *_, some in wanted))
+    if missing or len(paths) != len(PROGRAMS):
+        print(f"Bail out! missing: {' '.join(missing)} (tools/deps.sh --test)")
+        sys.exit(1)
+    for name, version, routed, prepare, some in wanted:
+        if not some:
+            continue
+        rig = Rig(device, paths, routed, version)
+        how = prepare(rig) if prepare else None
+        if how:
+            print(f"# {name}: {how}", flush=True)
+        run_cases(cases, rig, some, name)
+        rig.close()
+    cases.exit()

@@ -6,7 +6,7 @@
 Method: curl, nginx, ncat and plain sockets on the kernel's side of a tap or of a veth
 pair, pmtcp's programs on the other; octets are compared, and the kernel's counters
 must show no checksum error and no reset.
-Usage: tools/netns.sh test_kernel.py tap|af_packet PEER KERNEL_PEER ECHO LOAD [CASE]..."""
+Usage: tools/netns.sh test_kernel.py tap|af_packet PEER KERNEL_PEER ECHO LOAD RELAY [CASE]..."""
 
 import filecmp
 import json
@@ -17,7 +17,7 @@ import subprocess
 import sys
 import time
 
-from rig import OUT, Cases, Rig, missing_tools, run, until
+from rig import OUT, main, run, until
 
 MIB = 1 << 20
 SHORT = 10_000
@@ -203,6 +203,10 @@ def million_segments(rig):
 # ---- loss ---------------------------------------------------------------------
 
 
+def lose(rig):
+    rig.impair("lost", LOSS_PERMILLE)
+
+
 def bulk_to_kernel(rig):
     octets = 10 * MIB
     server = rig.pmtcp("peer", "--listen", 5001, "--send", octets)
@@ -341,52 +345,9 @@ SIX_LOSSY = [
 ]
 
 
-SHOWN = ("TcpActiveOpens", "TcpPassiveOpens", "TcpInSegs", "TcpOutSegs", "TcpRetransSegs",
-         "TcpInCsumErrors", "rst_to_linux", "rst_from_linux")
-SHOWN_IF = ("TcpExtTW", "TcpExtTCPTimeWaitOverflow", "TcpExtTCPChallengeACK",
-            "TcpExtTCPSYNChallenge", "TcpExtTCPACKSkipped", "Icmp6InPktTooBigs", "IpExtInCEPkts",
-            "TcpExtTCPDeliveredCE")
-
-
-def run_cases(cases, rig, wanted, label=""):
-    def checked(function, *args):
-        before = rig.nstat()
-        try:
-            note = function(rig, *args)
-            moved = rig.check(before, getattr(function, "allowed", ()))
-        finally:
-            rig.clear()
-        shown = {name: moved.get(name, 0) for name in (*SHOWN, *rig.impaired())}
-        shown.update({name: n for name, n in moved.items() if name.startswith(SHOWN_IF)})
-        return f"{note or ''}\nnstat {shown}".lstrip()
-
-    for name, function, *args in wanted:
-        cases.case(f"{rig.device}{label}: {name}", checked, function, *args)
-
-
-def main():
-    signal.alarm(TIMEOUT_S)
-    device, *programs = sys.argv[1:6]
-    only = sys.argv[6:]
-    paths = dict(zip(("peer", "kernel_peer", "echo", "load"), programs))
-    wanted = [(rig, [case for case in cases if not only or any(word in case[0] for word in only)])
-              for rig, cases in (((4, False), STRAIGHT), ((4, True), LOSSY), ((6, False), SIX),
-                                 ((6, True), SIX_LOSSY))]
-    missing = missing_tools(TOOLS)
-    cases = Cases(sum(len(some) for _, some in wanted))
-    if missing or len(paths) != 4:
-        print(f"Bail out! missing: {' '.join(missing)} (tools/deps.sh --test)")
-        sys.exit(1)
-    for (version, is_lossy), some in wanted:
-        if not some:
-            continue
-        rig = Rig(device, paths, is_lossy, version)
-        if is_lossy:
-            rig.impair("lost", LOSS_PERMILLE)
-        run_cases(cases, rig, some, " IPv6" if version == 6 else "")
-        rig.close()
-    cases.exit()
+GROUPS = [("", 4, False, None, STRAIGHT), ("lossy", 4, True, lose, LOSSY),
+          ("IPv6", 6, False, None, SIX), ("IPv6 lossy", 6, True, lose, SIX_LOSSY)]
 
 
 if __name__ == "__main__":
-    main()
+    main(sys.argv[1], GROUPS, TOOLS, TIMEOUT_S, sys.argv[2:])

@@ -7,7 +7,7 @@ plain: tagged, congested, bad, narrow; and when connections are very many or ver
 Method: as test_kernel.py, over af_packet, with a router that does it to the frames. What a
 router cannot do here (reordering: there is no netem) the link word's faults do, to the
 frames that pmtcp receives.
-Usage: tools/netns.sh test_paths.py PEER KERNEL_PEER ECHO LOAD [CASE]...
+Usage: tools/netns.sh test_paths.py PEER KERNEL_PEER ECHO LOAD RELAY [CASE]...
 PMTCP_INTEROP_CLOSES=N sets the short connections of each closing mode and direction."""
 
 import os
@@ -16,9 +16,9 @@ import subprocess
 import sys
 import time
 
-from rig import OUT, Cases, Rig, missing_tools, run, until
+from rig import OUT, main, run, until
 from test_kernel import (MIB, TOOLS, bulk_to_kernel, bulk_to_us, curl_from_our_server, pattern,
-                         ncat_half_closes_to_our_echo, rate, report_of, run_cases, same,
+                         ncat_half_closes_to_our_echo, rate, report_of, same,
                          short_kernel_to_ours, short_ours_to_kernel, we_half_close_to_sockets)
 
 CLOSES = int(os.environ.get("PMTCP_INTEROP_CLOSES", "12500"))
@@ -278,29 +278,5 @@ GROUPS = [
 ]
 
 
-def main():
-    signal.alarm(TIMEOUT_S)
-    paths = dict(zip(("peer", "kernel_peer", "echo", "load"), sys.argv[1:5]))
-    only = sys.argv[5:]
-    wanted = [(*group, [case for case in some
-                        if not only or any(word in f"{group[0]}: {case[0]}" for word in only)])
-              for *group, some in GROUPS]
-    missing = missing_tools(TOOLS)
-    cases = Cases(sum(len(some) for *_, some in wanted))
-    if missing or len(paths) != 4:
-        print(f"Bail out! missing: {' '.join(missing)} (tools/deps.sh --test)")
-        sys.exit(1)
-    for name, version, routed, prepare, some in wanted:
-        if not some:
-            continue
-        rig = Rig("af_packet", paths, routed, version)
-        how = prepare(rig) if prepare else None
-        if how:
-            print(f"# {name}: {how}", flush=True)
-        run_cases(cases, rig, some, f" {name}")
-        rig.close()
-    cases.exit()
-
-
 if __name__ == "__main__":
-    main()
+    main("af_packet", GROUPS, TOOLS, TIMEOUT_S, sys.argv[1:])
