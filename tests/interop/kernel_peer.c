@@ -26,9 +26,12 @@
 #include "common/args.h"
 #include "load/side.h"
 
-#define EVENTS  256
-#define BACKLOG 4096
-#define CHUNK   65536u
+#define EVENTS           256
+#define BACKLOG          4096
+#define CHUNK            65536u
+#define KEEPALIVE_PROBES 3
+#define SECOND_NS        1000000000u
+#define NS_PER_MS        1000000u
 
 struct conn {
 	int fd;
@@ -47,7 +50,10 @@ struct peer {
 	uint64_t concurrency; /* of a client */
 	bool closes_first;
 	bool resets;       /* the client ends connections by RST */
+	bool is_reset;     /* the peer does */
 	uint64_t delay_ns; /* between the peer's FIN and ours */
+	uint64_t keepalive_ns;
+	uint64_t user_timeout_ns;
 	int epoll_fd, listen_fd;
 	uint64_t opened, closed, failed, live;
 	int first_errno; /* of the first that failed */
@@ -84,8 +90,8 @@ socket_address(const struct pmtcp_addr *addr, struct sockaddr_storage *out)
 static void
 conn_end(struct peer *p, struct conn *c, int err)
 {
-	struct timespec delay = {.tv_sec = (time_t)(p->delay_ns / 1000000000u),
-			.tv_nsec = (long)(p->delay_ns % 1000000000u)};
+	struct timespec delay = {.tv_sec = (time_t)(p->delay_ns / SECOND_NS),
+			.tv_nsec = (long)(p->delay_ns % SECOND_NS)};
 
 	if (err == 0) {
 		if (p->delay_ns != 0) /* even no time at all would give the CPU away */
@@ -145,16 +151,16 @@ conn_write(const struct peer *p, struct conn *c)
 	return 0;
 }
 
-/* Whether a client's reset ends it now, as was asked for: its own after all was said, or the
+/* Whether a reset ends it now, as was asked for: a client's own after all was said, or the
  * peer's. */
 static bool
 is_reset_due(const struct peer *p, const struct conn *c, int err)
 {
 	struct linger linger = {.l_onoff = 1};
 
-	if (!p->resets || c->got != p->expect || c->sent != p->send)
+	if ((!p->resets && !p->is_reset) || c->got != p->expect || c->sent != p->send)
 		return false;
-	if (p->connect.port == 0)
+	if (p->is_reset || p->connect.port == 0)
 		return err == -ECONNRESET;
 	return setsockopt(c->fd, SOL_SOCKET, SO_LINGER, &linger, sizeof(linger)) == 0;
 }
@@ -178,6 +184,27 @@ conn_step(struct peer *p, struct conn *c)
 		conn_end(p, c, 0);
 }
 
+/* Silence in whole seconds, then probes a second apart. */
+static int
+set_timeouts(const struct peer *p, int fd)
+{
+	int on = 1, probes = KEEPALIVE_PROBES;
+	int idle_s = (int)(p->keepalive_ns / SECOND_NS);
+	unsigned int user_ms = (unsigned int)(p->user_timeout_ns / NS_PER_MS);
+
+	if (p->user_timeout_ns != 0 && setsockopt(fd, IPPROTO_TCP, TCP_USER_TIMEOUT, &user_ms,
+						       sizeof(user_ms)) != 0)
+		return -errno;
+	if (p->keepalive_ns == 0)
+		return 0;
+	if (setsockopt(fd, IPPROTO_TCP, TCP_KEEPIDLE, &idle_s, sizeof(idle_s)) != 0 ||
+			setsockopt(fd, IPPROTO_TCP, TCP_KEEPINTVL, &on, sizeof(on)) != 0 ||
+			setsockopt(fd, IPPROTO_TCP, TCP_KEEPCNT, &probes, sizeof(probes)) != 0 ||
+			setsockopt(fd, SOL_SOCKET, SO_KEEPALIVE, &on, sizeof(on)) != 0)
+		return -errno;
+	return 0;
+}
+
 static int
 conn_add(struct peer *p, int fd)
 {
@@ -192,7 +219,9 @@ conn_add(struct peer *p, int fd)
 	p->opened++;
 	p->live++;
 	(void)setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof(one));
-	return epoll_ctl(p->epoll_fd, EPOLL_CTL_ADD, fd, &ev) == 0 ? 0 : -errno;
+	if (epoll_ctl(p->epoll_fd, EPOLL_CTL_ADD, fd, &ev) != 0)
+		return -errno;
+	return set_timeouts(p, fd);
 }
 
 /* ---- many connections -------------------------------------------------------- */
@@ -319,12 +348,17 @@ main(int argc, char **argv)
 			{"concurrency", 0, ARG_COUNT, &p.concurrency, "open at once (64)"},
 			{"close-first", 0, ARG_FLAG, &p.closes_first, "send the first FIN"},
 			{"reset", 0, ARG_FLAG, &p.resets, "the client ends it by RST"},
+			{"is-reset", 0, ARG_FLAG, &p.is_reset, "the peer ends it by RST"},
 			{"close-delay", 0, ARG_DURATION, &p.delay_ns,
 					"wait before the last FIN (0)"},
+			{"keepalive", 0, ARG_DURATION, &p.keepalive_ns,
+					"silence before probes (0)"},
+			{"user-timeout", 0, ARG_DURATION, &p.user_timeout_ns,
+					"without progress (0)"},
 			{"pattern", 0, ARG_SIZE, &pattern, "only write so much of the pattern"},
 	};
 
-	args_parse(&(struct args){"kernel_peer", "the kernel's end of interop tests", table, 10},
+	args_parse(&(struct args){"kernel_peer", "the kernel's end of interop tests", table, 13},
 			argc, argv);
 	pattern_init();
 	if (pattern != 0)

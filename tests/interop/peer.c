@@ -46,6 +46,8 @@ struct peer {
 	uint64_t count;
 	uint64_t hold_ns; /* says nothing for so long after the handshake */
 	bool replies;     /* begins to send at the peer's FIN */
+	bool is_closer;   /* ends both directions at once when all is said */
+	const char *ends; /* name of the reason each connection must end with */
 	const char *http; /* path; NULL: no HTTP */
 	struct pmtcp_conn_opts opts;
 	struct session sessions[CONNS_MAX];
@@ -163,10 +165,20 @@ session_write(const struct peer *p, struct session *s)
 	}
 	s->is_bad |= n < 0 && n != -EAGAIN && n != -ENOBUFS;
 	/* An HTTP/1.0 client ends its direction after the server did. */
-	if (n > 0 && !s->is_fin_sent && (p->http == NULL || p->listen != 0 || s->is_fin_received)) {
+	if (n > 0 && !s->is_fin_sent && !p->is_closer &&
+			(p->http == NULL || p->listen != 0 || s->is_fin_received)) {
 		s->is_fin_sent = true;
 		s->is_bad |= pmtcp_shutdown(s->conn) != 0;
 	}
+}
+
+/* Nothing is left to do but to close. */
+static bool
+is_said(const struct peer *p, const struct session *s)
+{
+	if (p->is_closer)
+		return s->sent == p->send && s->got == p->expect;
+	return s->is_fin_sent && s->is_fin_received;
 }
 
 static void
@@ -180,25 +192,41 @@ session_step(const struct peer *p, struct session *s)
 	if (s->is_bad) {
 		s->is_closed = true;
 		pmtcp_abort(s->conn);
-	} else if (s->is_fin_sent && s->is_fin_received) {
+	} else if (is_said(p, s)) {
 		s->is_closed = true;
 		pmtcp_close(s->conn);
 	}
 }
 
+/* Whether the connection ended as was asked for; a peer's reset and timeouts may cut
+ * something off. */
+static bool
+is_as_asked(const struct peer *p, const struct session *s, int32_t reason)
+{
+	if (s->is_bad || strcmp(pmtcp_reason_name((enum pmtcp_reason)reason), p->ends) != 0)
+		return false;
+	if (reason != PMTCP_GRACEFUL && reason != PMTCP_LOCAL_ABORT)
+		return true;
+	return s->got == p->expect && s->sent == p->send;
+}
+
 static void
 session_end(struct peer *p, struct session *s, int32_t reason)
 {
-	bool is_fine = !s->is_bad && s->is_closed && reason == PMTCP_GRACEFUL &&
-		       s->got == p->expect && s->sent == p->send;
+	bool is_fine = is_as_asked(p, s, reason);
+	struct pmtcp_conn_info info;
 
 	if (is_fine)
 		p->fine++;
 	else
 		p->failed++;
-	printf("%s: %s, sent %" PRIu64 " got %" PRIu64 "%s\n", is_fine ? "fine" : "FAILED",
-			pmtcp_reason_name((enum pmtcp_reason)reason), s->sent, s->got,
-			s->is_bad ? " (wrong octets, or an error)" : "");
+	pmtcp_conn_info(s->conn, &info);
+	printf("%s: %s after %" PRIu64 " ms, sent %" PRIu64 " got %" PRIu64 "%s\n",
+			is_fine ? "fine" : "FAILED", pmtcp_reason_name((enum pmtcp_reason)reason),
+			(pmtcp_now(pmtcp_conn_ctx(s->conn)) - s->up_ns) / NS_PER_MS, s->sent,
+			s->got, s->is_bad ? " (wrong octets, or an error)" : "");
+	printf("options: mss %u, scales %u %u, timestamps %d, sack %d\n", info.mss, info.snd_wscale,
+			info.rcv_wscale, info.timestamps, info.sack);
 	if (!s->is_closed)
 		pmtcp_close(s->conn);
 	s->conn = NULL;
@@ -223,7 +251,9 @@ take_events(struct peer *p, struct pmtcp_ctx *ctx)
 		}
 		if (ev[i].flags & (PMTCP_EV_ACCEPTED | PMTCP_EV_CONNECTED))
 			s->up_ns = pmtcp_now(ctx);
-		if (s->up_ns != 0)
+		/* Nothing can be done any more with one that was cut off. */
+		if (s->up_ns != 0 && (!(ev[i].flags & PMTCP_EV_CLOSED) ||
+						     ev[i].reason == PMTCP_GRACEFUL))
 			session_step(p, s);
 		if (ev[i].flags & PMTCP_EV_CLOSED)
 			session_end(p, s, ev[i].reason);
@@ -320,7 +350,7 @@ main(int argc, char **argv)
 	struct args_capture pcap = {.packets = 0};
 	struct args_subnets ip = {.n = 0};
 	struct args_gateway gateway = {.ip4 = 0};
-	uint64_t keepalive_ns = 0;
+	uint64_t keepalive_ns = 0, user_timeout_ns = 0, linger_ns = UINT64_MAX;
 	uint8_t cookies = PMTCP_COOKIES_AUTO;
 	struct pmtcp_conf conf;
 	struct link link;
@@ -333,6 +363,10 @@ main(int argc, char **argv)
 			{"ecn", 0, ARG_ECN, &conf.ecn, "off, accept, offer (accept)"},
 			{"syn-cookies", 0, ARG_COOKIES, &cookies, "auto, always, off (auto)"},
 			{"keepalive", 0, ARG_DURATION, &keepalive_ns, "silence before probes (0)"},
+			{"user-timeout", 0, ARG_DURATION, &user_timeout_ns, "without progress (0)"},
+			{"linger", 0, ARG_DURATION, &linger_ns,
+					"when all is said, close both directions; RST after (no)"},
+			{"ends", 0, ARG_TEXT, &peer.ends, "reason of the end (graceful)"},
 			{"listen", 0, ARG_PORT, &peer.listen, "accept there ..."},
 			{"connect", 0, ARG_ADDR, &peer.connect, "... or connect to it"},
 			{"send", 0, ARG_SIZE, &peer.send, "octets of the pattern to send (0)"},
@@ -347,11 +381,17 @@ main(int argc, char **argv)
 
 	pmtcp_conf_init(&conf);
 	peer.count = 1;
-	args_parse(&(struct args){"peer", "our end of interop tests", table, 17}, argc, argv);
+	peer.ends = pmtcp_reason_name(PMTCP_GRACEFUL);
+	args_parse(&(struct args){"peer", "our end of interop tests", table, 20}, argc, argv);
 	args_conf(&ip, &gateway, &conf);
 	conf.syn_cookies = (enum pmtcp_syn_cookies)cookies;
 	peer.opts.keepalive_ms = (uint32_t)(keepalive_ns / NS_PER_MS);
 	peer.opts.keepalive_intvl_ms = peer.opts.keepalive_ms;
+	peer.opts.user_timeout_ms = (uint32_t)(user_timeout_ns / NS_PER_MS);
+	peer.is_closer = linger_ns != UINT64_MAX;
+	if (peer.is_closer)
+		peer.opts.linger_ms = linger_ns == 0 ? PMTCP_LINGER_ABORT
+						     : (uint32_t)(linger_ns / NS_PER_MS);
 	opts.pcap = pcap.file[0] == '\0' ? NULL : pcap.file;
 	opts.pcap_packets = pcap.packets;
 	pattern_init();

@@ -3,29 +3,25 @@
 # Copyright (c) 2026 pmtcp authors
 
 """Goal: pmtcp and the Linux kernel's TCP still understand each other on paths that are not
-plain: tagged, congested, bad, narrow; and when connections are very many or very still.
+plain: tagged, congested, bad, narrow; and when connections are very still.
 Method: as test_kernel.py, over af_packet, with a router that does it to the frames. What a
 router cannot do here (reordering: there is no netem) the link word's faults do, to the
 frames that pmtcp receives.
-Usage: tools/netns.sh test_paths.py PEER KERNEL_PEER ECHO LOAD RELAY [CASE]...
-PMTCP_INTEROP_CLOSES=N sets the short connections of each closing mode and direction."""
+Usage: tools/netns.sh test_paths.py PEER KERNEL_PEER ECHO LOAD RELAY [CASE]..."""
 
 import os
-import signal
 import subprocess
 import sys
 import time
 
 from rig import OUT, main, run, until
 from test_kernel import (MIB, TOOLS, bulk_to_kernel, bulk_to_us, curl_from_our_server, pattern,
-                         ncat_half_closes_to_our_echo, rate, report_of, same,
+                         ncat_half_closes_to_our_echo, rate, same,
                          short_kernel_to_ours, short_ours_to_kernel, we_half_close_to_sockets)
 
-CLOSES = int(os.environ.get("PMTCP_INTEROP_CLOSES", "12500"))
 STILL_S = 60
 VID = 42
 TIMEOUT_S = 540
-CLOSE_MODES = ("client-fin", "server-fin", "simultaneous", "client-rst")
 
 
 # ---- VLAN -------------------------------------------------------------------------
@@ -148,54 +144,6 @@ def narrow_untold(rig):
         run("nft", "delete", "table", "inet", "hole", ns="router")
 
 
-# ---- very many ------------------------------------------------------------------------
-
-
-def many_to_kernel(rig, count, close):
-    end = {"server-fin": ["--close-first"], "simultaneous": ["--close-first"],
-           "client-rst": ["--reset"]}.get(close, [])
-    server = rig.kernel("kernel_peer", "--listen", rig.any(5001), "--count", count, "--expect",
-                        100, "--send", 1000, *end)
-    server.says("listening")
-    path = f"{OUT}/many.json"
-    # Addresses of its own: where the kernel keeps TIME-WAIT, timestamps of another process may
-    # lie behind the last ones, and its SYN is then answered by an ACK and that by a reset.
-    first = 10 + 10 * CLOSE_MODES.index(close)
-    client = rig.pmtcp("load", "client", "--target", rig.at(5001), "--count", count,
-                       "--concurrency", 64, "--close", close, "--request", 100, "--response",
-                       1000, "--json", path, "--idle", "yield", "--syn-retries", 6, "--ip",
-                       f"198.18.0.{first}-198.18.0.{first + 7}/24")
-    client.ends(120)
-    server.ends()
-    report = report_of(client, path, count)
-    return f"{report['closes_per_s']:.0f} connections/s"
-
-
-def many_to_us(rig, count, close):
-    end = {"client-fin": ["--close-first"], "simultaneous": ["--close-first"],
-           "client-rst": ["--reset"]}.get(close, [])
-    path = f"{OUT}/many.json"
-    server = rig.pmtcp("load", "server", "--listen", 5001, "--close", close, "--request", 100,
-                       "--response", 1000, "--json", path, "--idle", "yield", "--rate", "20k")
-    server.says("waiting for the first connection")
-    client = rig.kernel("kernel_peer", "--connect", rig.at(5001, rig.ip), "--count", count,
-                        "--expect", 1000, "--send", 100, *end)
-    text = client.ends(120)
-    server.stop(signal.SIGINT)
-    report_of(server, path, count)
-    return text
-
-
-RESETS = ("TcpEstabResets", "TcpExtTCPAbortOnData", "TcpOutRsts")  # move if that is the point
-
-
-def many(function, close):
-    def checked(rig):
-        return function(rig, CLOSES, close)
-    checked.allowed = RESETS if close == "client-rst" else ()
-    return checked
-
-
 # ---- very still -----------------------------------------------------------------------
 
 
@@ -259,8 +207,6 @@ NARROWS = [
     ("10 MB to us", bulk_to_us),
     ("10 MB to the kernel, and nobody tells", narrow_untold),
 ]
-MANY = [(f"{CLOSES} connections {way}, {close}", many(function, close)) for close in CLOSE_MODES
-        for way, function in (("to the kernel", many_to_kernel), ("to us", many_to_us))]
 STILL = [("half-closed for a minute, both ways", half_closed_for_a_minute)]
 
 # Name, IP version, router, what is done to the wire, cases.
@@ -273,7 +219,6 @@ GROUPS = [
     ("5 % loss IPv6", 6, True, lambda rig: rig.impair("lost", 50), BAD[:2]),
     ("MTU 1400", 4, True, narrow, NARROWS),
     ("MTU 1400 IPv6", 6, True, narrow, NARROWS),
-    ("very many", 4, False, None, MANY),
     ("very still", 4, False, None, STILL),
 ]
 

@@ -1,0 +1,321 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: BSD-3-Clause
+# Copyright (c) 2026 pmtcp authors
+
+"""Goal: how connections between pmtcp and the Linux kernel's TCP begin and end, where that is
+not plain: by SYN cookies; by a peer that is silent; by timeouts and resets that were asked
+for; and very many times in each closing mode.
+Method: as test_kernel.py, over af_packet. The kernel falls silent by a rule that drops
+whatever comes and goes, pmtcp by being stopped. Both have counted and timed what they did.
+Usage: tools/netns.sh test_ends.py PEER KERNEL_PEER ECHO LOAD RELAY [CASE]...
+PMTCP_INTEROP_CLOSES=N sets the short connections of each closing mode and direction."""
+
+import os
+import re
+import signal
+import sys
+import time
+
+from rig import OUT, WAIT_S, main, run, until
+from test_kernel import TOOLS, report_of
+
+CLOSES = int(os.environ.get("PMTCP_INTEROP_CLOSES", "100000"))
+CLOSES_PER_S = 500  # on a busy machine; an idle one has 24 000
+LATE_MS = 2500  # a timeout on a busy machine
+CLOSE_MODES = ("client-fin", "server-fin", "simultaneous", "client-rst")
+TIMEOUT_S = 1740
+
+SILENCE = """
+table inet silence {
+    chain i { type filter hook input priority 0; tcp dport %(port)u drop; tcp sport %(port)u drop; }
+    chain o { type filter hook output priority 0; tcp dport %(port)u drop; tcp sport %(port)u drop; }
+}
+"""
+
+END = re.compile(r"^(fine|FAILED): (\w+) after (\d+) ms", re.M)
+OPTIONS = re.compile(r"^options: mss (\d+), scales (\d+) (\d+), timestamps (\d), sack (\d)$", re.M)
+COUNTER = re.compile(r"^(\w+) (\d+)$", re.M)
+
+
+def counters(text):
+    return {name: int(n) for name, n in COUNTER.findall(text)}
+
+
+def sockets(state, port):
+    """What the kernel tells of its connections with that port, in that state."""
+    return run("ss", "-Htino", "state", state, "dport", f":{port}", ns="linux") + \
+        run("ss", "-Htino", "state", state, "sport", f":{port}", ns="linux")
+
+
+def established(port):
+    until(lambda: sockets("established", port), f"established with port {port}")
+    return sockets("established", port)
+
+
+def of_its_own(rig, n):
+    """Addresses for one case: what the kernel still has to say to the last one's is no
+    business of this one's."""
+    return rig.net.replace(".2/", f".{n}/") if rig.version == 4 else rig.net.replace("::2/", f"::{n}/")
+
+
+# ---- SYN cookies ------------------------------------------------------------------------
+
+
+def cookies(rig, has_timestamps):
+    """All SYNs get cookies; the options are those of any other connection if there were
+    timestamps to keep them in, else there are none (RFC 4987 3.6)."""
+    count, ours, theirs = 20, 300_000, 200_000
+    run("sysctl", "-qw", f"net.ipv4.tcp_timestamps={int(has_timestamps)}", ns="linux")
+    try:
+        server = rig.pmtcp("peer", "--listen", 5001, "--syn-cookies", "always", "--count", count,
+                           "--send", ours, "--expect", theirs, "--hold", "1s")
+        server.says("ready")
+        client = rig.kernel("kernel_peer", "--connect", rig.at(5001, rig.ip), "--count", count,
+                            "--concurrency", count, "--send", theirs, "--expect", ours)
+        seen = established(5001)
+        client.ends()
+        text = server.ends()
+    finally:
+        run("sysctl", "-qw", "net.ipv4.tcp_timestamps=1", ns="linux")
+    count_of = counters(text)
+    assert count_of["cookies_accepted"] == count <= count_of["cookies_sent"] <= count + 5, text
+    assert "half_open_created" not in count_of and "cookies_failed" not in count_of, text
+    mss = 1460 - 20 * (rig.version == 6)
+    scale = int(re.search(r"wscale:\d+,(\d+)", seen).group(1)) if has_timestamps else 0
+    options = {tuple(int(n) for n in found[:2]) + found[3:] for found in OPTIONS.findall(text)}
+    expected = (mss - 12, scale, "1", "1") if has_timestamps else (mss, 0, "0", "0")
+    assert options == {expected}, f"{options} instead of {expected}"
+    words = [word for word in ("ts", "sack", "wscale") if re.search(rf"\s{word}[\s:]", seen)]
+    assert len(words) == 3 * has_timestamps, f"{words} in the kernel:\n{seen}"
+    return f"{count_of['cookies_sent']} cookies, the kernel has {' '.join(words) or 'no option'}"
+
+
+def cookies_lossy(rig):
+    """A lost third ACK opens nothing; the text behind it does."""
+    count, path = 1000, f"{OUT}/cookies.json"
+    server = rig.pmtcp("load", "server", "--listen", 5001, "--close", "client-fin", "--request",
+                       100, "--response", 1000, "--json", path, "--idle", "yield", "--rate",
+                       "20k", "--syn-cookies", "always")
+    server.says("waiting for the first connection")
+    text = rig.kernel("kernel_peer", "--connect", rig.at(5001, rig.ip), "--count", count,
+                      "--expect", 1000, "--send", 100, "--close-first").ends(60)
+    server.stop(signal.SIGINT)
+    report_of(server, path, count)
+    return text
+
+
+# ---- silence ----------------------------------------------------------------------------
+
+
+def silenced(rig, number, *options, ends, expected_ms, hold_ms=2000, expect=1, send=1000):
+    """Our connection to a kernel that falls silent; how and when it ends."""
+    port = 5000 + number
+    server = rig.kernel("kernel_peer", "--listen", rig.any(port), "--expect", 2000)
+    server.says("listening")
+    client = rig.pmtcp("peer", "--ip", of_its_own(rig, number), "--connect", rig.at(port),
+                       "--expect", expect, "--send", send, "--hold", f"{hold_ms}ms", *options,
+                       "--ends", ends)
+    established(port)
+    run("nft", SILENCE % {"port": port}, ns="linux")
+    try:
+        text = client.ends()
+    finally:
+        server.kill()  # whose last words nobody hears
+        run("nft", "delete", "table", "inet", "silence", ns="linux")
+    after_ms = int(END.search(text).group(3))
+    assert expected_ms <= after_ms <= expected_ms + LATE_MS, f"{after_ms} ms\n{text}"
+    return f"{ends} after {after_ms} ms"
+
+
+def keepalive_in_vain(rig):
+    """RFC 9293 3.8.4: nine probes, the first after the silence, each the same time after the
+    last, and that time again."""
+    return silenced(rig, 11, "--keepalive", "300ms", ends="timeout_ka", expected_ms=10 * 300,
+                    hold_ms=60_000)
+
+
+def user_timeout(rig):
+    """RFC 9293 3.10.8: text that nobody acknowledges for so long."""
+    return silenced(rig, 12, "--user-timeout", "2s", ends="timeout_user", expected_ms=2000 + 2000)
+
+
+def linger_in_vain(rig):
+    """A close with text that nobody acknowledges: a reset when its time is over."""
+    return silenced(rig, 13, "--linger", "1s", ends="timeout_linger", expected_ms=2000 + 1000,
+                    expect=0)
+
+
+for silent in (keepalive_in_vain, user_timeout, linger_in_vain):
+    silent.allowed = ("TcpOutRsts",)  # our last word
+
+
+def still_but_alive(rig, ours, theirs):
+    """Nobody says anything for some time, but who is asked answers; then all is said."""
+    server = rig.pmtcp("peer", "--listen", 5001, "--hold", "4s", "--send", 1000, "--expect", 2000,
+                       *ours)
+    server.says("ready")
+    before = rig.nstat()
+    rig.kernel("kernel_peer", "--connect", rig.at(5001, rig.ip), "--send", 2000, "--expect", 1000,
+               *theirs).ends()
+    asked = counters(server.ends()).get("keepalive_sent", 0)
+    their_asked = rig.nstat()["TcpExtTCPKeepAlive"] - before["TcpExtTCPKeepAlive"]
+    # In 4 s of silence, after each second without an answer to the last.
+    assert asked >= 2 * bool(ours) and their_asked >= 2 * bool(theirs), (asked, their_asked)
+    return f"asked {asked} times by us, {their_asked} times by the kernel"
+
+
+def stopped(rig):
+    """The kernel's keepalive finds out that we are gone."""
+    server = rig.pmtcp("peer", "--ip", of_its_own(rig, 14), "--listen", 5001, "--hold", "60s",
+                       "--expect", 1)
+    server.says("ready")
+    client = rig.kernel("kernel_peer", "--connect", rig.at(5001, of_its_own(rig, 14).split("/")[0]),
+                        "--expect", 1, "--keepalive", "1s")
+    established(5001)
+    server.process.send_signal(signal.SIGSTOP)
+    return client.ends(code=1)
+
+
+stopped.allowed = ("TcpExtTCPAbortOnTimeout", "TcpEstabResets", "TcpOutRsts")
+
+
+# ---- resets that were asked for -----------------------------------------------------------
+
+RESETS = ("TcpEstabResets", "TcpExtTCPAbortOnData", "TcpOutRsts")  # move if that is the point
+
+
+def we_reset_the_server(rig):
+    """SO_LINGER's zero: our close is a reset, and the kernel's socket is told so."""
+    count = 50
+    server = rig.kernel("kernel_peer", "--listen", rig.any(5001), "--count", count, "--expect",
+                        1000, "--send", 2000, "--is-reset")
+    server.says("listening")
+    rig.pmtcp("peer", "--connect", rig.at(5001), "--count", count, "--send", 1000, "--expect", 2000,
+              "--linger", 0, "--ends", "local_abort").ends()
+    server.ends()
+
+
+def we_reset_the_client(rig):
+    count = 50
+    server = rig.pmtcp("peer", "--listen", 5001, "--count", count, "--expect", 1000, "--linger", 0,
+                       "--ends", "local_abort")
+    server.says("ready")
+    rig.kernel("kernel_peer", "--connect", rig.at(5001, rig.ip), "--count", count, "--send", 1000,
+               "--is-reset").ends()
+    server.ends()
+
+
+def the_kernel_resets_us(rig):
+    count = 50
+    server = rig.pmtcp("peer", "--listen", 5001, "--count", count, "--expect", 1000, "--send",
+                       2000, "--ends", "peer_reset")
+    server.says("ready")
+    rig.kernel("kernel_peer", "--connect", rig.at(5001, rig.ip), "--count", count, "--send", 1000,
+               "--expect", 2000, "--reset").ends()
+    server.ends()
+
+
+for asked_for in (we_reset_the_server, we_reset_the_client, the_kernel_resets_us):
+    asked_for.allowed = RESETS
+
+
+# ---- very many ------------------------------------------------------------------------
+
+
+# What our side counts when it has doubts about a segment, or a TIME-WAIT does not last.
+OUR_DOUBTS = ("challenge_sent", "challenge_throttled", "drop_rst_challenge", "drop_syn_challenge",
+              "drop_tw_rst", "drop_tw_syn", "tw_evicted", "tw_rst_ignored", "drop_no_tcb")
+
+
+def without_doubt(counted):
+    """counted: what moved on our side."""
+    moved = {name: counted[name] for name in OUR_DOUBTS if name in counted}
+    assert not moved or "retransmitted" in counted, moved
+    return ", ".join(f"{name} {n}" for name, n in moved.items()) or "no segment in doubt"
+
+
+def own_range(rig, close):
+    """Eight addresses for each closing mode. Where the kernel keeps TIME-WAIT, timestamps of
+    another process may lie behind the last ones, and its SYN is then answered by an ACK and
+    that by a reset; and the kernel has 64 512 ports for each address it opens to."""
+    first = 10 + 10 * CLOSE_MODES.index(close)
+    return [rig.ip.replace(".2", f".{first + n}") for n in range(8)]
+
+
+def many_to_kernel(rig, count, close):
+    end = {"server-fin": ["--close-first"], "simultaneous": ["--close-first"],
+           "client-rst": ["--reset"]}.get(close, [])
+    own = own_range(rig, close)
+    server = rig.kernel("kernel_peer", "--listen", rig.any(5001), "--count", count, "--expect",
+                        100, "--send", 1000, *end)
+    server.says("listening")
+    path = f"{OUT}/many.json"
+    client = rig.pmtcp("load", "client", "--target", rig.at(5001), "--count", count,
+                       "--concurrency", 64, "--close", close, "--request", 100, "--response",
+                       1000, "--json", path, "--idle", "yield", "--syn-retries", 6, "--ip",
+                       f"{own[0]}-{own[-1]}/24")
+    client.ends(WAIT_S + count / CLOSES_PER_S)
+    server.ends()
+    report = report_of(client, path, count)
+    doubts = without_doubt(report["client"]["counters"])
+    return f"{report['closes_per_s']:.0f} connections/s, {doubts}"
+
+
+def many_to_us(rig, count, close):
+    end = {"client-fin": ["--close-first"], "simultaneous": ["--close-first"],
+           "client-rst": ["--reset"]}.get(close, [])
+    own = own_range(rig, close)
+    path = f"{OUT}/many.json"
+    server = rig.pmtcp("load", "server", "--listen", 5001, "--close", close, "--request", 100,
+                       "--response", 1000, "--json", path, "--idle", "yield", "--rate", "20k",
+                       "--ip", f"{own[0]}-{own[-1]}/24")
+    server.says("waiting for the first connection")
+    start = time.monotonic()
+    for n, address in enumerate(own):
+        part = count * (n + 1) // len(own) - count * n // len(own)
+        rig.kernel("kernel_peer", "--connect", rig.at(5001, address), "--count", part,
+                   "--expect", 1000, "--send", 100, *end).ends(WAIT_S + part / CLOSES_PER_S)
+    seconds = time.monotonic() - start
+    server.stop(signal.SIGINT)
+    doubts = without_doubt(report_of(server, path, count)["server"]["counters"])
+    return f"{count / seconds:.0f} connections/s, {doubts}"
+
+
+def many(function, close):
+    def checked(rig):
+        return function(rig, CLOSES, close)
+    checked.allowed = RESETS if close == "client-rst" else ()
+    return checked
+
+
+# ---- the list -------------------------------------------------------------------------
+
+COOKIES = [
+    ("SYN cookies, all options in the timestamp", cookies, True),
+    ("SYN cookies without timestamps", cookies, False),
+]
+ENDS = [
+    ("keepalive of ours, the kernel lives", still_but_alive, ("--keepalive", "1s"), ()),
+    ("keepalive of the kernel's, we live", still_but_alive, (), ("--keepalive", "1s")),
+    ("keepalive of ours, the kernel is silent", keepalive_in_vain),
+    ("keepalive of the kernel's, we are stopped", stopped),
+    ("user timeout, the kernel is silent", user_timeout),
+    ("close with linger time, the kernel is silent", linger_in_vain),
+    ("50 connections, we reset the kernel's server", we_reset_the_server),
+    ("50 connections, we reset the kernel's client", we_reset_the_client),
+    ("50 connections, the kernel resets us", the_kernel_resets_us),
+]
+MANY = [(f"{CLOSES} connections {way}, {close}", many(function, close)) for close in CLOSE_MODES
+        for way, function in (("to the kernel", many_to_kernel), ("to us", many_to_us))]
+
+GROUPS = [
+    ("", 4, False, None, COOKIES + ENDS),
+    ("IPv6", 6, False, None, COOKIES + ENDS[2:3]),
+    ("5 % loss", 4, True, lambda rig: rig.impair("lost", 50),
+     [("1 000 short connections to us, SYN cookies", cookies_lossy)]),
+    ("very many", 4, False, None, MANY),
+]
+
+
+if __name__ == "__main__":
+    main("af_packet", GROUPS, TOOLS, TIMEOUT_S, sys.argv[1:])
