@@ -145,7 +145,7 @@ sendq_next(struct sendq *q, struct recpool *p, uint32_t len, uint32_t now_us)
 			.m = cut.m,
 			.off = cut.off,
 			.len = n,
-			.tries = 1,
+			.segs = 1,
 	};
 	if (q->last)
 		sendq_rec(p, q->last)->next = index;
@@ -154,6 +154,7 @@ sendq_next(struct sendq *q, struct recpool *p, uint32_t len, uint32_t now_us)
 	q->before = q->last;
 	q->last = index;
 	q->can_undo = 1;
+	q->n_recs++;
 	q->nxt += n;
 	cut = cursor_advance(cut, n);
 	q->cut_m = cut.m;
@@ -173,6 +174,7 @@ sendq_undo_last(struct sendq *q, struct recpool *p)
 	q->nxt = r->seq;
 	recpool_free(p, q->last);
 	q->last = q->before;
+	q->n_recs--;
 	q->can_undo = 0;
 	if (q->last)
 		sendq_rec(p, q->last)->next = 0;
@@ -328,6 +330,7 @@ sendq_ack(struct sendq *q, struct recpool *p, uint32_t una, struct sendq_ack *ou
 			break;
 		}
 		q->first = r->next;
+		q->n_recs--;
 		recpool_free(p, index);
 	}
 	if (!q->first)
@@ -346,7 +349,7 @@ sendq_recut(struct sendq *q, struct recpool *p, uint32_t index, uint32_t len)
 	uint32_t rest_index;
 
 	CHECK(len > 0);
-	if (r->len <= len)
+	if (r->len <= len || q->n_recs == UINT16_MAX)
 		return 0;
 	rest_index = recpool_alloc(p);
 	if (!rest_index)
@@ -361,6 +364,9 @@ sendq_recut(struct sendq *q, struct recpool *p, uint32_t index, uint32_t len)
 	r->len = len;
 	r->next = rest_index;
 	r->flags &= ~(SENDQ_FIN | SENDQ_PSH);
+	rest->segs = r->segs > 1 ? r->segs - 1 : 1;
+	r->segs = 1;
+	q->n_recs++;
 	if (q->last == index)
 		q->last = rest_index;
 	q->can_undo = 0;
@@ -381,13 +387,16 @@ sendq_merge(struct sendq *q, struct recpool *p, uint32_t index, uint32_t len)
 		return false;
 	if ((r->flags ^ b->flags) & SENDQ_STATE)
 		return false;
+	if (r->segs + b->segs > UINT8_MAX)
+		return false;
 	r->len += b->len;
 	r->next = b->next;
 	r->flags |= b->flags;
 	/* The newer sending and the older birth: both err towards patience. */
 	r->sent_us = seq_max(r->sent_us, b->sent_us);
 	r->first_us = seq_min(r->first_us, b->first_us);
-	r->tries = r->tries > b->tries ? r->tries : b->tries;
+	r->segs += b->segs;
+	q->n_recs--;
 	if (q->last == next)
 		q->last = index;
 	q->can_undo = 0;
@@ -443,6 +452,7 @@ sendq_check(const struct sendq *q, const struct recpool *p)
 	uint32_t seq = q->una;
 	uint32_t last = 0;
 	uint32_t before = 0;
+	uint32_t n = 0;
 	uint32_t i;
 
 	check_mbufs(q);
@@ -453,7 +463,7 @@ sendq_check(const struct sendq *q, const struct recpool *p)
 
 		CHECK(r->seq == seq);
 		CHECK(r->len > 0);
-		CHECK(r->tries > 0);
+		CHECK(r->segs > 0);
 		CHECK(r->m == at.m);
 		CHECK(r->off == at.off);
 		CHECK(!(r->flags & SENDQ_FIN) || !r->next);
@@ -461,8 +471,10 @@ sendq_check(const struct sendq *q, const struct recpool *p)
 		seq += r->len;
 		before = last;
 		last = i;
+		n++;
 	}
 	CHECK(seq == q->nxt);
+	CHECK(n == q->n_recs);
 	CHECK(last == q->last);
 	CHECK(!q->can_undo || before == q->before);
 	CHECK(q->cut_m == at.m);

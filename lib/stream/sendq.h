@@ -35,7 +35,7 @@ enum sendq_flag {
 };
 
 /* One transmitted segment; a record of the recpool. The engine updates
- * sent_us, tries and flags when it sends the segment again. */
+ * sent_us and flags when it sends the segment again. */
 struct sendq_rec {
 	uint32_t next;      /* index of the record that follows in sequence, 0 none */
 	uint32_t seq;       /* first octet */
@@ -45,7 +45,7 @@ struct sendq_rec {
 	uint32_t off;       /* ... at this offset of its data */
 	uint16_t len;       /* octets, > 0 */
 	uint8_t flags;      /* enum sendq_flag */
-	uint8_t tries;      /* transmissions so far; 1 when cut, saturate at 255 */
+	uint8_t segs;       /* segments it stands for: 1, more where SACKed ones were joined */
 };
 STATIC_ASSERT(sizeof(struct sendq_rec) == RECPOOL_REC_SIZE);
 
@@ -64,7 +64,7 @@ struct sendq {
 	uint32_t n_mbufs;  /* in the list: what a queue of tiny packets really costs */
 	uint8_t is_own;    /* the tail mbuf was made by sendq_write */
 	uint8_t can_undo;  /* the newest change was sendq_next */
-	uint16_t reserved;
+	uint16_t n_recs;   /* records: what a walk over the flight can cost (SEC-14) */
 };
 STATIC_ASSERT(sizeof(struct sendq) <= 72);
 
@@ -118,8 +118,8 @@ void sendq_append(struct sendq *q, struct rte_mbuf *m);
 uint32_t sendq_write(struct sendq *q, struct rte_mempool *pool, const void *buf, uint32_t len);
 
 /* Cuts the next unsent segment of at most len octets (1 to 65535) and makes its
- * record, with tries 1. Returns its index, 0 if nothing is unsent or no record
- * is free (tell them apart by sendq_unsent). */
+ * record. Returns its index, 0 if nothing is unsent or no record is free (tell them
+ * apart by sendq_unsent). */
 uint32_t sendq_next(struct sendq *q, struct recpool *p, uint32_t len, uint32_t now_us);
 
 /* Takes back the newest sendq_next: no mbuf was left to send it in, so nothing
@@ -155,13 +155,13 @@ sendq_rec(const struct recpool *p, uint32_t index)
 }
 
 /* Shortens the record to len octets; the rest becomes a record of its own behind
- * it, with the same times, tries and marks. Serves a shrunken MSS (DATA-45) and a
+ * it, with the same times and marks. Serves a shrunken MSS (DATA-45) and a
  * SACK edge inside a record. Returns the rest's index; 0 if the record is not
- * longer than len or no record is free. */
+ * longer than len, or no record is free or can be counted. */
 uint32_t sendq_recut(struct sendq *q, struct recpool *p, uint32_t index, uint32_t len);
 
 /* Joins the record with the one behind it if both are marked the same, FIN and
- * PSH apart, and have at most len octets together. True if it did. */
+ * PSH apart, and have at most len octets and 255 segments together. True if it did. */
 bool sendq_merge(struct sendq *q, struct recpool *p, uint32_t index, uint32_t len);
 
 /* Frees all mbufs and records: abort, or end of life. The queue is empty after. */

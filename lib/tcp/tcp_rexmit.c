@@ -276,8 +276,6 @@ tcp_rexmit_segment(struct tcp *t, struct tcb *c, struct tcp_burst *b, struct sen
 		return false;
 	rec->flags |= SENDQ_REXMT;
 	rec->sent_us = t->now_us;
-	if (rec->tries < UINT8_MAX)
-		rec->tries++;
 	tx->sent_ms = t->now_ms;
 	tcp_count(t, PMTCP_C_retransmitted);
 	t->counter[PMTCP_C_fin_retransmitted] += (out.flags & TCP_FIN) != 0;

@@ -104,7 +104,6 @@ step_mark(struct world *w)
 	} else {
 		r->flags |= SENDQ_REXMT;
 		r->sent_us = w->now_us;
-		r->tries++;
 	}
 	record_note(w, r);
 }

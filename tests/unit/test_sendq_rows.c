@@ -276,17 +276,27 @@ sendq_merge_joins_records_in_the_same_state_only(void **state)
 		assert_false(sendq_merge(&w.q, &w.p, i, 1000));
 		sendq_rec(&w.p, i)->flags = 0;
 	}
-	sendq_rec(&w.p, k)->tries = 3;
+	sendq_rec(&w.p, k)->segs = 3;
 	assert_true(sendq_merge(&w.q, &w.p, i, 1000));
 	assert_int_equal(sendq_rec(&w.p, i)->sent_us, 20);
 	assert_int_equal(sendq_rec(&w.p, i)->first_us, 10);
-	assert_int_equal(sendq_rec(&w.p, i)->tries, 3);
+	assert_int_equal(sendq_rec(&w.p, i)->segs, 4);
+	assert_int_equal(w.q.n_recs, 1);
 	/* The same with the first one sent again later. */
 	sendq_rec(&w.p, i)->sent_us = 40;
 	assert_true(sendq_next(&w.q, &w.p, 100, 30) != 0);
 	assert_true(sendq_merge(&w.q, &w.p, i, 1000));
 	assert_int_equal(sendq_rec(&w.p, i)->sent_us, 40);
-	assert_int_equal(sendq_rec(&w.p, i)->tries, 3);
+	assert_int_equal(sendq_rec(&w.p, i)->segs, 5);
+	/* Cut apart, the pieces stand for as many. */
+	k = sendq_recut(&w.q, &w.p, i, 100);
+	assert_int_equal(sendq_rec(&w.p, i)->segs, 1);
+	assert_int_equal(sendq_rec(&w.p, k)->segs, 4);
+	/* What 8 bits cannot count stays apart. */
+	sendq_rec(&w.p, i)->segs = 252;
+	assert_false(sendq_merge(&w.q, &w.p, i, 1000));
+	sendq_rec(&w.p, i)->segs = 251;
+	assert_true(sendq_merge(&w.q, &w.p, i, 1000));
 	sendq_check(&w.q, &w.p);
 	world_end(&w);
 }
