@@ -9,52 +9,59 @@
 void
 rack_init(struct rack *r, uint32_t una)
 {
-	*r = (struct rack){.fack = una, .end = una};
+	*r = (struct rack){.fack = una, .end = una, .dsack_round = una};
 }
 
 /* A filter over one to two periods: the path may have become longer. */
 static void
 min_rtt_take(struct rack *r, uint32_t now_us, uint32_t rtt_us)
 {
-	uint8_t age = (uint8_t)(now_us >> RACK_MIN_RTT_SHIFT);
-	bool is_old = (uint8_t)(age - r->min_rtt_age) > 1;
+	uint32_t age = now_us >> RACK_MIN_RTT_SHIFT;
+	bool is_old = (age - r->min_rtt_age) % 64 > 1;
 
 	if (r->rtt_us != 0 && !is_old && rtt_us > r->min_rtt_us)
 		return;
 	r->min_rtt_us = rtt_us;
-	r->min_rtt_age = age;
+	r->min_rtt_age = age % 64;
 }
 
 void
-rack_delivered(struct rack *r, uint32_t now_us, const struct rack_seg *seg)
+rack_delivered(struct rack *r, struct rack_ack *ack, uint32_t now_us, const struct rack_seg *seg)
 {
 	uint32_t rtt_us = max_u32(now_us - seg->sent_us, 1);
 
-	/* Step 3, before anything may return: an original below what was delivered. */
+	/* Step 3, before anything may return: an original below what was delivered. Below
+	 * what an earlier ACK said: one that was lost may have told of this one in time. */
 	if (seq_gt(seg->end, r->fack))
 		r->fack = seg->end;
-	else if (seq_lt(seg->end, r->fack) && !seg->is_rexmt)
+	else if (seq_lt(seg->end, ack->fack) && !seg->is_rexmt)
 		r->is_reordered = 1;
 	/* Step 2: an ACK of the original tells nothing of the later sending, and one faster
 	 * than any round trip so far is such a one. */
 	if (seg->is_rexmt && (seg->is_original || rtt_us < r->min_rtt_us))
 		return;
 	min_rtt_take(r, now_us, rtt_us);
-	if (r->rtt_us != 0 && !rack_sent_after(seg->sent_us, seg->end, r->sent_us, r->end))
+	/* RACK.rtt is of the latest sent among these, RACK.xmit_ts of all ever delivered. */
+	if (ack->has_any && !rack_sent_after(seg->sent_us, seg->end, ack->sent_us, ack->end))
 		return;
-	r->sent_us = seg->sent_us;
-	r->end = seg->end;
+	*ack = (struct rack_ack){.fack = ack->fack,
+			.sent_us = seg->sent_us,
+			.end = seg->end,
+			.has_any = true};
+	if (r->rtt_us == 0 || rack_sent_after(seg->sent_us, seg->end, r->sent_us, r->end)) {
+		r->sent_us = seg->sent_us;
+		r->end = seg->end;
+	}
 	r->rtt_us = rtt_us;
 }
 
 void
 rack_dsack(struct rack *r, uint32_t una, uint32_t nxt)
 {
-	if (r->has_dsack_round && seq_lt(una, r->dsack_round))
+	if (seq_lt(una, r->dsack_round) && seq_leq(r->dsack_round, nxt))
 		return;
-	r->has_dsack_round = 1;
 	r->dsack_round = nxt;
-	if (r->more < UINT8_MAX)
+	if (r->more < RACK_MORE_MAX)
 		r->more++;
 	r->persist = RACK_PERSIST;
 }

@@ -22,22 +22,26 @@ enum {
 	RACK_PERSIST = 16, /* recoveries that a window widened by D-SACK lasts (6.2 step 4) */
 	/* The minimum of the round trip is forgotten after one to two of these. */
 	RACK_MIN_RTT_SHIFT = 24, /* 2^24 us, 16.8 s */
+	RACK_SACKED_BITS = 13,   /* more segments than one flight has (SEC-14) */
+	RACK_SACKED_MAX = (1 << RACK_SACKED_BITS) - 1,
+	RACK_MORE_BITS = 7,
+	RACK_MORE_MAX = (1 << RACK_MORE_BITS) - 1,
 };
 
 /* All zero but fack: nothing delivered yet. */
 struct rack {
-	uint32_t sent_us;     /* RACK.xmit_ts: of what was sent latest among the delivered */
-	uint32_t end;         /* RACK.end_seq: and its right edge */
-	uint32_t rtt_us;      /* RACK.rtt, 0: nothing delivered yet */
-	uint32_t min_rtt_us;  /* RACK.min_RTT */
-	uint32_t fack;        /* RACK.fack: right edge of the highest delivered */
-	uint32_t dsack_round; /* SND.NXT when a D-SACK last widened the window */
-	uint8_t min_rtt_age;  /* when min_rtt_us began, units of 2^24 us */
-	uint8_t n_sacked;     /* segments SACKed since the scoreboard was empty; saturates */
-	uint8_t more;         /* RACK.reo_wnd_mult - 1 */
-	uint8_t persist : 5;  /* RACK.reo_wnd_persist */
-	uint8_t is_reordered : 1;
-	uint8_t has_dsack_round : 1;
+	uint32_t sent_us;         /* RACK.xmit_ts: of what was sent latest among the delivered */
+	uint32_t end;             /* RACK.end_seq: and its right edge */
+	uint32_t rtt_us;          /* RACK.rtt, 0: nothing delivered yet */
+	uint32_t min_rtt_us;      /* RACK.min_RTT */
+	uint32_t fack;            /* RACK.fack: right edge of the highest delivered */
+	uint32_t dsack_round;     /* SND.NXT when a D-SACK last widened the window; means nothing
+			       * unless within SND.UNA .. SND.NXT */
+	uint32_t min_rtt_age : 6; /* when min_rtt_us began, units of 2^24 us */
+	uint32_t n_sacked : RACK_SACKED_BITS; /* RACK.segs_sacked: of those in flight */
+	uint32_t more : RACK_MORE_BITS;       /* RACK.reo_wnd_mult - 1 */
+	uint32_t persist : 5;                 /* RACK.reo_wnd_persist */
+	uint32_t is_reordered : 1;
 };
 STATIC_ASSERT(sizeof(struct rack) == 28);
 
@@ -48,6 +52,20 @@ struct rack_seg {
 	bool is_rexmt;    /* it was sent more than once */
 	bool is_original; /* and the peer's timestamp echo says: delivered by an earlier one */
 };
+
+/* One ACK, while its segments are gone through in whatever order. */
+struct rack_ack {
+	uint32_t fack;    /* RACK.fack before it: those it delivers together overtook nobody */
+	uint32_t sent_us; /* of what was sent latest among those it delivered ... */
+	uint32_t end;
+	bool has_any; /* ... if there was one */
+};
+
+static inline struct rack_ack
+rack_ack_begin(const struct rack *r)
+{
+	return (struct rack_ack){.fack = r->fack};
+}
 
 void rack_init(struct rack *r, uint32_t una);
 
@@ -60,7 +78,22 @@ rack_sent_after(uint32_t a_us, uint32_t a_end, uint32_t b_us, uint32_t b_end)
 }
 
 /* Steps 1 to 3 for a segment that was delivered: times, and was there reordering? */
-void rack_delivered(struct rack *r, uint32_t now_us, const struct rack_seg *seg);
+void rack_delivered(
+		struct rack *r, struct rack_ack *ack, uint32_t now_us, const struct rack_seg *seg);
+
+/* So many segments became SACKed. */
+static inline void
+rack_sacked(struct rack *r, uint32_t segs)
+{
+	r->n_sacked = min_u32(r->n_sacked + segs, RACK_SACKED_MAX);
+}
+
+/* So many that were are no longer in flight. */
+static inline void
+rack_sacked_gone(struct rack *r, uint32_t segs)
+{
+	r->n_sacked -= min_u32(r->n_sacked, segs);
+}
 
 /* Step 4, on an ACK with a D-SACK: the window was too small. Once per round trip. */
 void rack_dsack(struct rack *r, uint32_t una, uint32_t nxt);

@@ -65,9 +65,10 @@ static void
 note_delivered(struct tcp *t, struct tcp_tx *tx, const struct sendq_ack *out)
 {
 	const struct rack_seg newest = {.sent_us = out->sent_us, .end = tx->q.una};
+	struct rack_ack ack = rack_ack_begin(&tx->rack);
 
 	if (out->has_sample && !out->has_rexmt)
-		rack_delivered(&tx->rack, t->now_us, &newest);
+		rack_delivered(&tx->rack, &ack, t->now_us, &newest);
 }
 
 /* Returns how long to wait for what may have been reordered, us; 0: for nothing. */
@@ -77,7 +78,8 @@ ack_payload(struct tcp *t, struct tcb *c, const struct seg *seg, struct tcp_tx *
 	/* The FIN's number is no octet of the queue (CLOSE-43). */
 	uint32_t una = seq_min(seg->ack, tx->q.nxt);
 	bool is_amiss = tcb_has(c, TCB_SACK) && !tcp_sack_is_calm(tx, seg);
-	struct tcp_news news = {0};
+	struct tcp_news news = {.rack = rack_ack_begin(&tx->rack)};
+	uint32_t n_recs = tx->q.n_recs;
 	struct sendq_ack out;
 
 	if (seq_leq(una, tx->q.una)) {
@@ -95,13 +97,17 @@ ack_payload(struct tcp *t, struct tcb *c, const struct seg *seg, struct tcp_tx *
 		tcp_sample_rtt(t, c, seg);
 	if (is_unlikely(out.has_rexmt))
 		tcp_undo_eifel(t, c, seg, out.rexmt_us);
+	if (!tcb_has(c, TCB_SACK)) {
+		tcp_rexmit_new_ack(t, c, news.bytes);
+		return 0;
+	}
+	tcp_sack_credit(tx, n_recs - tx->q.n_recs);
 	if (is_unlikely(is_amiss)) {
 		tcp_sack_blocks(t, c, seg, &news);
 		return tcp_recovery_ack(t, c, seg, &news);
 	}
-	tcp_rexmit_new_ack(t, c, news.bytes);
-	if (tcb_has(c, TCB_SACK))
-		note_delivered(t, tx, &out);
+	tcp_recovery_calm(t, c, tx, news.bytes);
+	note_delivered(t, tx, &out);
 	return 0;
 }
 
@@ -178,7 +184,7 @@ new_ack(struct tcp *t, struct tcb *c, const struct seg *seg)
 		return;
 	if (is_unlikely(wait_us > 0))
 		tcp_rack_arm(t, c, tx, wait_us);
-	if (sendq_unsent(&tx->q) || tx->rexmt_from != tx->rexmt_end ||
+	if (sendq_unsent(&tx->q) || (!tcb_has(c, TCB_SACK) && tx->rexmt_from != tx->rexmt_end) ||
 			(tcb_has(c, TCB_FIN_WANTED) && !tcb_has(c, TCB_FIN_SENT)))
 		tcp_mark_data(t, c);
 	tell_writable(t, c);

@@ -93,7 +93,6 @@ tcp_tx_get(struct tcp *t, struct tcb *c)
 	sendq_init(&tx->q, c->snd.nxt);
 	tcp_tx_start(t, c, tx);
 	tx->small_end = c->snd.una;
-	tx->rexmt_from = tx->rexmt_end = c->snd.una;
 	rack_init(&tx->rack, c->snd.una);
 	tx->sent_ms = t->now_ms;
 	return tx;

@@ -7,7 +7,7 @@
  * does to the window. ECT(0) and CWR leave with new text only (tcp_output.c), so neither
  * SYN, pure ACK, retransmission nor probe can be marked. */
 
-#include "tcp/tcp.h"
+#include "tcp/tcp_recovery.h"
 
 bool
 tcp_ecn_is_agreed(const struct tcp_class *k, const struct tcb *c, const struct seg *syn)
@@ -40,13 +40,19 @@ take_mark(struct tcp *t, struct tcb *c, const struct seg *seg)
 		tcp_owe_ack(t, c);
 }
 
-/* Behind the window in which the last mark was answered? cc.mark_end holds as long as
- * nothing was saved for undo in its place: a loss has a recovery point of its own. */
+/* cc.mark_end holds as long as nothing was saved for undo in its place: a loss has a
+ * recovery point of its own. */
+bool
+tcp_ecn_is_answered(const struct tcp_tx *tx, uint32_t seq)
+{
+	return tcp_tx_has(tx, TX_MARKED) && tx->cc.prior_ssthresh == 0 &&
+	       seq_lt(seq, tx->cc.cubic.mark_end);
+}
+
 static bool
 may_reduce(struct tcp_tx *tx, uint32_t una)
 {
-	if (tcp_tx_has(tx, TX_MARKED) &&
-			(tx->cc.prior_ssthresh != 0 || seq_gt(una, tx->cc.cubic.mark_end)))
+	if (tcp_tx_has(tx, TX_MARKED) && !tcp_ecn_is_answered(tx, una - 1))
 		tx->flags &= (uint16_t)~TX_MARKED;
 	return !tcp_tx_has(tx, TX_MARKED) && cc_may_enter(&tx->cc, una);
 }

@@ -373,7 +373,7 @@ static bool
 send_new(struct tcp *t, struct tcb *c, struct tcp_burst *b, struct tcp_tx *tx)
 {
 	for (int i = 0; sendq_unsent(&tx->q) > 0; i++) {
-		uint32_t len = next_len(t, c, tx);
+		uint32_t len = is_likely(tx->q.n_recs < TCP_SEGS_MAX) ? next_len(t, c, tx) : 0;
 
 		if (len == 0) {
 			start_waiting(t, c);

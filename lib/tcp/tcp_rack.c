@@ -9,9 +9,10 @@
 #include "tcp/tcp_recovery.h"
 
 enum {
-	/* Records judged per ACK. Each ACK goes on where the last one ended, so a flight of
-	 * any size is gone round many times per round trip (SEC-14). */
-	JUDGE_VISITS = 64,
+	/* Records judged per ACK, and of these not found lost. Each ACK goes on where the last
+	 * one ended, so a flight of any size is gone round many times per round trip (SEC-14). */
+	JUDGE_VISITS = 96,
+	JUDGE_IDLE = 32,
 	/* A probe earlier than this would race the scheduling of the peer's host. */
 	TLP_MIN_MS = 10,
 	TLP_NO_RTT_US = 500000, /* half of 1 s: PTO before any sample (RFC 8985 7.2) */
@@ -52,14 +53,18 @@ tcp_rack_detect(struct tcp *t, struct tcb *c, struct tcp_tx *tx, uint32_t *wait_
 	uint32_t reo_wnd_us = rack_reo_wnd_us(&tx->rack, rtt_srtt_us(&c->rtt), is_recovering);
 	uint32_t index = tx->judge_rec ? tx->judge_rec : sendq_first(&tx->q);
 	uint32_t lost = tx->lost;
+	uint32_t idle = 0;
 	uint32_t i;
 
 	*wait_us = 0;
-	for (i = 0; index && i < JUDGE_VISITS; i++) {
+	for (i = 0; index && i < JUDGE_VISITS && idle < JUDGE_IDLE; i++) {
+		uint32_t before = tx->lost;
+
 		if (!judge(t, tx, index, reo_wnd_us, wait_us))
 			index = 0;
 		else
 			index = sendq_rec(&t->recs, index)->next;
+		idle += tx->lost == before;
 	}
 	t->counter[PMTCP_C_sack_walked] += i;
 	/* The rest at the next ACK, or soon. */
@@ -204,8 +209,10 @@ tcp_tlp_ack(struct tcp *t, struct tcb *c, const struct seg *seg, const struct tc
 		if (c->snd.una == tx->tlp_end && (news->bytes > 0 || seg->n_sack > 0))
 			return; /* one of the two; the next ACK tells */
 		if (c->snd.una != tx->tlp_end) {
-			/* The probe made good a loss that nothing else tells of. */
+			/* The probe made good a loss that nothing else tells of. What an
+			 * earlier reduction waits for to be undone does not undo this one. */
 			tcp_count(t, PMTCP_C_tlp_recovered);
+			tx->flags &= (uint16_t) ~(TX_UNDO | TX_EIFEL);
 			e.flight = min_u32(e.flight + news->bytes, tx->cc.cwnd);
 			tcp_cc(t, c)->loss(&tx->cc, &e);
 			tcp_ecn_reduced(c);

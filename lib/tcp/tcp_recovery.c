@@ -9,15 +9,17 @@
 #include "tcp/tcp_recovery.h"
 
 static void
+undo_begin(struct tcp_tx *tx, bool is_timeout)
+{
+	tx->undo_from = tx->q.una;
+	tcp_undo_begin(tx, is_timeout);
+}
+
+static void
 enter(struct tcp *t, struct tcb *c, struct tcp_tx *tx)
 {
-	struct cc_event e = tcp_cc_event(t, c, tx);
-
-	/* RFC 5681 3.2 step 2: what limited transmit sent beyond cwnd is not counted. */
-	e.flight = min_u32(e.flight, tx->cc.cwnd);
-	tcp_undo_begin(tx, false);
-	tcp_cc(t, c)->loss(&tx->cc, &e);
-	tcp_ecn_reduced(c);
+	undo_begin(tx, false);
+	tcp_reduce(t, c, tx);
 	prr_begin(&tx->prr, sendq_flight(&tx->q));
 	tx->flags &= (uint16_t) ~(TX_TLP_OUT | TX_TLP_REXMT | TX_TLP_DUE);
 	tx->flags |= TX_IN_RECOVERY;
@@ -68,10 +70,9 @@ set_window(struct tcp *t, struct tcb *c, struct tcp_tx *tx, const struct tcp_new
 static void
 settle(struct tcp_tx *tx)
 {
-	tx->rexmt_from = tx->rexmt_end = tx->q.una;
 	if ((tx->sacked | tx->lost) != 0)
 		return;
-	tx->sack_rec = 0;
+	tx->sack_rec[0] = tx->sack_rec[1] = 0;
 	tx->judge_rec = 0;
 	tx->rexmt_rec = 0;
 	tx->rack.n_sacked = 0;
@@ -102,6 +103,17 @@ take(struct tcp *t, struct tcb *c, const struct seg *seg, const struct tcp_news 
 	return wait_us;
 }
 
+void
+tcp_recovery_calm(struct tcp *t, struct tcb *c, struct tcp_tx *tx, uint32_t bytes)
+{
+	struct cc_event e = tcp_cc_event(t, c, tx);
+
+	e.bytes = bytes;
+	tcp_cc(t, c)->acked(&tx->cc, &e);
+	/* A window that opened asked for what this ACK of the same burst says has come. */
+	c->flags &= ~(uint32_t)TCB_REXMT_DUE;
+}
+
 uint32_t
 tcp_recovery_ack(struct tcp *t, struct tcb *c, const struct seg *seg, const struct tcp_news *news)
 {
@@ -116,6 +128,7 @@ tcp_recovery_dup(struct tcp *t, struct tcb *c, const struct seg *seg)
 
 	if (!tx)
 		return; /* a FIN alone: its timer is enough */
+	news.rack = rack_ack_begin(&tx->rack);
 	tcp_sack_blocks(t, c, seg, &news);
 	tcp_rack_arm(t, c, tx, take(t, c, seg, &news));
 }
@@ -140,7 +153,7 @@ tcp_recovery_timeout(struct tcp *t, struct tcb *c, struct tcp_tx *tx)
 				  TX_FRTO | TX_EIFEL | TX_UNDO);
 	tx->flags |= TX_RTO_RECOVERY;
 	if (is_first)
-		tcp_undo_begin(tx, true);
+		undo_begin(tx, true);
 	tcp_cc(t, c)->timeout(&tx->cc, &e);
 	tcp_ecn_reduced(c);
 	tcp_sack_mark_timeout(t, c, tx);
@@ -151,10 +164,10 @@ tcp_recovery_timeout(struct tcp *t, struct tcb *c, struct tcp_tx *tx)
  * while the window is shut. RFC 6675's rescue of a silent tail is RACK's already: what goes
  * again was sent after the tail, so its delivery tells of it (DATA-36). */
 static uint32_t
-next_record(struct tcp *t, struct tcb *c, struct tcp_tx *tx)
+next_record(struct tcp *t, struct tcb *c, struct tcp_tx *tx, uint32_t *visits)
 {
 	bool is_forced = tcb_has(c, TCB_REXMT_DUE);
-	uint32_t index = tx->lost > 0 ? tcp_sack_next_lost(t, tx) : 0;
+	uint32_t index = tx->lost > 0 ? tcp_sack_next_lost(t, tx, visits) : 0;
 
 	if (index || is_forced)
 		return index ? index : sendq_first(&tx->q);
@@ -174,7 +187,7 @@ resend(struct tcp *t, struct tcb *c, struct tcp_burst *b, struct sendq_rec *rec)
 	}
 	if (tcp_tx_has(tx, TX_IN_RECOVERY))
 		tx->prr.out += rec->len;
-	if (tcp_tx_has(tx, TX_UNDO) && tx->undo_n < UINT16_MAX)
+	if (tcp_tx_has(tx, TX_UNDO) && tx->undo_n < TCP_UNDO_MAX)
 		tx->undo_n++;
 	c->flags &= ~(uint32_t)TCB_REXMT_DUE;
 	return true;
@@ -183,10 +196,12 @@ resend(struct tcp *t, struct tcb *c, struct tcp_burst *b, struct sendq_rec *rec)
 bool
 tcp_recovery_output(struct tcp *t, struct tcb *c, struct tcp_burst *b, struct tcp_tx *tx)
 {
+	uint32_t visits = LOST_VISITS;
+
 	if (is_likely(tx->lost == 0 && !tcb_has(c, TCB_REXMT_DUE)))
 		return true;
 	while (b->n < b->max) {
-		uint32_t index = next_record(t, c, tx);
+		uint32_t index = next_record(t, c, tx, &visits);
 		struct sendq_rec *rec = index ? sendq_rec(&t->recs, index) : NULL;
 		uint32_t len = rec ? tcp_rexmit_len(c, rec) : 0;
 		uint32_t pipe = tcp_pipe(tx);

@@ -16,12 +16,19 @@ bool tcp_rexmit_segment(struct tcp *t, struct tcb *c, struct tcp_burst *b, struc
 /* How much of the record the peer can take now. */
 uint32_t tcp_rexmit_len(const struct tcb *c, const struct sendq_rec *rec);
 struct cc_event tcp_cc_event(const struct tcp *t, const struct tcb *c, const struct tcp_tx *tx);
+/* The window after a loss was found, and the recovery point. */
+void tcp_reduce(struct tcp *t, struct tcb *c, struct tcp_tx *tx);
+
+/* ---- tcp_ecn.c ---- */
+/* This octet was in flight when a mark was answered. */
+bool tcp_ecn_is_answered(const struct tcp_tx *tx, uint32_t seq);
 
 /* ---- tcp_sack.c: the scoreboard ---- */
 /* What one ACK told a connection with SACK. */
 struct tcp_news {
 	uint32_t bytes;     /* octets acknowledged cumulatively */
 	uint32_t delivered; /* octets newly delivered, by ACK or SACK */
+	struct rack_ack rack;
 	uint32_t dsack_left;
 	uint32_t dsack_right;
 	bool has_dsack;
@@ -34,7 +41,17 @@ static inline bool
 tcp_sack_is_calm(const struct tcp_tx *tx, const struct seg *seg)
 {
 	return !tcp_tx_has(tx, TX_RECOVERING | TX_TLP_OUT) &&
-	       (tx->sacked | tx->lost | tx->sack_rec | tx->judge_rec) == 0 && seg->n_sack == 0;
+	       (tx->sacked | tx->lost | tx->sack_rec[0] | tx->judge_rec) == 0 && seg->n_sack == 0;
+}
+
+/* Records that were delivered pay for walks to come: SEC-14 binds the sum, and what one
+ * honest ACK has to skip may be much. */
+enum { CREDIT_VISITS = 4 };
+static inline void
+tcp_sack_credit(struct tcp_tx *tx, uint32_t n)
+{
+	tx->credit = (uint8_t)min_u32(
+			tx->credit + (n + CREDIT_VISITS - 1) / CREDIT_VISITS, UINT8_MAX);
 }
 /* una is about to move there: accounts for what leaves. */
 void tcp_sack_acking(struct tcp *t, struct tcb *c, const struct seg *seg, uint32_t una,
@@ -47,11 +64,14 @@ void tcp_sack_mark_lost(struct tcp *t, struct tcp_tx *tx, uint32_t index);
 /* At a timeout: forgets SACKs that the peer went back on (DATA-38), marks what is lost. */
 void tcp_sack_mark_timeout(struct tcp *t, struct tcb *c, struct tcp_tx *tx);
 /* Nothing is lost after all. */
-void tcp_sack_unmark_lost(struct tcp *t, struct tcp_tx *tx, uint32_t visits_max);
-/* The next record marked LOST, 0: none found. */
-uint32_t tcp_sack_next_lost(struct tcp *t, struct tcp_tx *tx);
+void tcp_sack_unmark_lost(struct tcp *t, struct tcp_tx *tx);
+/* The next record marked LOST, 0: none found. One pass may skip LOST_VISITS others. */
+enum { LOST_VISITS = 16 };
+uint32_t tcp_sack_next_lost(struct tcp *t, struct tcp_tx *tx, uint32_t *visits);
 
 /* ---- tcp_recovery.c: with SACK, what is done about loss ---- */
+/* While nothing is amiss: `bytes` were acknowledged. */
+void tcp_recovery_calm(struct tcp *t, struct tcb *c, struct tcp_tx *tx, uint32_t bytes);
 /* After the ACK was taken; @return us until more may be lost, 0: nothing to wait for. */
 uint32_t tcp_recovery_ack(
 		struct tcp *t, struct tcb *c, const struct seg *seg, const struct tcp_news *news);
@@ -78,6 +98,8 @@ bool tcp_tlp_resend(struct tcp *t, struct tcb *c, struct tcp_burst *b, struct tc
 void tcp_tlp_sent(struct tcp *t, struct tcb *c, struct tcp_tx *tx);
 
 /* ---- tcp_undo.c: it was no loss (RFC 4015, 5682, 3522) ---- */
+/* Of undo_n: more were sent again than can be counted, so no D-SACKs will do. */
+#define TCP_UNDO_MAX UINT8_MAX
 /* A loss or timeout was just acted upon. */
 void tcp_undo_begin(struct tcp_tx *tx, bool is_timeout);
 /* Something sent again, at the earliest at rexmt_us, is acknowledged. True if undone. */

@@ -23,6 +23,26 @@ tcp_cc_event(const struct tcp *t, const struct tcb *c, const struct tcp_tx *tx)
 			.is_rto = tcp_tx_has(tx, TX_RTO_RECOVERY)};
 }
 
+/* A loss was found. Where a mark of the same window was answered, or a loss was already,
+ * the window is reduced enough (RFC 3168 6.1.2, 6582, DATA-44); what is sent again is
+ * another matter. */
+void
+tcp_reduce(struct tcp *t, struct tcb *c, struct tcp_tx *tx)
+{
+	struct cc_event e = tcp_cc_event(t, c, tx);
+
+	if (is_unlikely(!cc_is_full_ack(&tx->cc, c->snd.una) ||
+			    tcp_ecn_is_answered(tx, c->snd.una))) {
+		tx->cc.recover = e.nxt;
+		tx->cc.cwnd = cc_cwnd_add(tx->cc.ssthresh, 3u * c->smss);
+		return;
+	}
+	/* RFC 5681 3.2 step 2: what limited transmit sent beyond cwnd is not counted. */
+	e.flight = min_u32(e.flight, tx->cc.cwnd);
+	tcp_cc(t, c)->loss(&tx->cc, &e);
+	tcp_ecn_reduced(c);
+}
+
 /* The stretch is the first unacknowledged segment, sent whatever cwnd says. */
 static void
 resend_first(struct tcp *t, struct tcb *c, struct tcp_tx *tx)
@@ -56,11 +76,8 @@ tcp_rexmit_dup_ack(struct tcp *t, struct tcb *c)
 	if (tcp_tx_has(tx, TX_IN_RECOVERY)) {
 		tcp_cc(t, c)->dup_ack(&tx->cc, &e);
 	} else if (dups + 1 == TCP_DUP_ACKS_REXMT && cc_may_enter(&tx->cc, c->snd.una)) {
-		/* RFC 5681 3.2 step 2: what limited transmit sent beyond cwnd is not counted. */
-		e.flight = min_u32(e.flight, tx->cc.cwnd);
 		tcp_undo_begin(tx, false);
-		tcp_cc(t, c)->loss(&tx->cc, &e);
-		tcp_ecn_reduced(c);
+		tcp_reduce(t, c, tx);
 		tx->flags |= TX_IN_RECOVERY;
 		tcp_count(t, PMTCP_C_rexmt_fast);
 		resend_first(t, c, tx);
@@ -75,13 +92,16 @@ tcp_rexmit_new_ack(struct tcp *t, struct tcb *c, uint32_t bytes)
 {
 	struct tcp_tx *tx = tcp_tx(t, c);
 	bool is_full = cc_is_full_ack(&tx->cc, c->snd.una);
+	bool is_open = tx->rexmt_from != tx->rexmt_end;
 	struct cc_event e;
 
 	if (is_unlikely(tcp_tx_has(tx, TX_FRTO)))
 		tcp_undo_frto_basic(t, c, true);
 	e = tcp_cc_event(t, c, tx);
 	e.bytes = bytes;
-	if (seq_lt(tx->rexmt_from, tx->q.una)) {
+	if (!is_open)
+		tx->rexmt_end = tx->q.una;
+	if (!is_open || seq_lt(tx->rexmt_from, tx->q.una)) {
 		tx->rexmt_from = tx->q.una;
 		tx->rexmt_rec = 0;
 	}

@@ -7,24 +7,37 @@
  *
  * A mark never splits a record: a block counts for the segments it covers whole. Records
  * side by side that are SACKed become one, as long as 16 bits hold the length, so that a
- * walk passes a run in a few steps. What a peer can make one ACK cost is bounded all the same
- * (SEC-14, CVE-2019-11477): walks end after some records and go on at the next ACK. */
+ * walk passes a run in a few steps. What a peer can make an ACK cost is bounded all the same
+ * (SEC-14, CVE-2019-11477). A visit is either news - the record is marked, or joined to its
+ * neighbour - which each one is but once per sending, or idle. Of idle ones an ACK has a
+ * few, and beyond these one for each record delivered before; so the sum grows with the
+ * ACKs and the segments, whatever the blocks say. A walk that ends early goes on at the
+ * next ACK. */
 
 #include "tcp/tcp_recovery.h"
 
 #include "wire/wire_opt.h"
 
 enum {
-	BLOCK_VISITS = 256, /* records looked at for the blocks of one ACK */
-	LOST_VISITS = 256,  /* and for one to send again */
+	BLOCK_VISITS = 128, /* records looked at for the blocks of one ACK ... */
+	BLOCK_IDLE = 16,    /* ... of which in vain, and without credit */
+	UNMARK_IDLE = 64,   /* in vain, to take back the marks of a spurious recovery */
+};
+
+/* What is left for the blocks of one ACK. */
+struct walk {
+	uint32_t visits;
+	uint32_t idle;
+	uint32_t n_new; /* segments marked so far */
 };
 
 /* One of the records goes, or becomes part of `to` (0: none). */
 static void
 cursors_move(struct tcp_tx *tx, uint32_t from, uint32_t to)
 {
-	if (tx->sack_rec == from)
-		tx->sack_rec = to;
+	for (int i = 0; i < 2; i++)
+		if (tx->sack_rec[i] == from)
+			tx->sack_rec[i] = to;
 	if (tx->judge_rec == from)
 		tx->judge_rec = to;
 	if (tx->rexmt_rec == from)
@@ -54,7 +67,7 @@ delivered(struct tcp *t, struct tcp_tx *tx, const struct sendq_rec *r, struct ra
 {
 	seg->sent_us = r->sent_us;
 	seg->is_rexmt = is_rexmt(r);
-	rack_delivered(&tx->rack, t->now_us, seg);
+	rack_delivered(&tx->rack, &news->rack, t->now_us, seg);
 	news->delivered += seg->end - r->seq;
 	/* DATA-42: F-RTO's question (RFC 5682 3.1). */
 	if (!seg->is_rexmt && seq_leq(seg->end, tx->cc.recover))
@@ -83,8 +96,11 @@ tcp_sack_acking(struct tcp *t, struct tcb *c, const struct seg *seg, uint32_t un
 			delivered(t, tx, r, &rs, news);
 			tx->lost -= r->flags & SENDQ_LOST ? n : 0;
 		}
-		if (n == r->len)
+		if (n == r->len) {
+			if (r->flags & SENDQ_SACKED)
+				rack_sacked_gone(&tx->rack, r->segs);
 			cursors_move(tx, index, 0);
+		}
 		index = r->next;
 	}
 	if (tx->sacked == 0)
@@ -103,8 +119,7 @@ mark_sacked(struct tcp *t, struct tcp_tx *tx, struct sendq_rec *r, struct tcp_ne
 	if (r->flags & SENDQ_LOST)
 		tx->lost -= r->len;
 	tx->sacked += r->len;
-	if (tx->rack.n_sacked < UINT8_MAX)
-		tx->rack.n_sacked++;
+	rack_sacked(&tx->rack, r->segs);
 	/* How often it was sent is of no interest any more, and must not keep runs apart. */
 	r->flags = (uint8_t)((r->flags & ~(SENDQ_LOST | SENDQ_REXMT)) | SENDQ_SACKED);
 }
@@ -113,9 +128,18 @@ mark_sacked(struct tcp *t, struct tcp_tx *tx, struct sendq_rec *r, struct tcp_ne
 static uint32_t
 walk_start(const struct tcp *t, const struct tcp_tx *tx, uint32_t seq)
 {
-	if (tx->sack_rec && seq_leq(sendq_rec(&t->recs, tx->sack_rec)->seq, seq))
-		return tx->sack_rec;
-	return sendq_first(&tx->q);
+	uint32_t start = sendq_first(&tx->q);
+	uint32_t best = tx->q.una;
+
+	for (int i = 0; i < 2; i++) {
+		uint32_t at = tx->sack_rec[i] ? sendq_rec(&t->recs, tx->sack_rec[i])->seq : best;
+
+		if (seq_gt(at, best) && seq_leq(at, seq)) {
+			start = tx->sack_rec[i];
+			best = at;
+		}
+	}
+	return start;
 }
 
 /* Joins the record with the one before it if both are SACKed. */
@@ -132,26 +156,64 @@ join_run(struct tcp *t, struct tcp_tx *tx, uint32_t before, uint32_t index)
 
 /* Marks the segments that [left, right) covers whole; the record where it ended. */
 static uint32_t
-mark_block(struct tcp *t, struct tcp_tx *tx, const uint32_t edge[2], uint32_t *visits,
+mark_block(struct tcp *t, struct tcp_tx *tx, const uint32_t edge[2], struct walk *walk,
 		struct tcp_news *news)
 {
 	uint32_t index = walk_start(t, tx, edge[0]);
 	uint32_t before = 0;
 
-	while (index && *visits > 0) {
+	while (index && walk->visits > 0 && walk->idle > 0) {
 		struct sendq_rec *r = sendq_rec(&t->recs, index);
+		bool is_new = !(r->flags & SENDQ_SACKED) && seq_geq(r->seq, edge[0]) &&
+			      seq_leq(r->seq + r->len, edge[1]);
 
 		if (seq_geq(r->seq, edge[1]))
 			break;
-		--*visits;
-		if (!(r->flags & SENDQ_SACKED) && seq_geq(r->seq, edge[0]) &&
-				seq_leq(r->seq + r->len, edge[1]))
+		walk->visits--;
+		if (is_new) {
 			mark_sacked(t, tx, r, news);
-		if (!join_run(t, tx, before, index))
+			walk->n_new += r->segs;
+		}
+		if (join_run(t, tx, before, index))
+			is_new = true;
+		else
 			before = index;
+		walk->idle -= !is_new;
 		index = sendq_rec(&t->recs, before)->next;
 	}
 	return before;
+}
+
+/* The walk for the newest block ended there. A new island in the flight is not far from
+ * the last one, and the next block repeats that. */
+static void
+cursor_put(struct tcp_tx *tx, uint32_t at)
+{
+	if (!at || at == tx->sack_rec[0])
+		return;
+	tx->sack_rec[1] = tx->sack_rec[0];
+	tx->sack_rec[0] = at;
+}
+
+/* DATA-36: above UNA, which the peer would have acknowledged, up to SND.MAX. */
+static bool
+is_in_flight(const struct tcb *c, const uint32_t edge[2])
+{
+	return seq_gt(edge[0], c->snd.una) && seq_lt(edge[0], edge[1]) &&
+	       seq_leq(edge[1], c->snd.nxt);
+}
+
+/* What the walks for one ACK took beyond its share comes off the credit; what they marked
+ * is paid for like what is acknowledged. */
+static void
+credit_settle(struct tcp *t, struct tcp_tx *tx, const struct walk *walk)
+{
+	uint32_t idle = BLOCK_IDLE + CREDIT_VISITS * tx->credit - walk->idle;
+
+	if (idle > BLOCK_IDLE)
+		tx->credit -= (uint8_t)((idle - BLOCK_IDLE + CREDIT_VISITS - 1) / CREDIT_VISITS);
+	tcp_sack_credit(tx, walk->n_new);
+	t->counter[PMTCP_C_sack_walked] += BLOCK_VISITS - walk->visits;
 }
 
 /* RFC 2883 section 4: the first block reports a duplicate if it lies below the ACK, or
@@ -173,11 +235,13 @@ void
 tcp_sack_blocks(struct tcp *t, struct tcb *c, const struct seg *seg, struct tcp_news *news)
 {
 	struct tcp_tx *tx = tcp_tx(t, c);
-	uint32_t visits = BLOCK_VISITS;
+	struct walk walk = {
+			.visits = BLOCK_VISITS, .idle = BLOCK_IDLE + CREDIT_VISITS * tx->credit};
 	bool is_newest = true;
 	uint32_t edge[2];
 
 	for (uint8_t i = 0; wire_sack_block(seg->m, seg, i, &edge[0], &edge[1]); i++) {
+		uint32_t n_new = walk.n_new;
 		uint32_t at;
 
 		if (i == 0 && is_dsack(seg, edge)) {
@@ -186,21 +250,23 @@ tcp_sack_blocks(struct tcp *t, struct tcb *c, const struct seg *seg, struct tcp_
 			news->dsack_right = edge[1];
 			continue;
 		}
-		/* DATA-36: above UNA, which the peer would have acknowledged, up to SND.MAX. */
-		if (seq_leq(edge[0], c->snd.una) || seq_geq(edge[0], edge[1]) ||
-				seq_gt(edge[1], c->snd.nxt)) {
+		if (!is_in_flight(c, edge)) {
 			tcp_count(t, PMTCP_C_sack_ignored);
 			continue;
 		}
 		tcp_count(t, PMTCP_C_sack_taken);
 		/* The FIN's number is no octet of the queue (CLOSE-43). */
 		edge[1] = seq_min(edge[1], tx->q.nxt);
-		at = mark_block(t, tx, edge, &visits, news);
+		at = mark_block(t, tx, edge, &walk, news);
 		if (is_newest)
-			tx->sack_rec = at;
+			cursor_put(tx, at);
+		/* What follows was reported longer ago (RFC 2018 section 4): with the same ACK
+		 * as this one, which came if this one is known. */
+		else if (walk.n_new == n_new)
+			break;
 		is_newest = false;
 	}
-	t->counter[PMTCP_C_sack_walked] += BLOCK_VISITS - visits;
+	credit_settle(t, tx, &walk);
 }
 
 void
@@ -211,7 +277,9 @@ tcp_sack_mark_lost(struct tcp *t, struct tcp_tx *tx, uint32_t index)
 	ASSERT(!(r->flags & (SENDQ_LOST | SENDQ_SACKED)));
 	r->flags |= SENDQ_LOST;
 	tx->lost += r->len;
-	if (!tx->rexmt_rec || seq_lt(r->seq, sendq_rec(&t->recs, tx->rexmt_rec)->seq))
+	/* Of the first one mark the cursor may be left over from earlier. */
+	if (tx->lost == r->len || !tx->rexmt_rec ||
+			seq_lt(r->seq, sendq_rec(&t->recs, tx->rexmt_rec)->seq))
 		tx->rexmt_rec = index;
 }
 
@@ -237,12 +305,13 @@ tcp_sack_mark_timeout(struct tcp *t, struct tcb *c, struct tcp_tx *tx)
 		tcp_count(t, PMTCP_C_sack_reneged);
 		tx->sacked = 0;
 		tx->rack.n_sacked = 0;
-		tx->sack_rec = 0;
+		tx->sack_rec[0] = tx->sack_rec[1] = 0;
 	}
-	/* Once per timeout, so not at the peer's pace. */
+	/* Once per timeout, so not at the peer's pace, and TCP_SEGS_MAX at most. */
 	for (; index; index = sendq_rec(&t->recs, index)->next) {
 		struct sendq_rec *r = sendq_rec(&t->recs, index);
 
+		t->counter[PMTCP_C_sack_walked]++;
 		if (is_reneged)
 			r->flags &= (uint8_t)~SENDQ_SACKED;
 		if (!(r->flags & (SENDQ_SACKED | SENDQ_LOST)) && is_timed_out(t, c, tx, r))
@@ -252,43 +321,46 @@ tcp_sack_mark_timeout(struct tcp *t, struct tcb *c, struct tcp_tx *tx)
 }
 
 void
-tcp_sack_unmark_lost(struct tcp *t, struct tcp_tx *tx, uint32_t visits_max)
+tcp_sack_unmark_lost(struct tcp *t, struct tcp_tx *tx)
 {
-	uint32_t index = sendq_first(&tx->q);
+	uint32_t index = tx->rexmt_rec ? tx->rexmt_rec : sendq_first(&tx->q);
 
-	for (uint32_t i = 0; index && tx->lost > 0 && i < visits_max; i++) {
+	/* What is left goes again: a waste, and no more. */
+	for (uint32_t idle = 0; index && tx->lost > 0 && idle < UNMARK_IDLE;) {
 		struct sendq_rec *r = sendq_rec(&t->recs, index);
 
 		if (r->flags & SENDQ_LOST)
 			tx->lost -= r->len;
+		else
+			idle++;
 		r->flags &= (uint8_t)~SENDQ_LOST;
+		t->counter[PMTCP_C_sack_walked]++;
 		index = r->next;
 	}
+	tx->rexmt_rec = index;
 }
 
 uint32_t
-tcp_sack_next_lost(struct tcp *t, struct tcp_tx *tx)
+tcp_sack_next_lost(struct tcp *t, struct tcp_tx *tx, uint32_t *visits)
 {
 	uint32_t index = tx->rexmt_rec ? tx->rexmt_rec : sendq_first(&tx->q);
-	uint32_t i;
 
-	for (i = 0; index && i < LOST_VISITS; i++) {
-		struct sendq_rec *r = sendq_rec(&t->recs, index);
-
-		if (r->flags & SENDQ_LOST)
-			break;
-		index = r->next;
+	while (index && !(sendq_rec(&t->recs, index)->flags & SENDQ_LOST) && *visits > 0) {
+		index = sendq_rec(&t->recs, index)->next;
+		--*visits;
+		t->counter[PMTCP_C_sack_walked]++;
 	}
-	t->counter[PMTCP_C_sack_walked] += i;
 	tx->rexmt_rec = index;
-	return i < LOST_VISITS ? index : 0;
+	if (!index || !(sendq_rec(&t->recs, index)->flags & SENDQ_LOST))
+		return 0;
+	return index;
 }
 
 void
 tcp_sack_check(const struct tcp *t, const struct tcp_tx *tx)
 {
-	uint32_t cursors = tx->sack_rec | tx->judge_rec;
-	uint32_t sacked = 0, lost = 0, found = 0;
+	uint32_t cursors = tx->sack_rec[0] | tx->sack_rec[1] | tx->judge_rec;
+	uint32_t sacked = 0, lost = 0, segs = 0, found = 0;
 	uint32_t index;
 
 	for (index = sendq_first(&tx->q); index; index = sendq_rec(&t->recs, index)->next) {
@@ -297,13 +369,18 @@ tcp_sack_check(const struct tcp *t, const struct tcp_tx *tx)
 		CHECK((r->flags & (SENDQ_SACKED | SENDQ_LOST)) != (SENDQ_SACKED | SENDQ_LOST));
 		sacked += r->flags & SENDQ_SACKED ? r->len : 0;
 		lost += r->flags & SENDQ_LOST ? r->len : 0;
-		found |= index == tx->sack_rec ? 1 : 0;
+		segs += r->flags & SENDQ_SACKED ? r->segs : 0;
+		found |= index == tx->sack_rec[0] ? 1 : 0;
+		found |= index == tx->sack_rec[1] ? 8 : 0;
 		found |= index == tx->judge_rec ? 2 : 0;
 		found |= index == tx->rexmt_rec ? 4 : 0;
+		CHECK(!(r->flags & SENDQ_LOST) || !tx->rexmt_rec || (found & 4));
 	}
 	CHECK(sacked == tx->sacked);
 	CHECK(lost == tx->lost);
-	CHECK(!tx->sack_rec || (found & 1));
+	CHECK(tx->rack.n_sacked == min_u32(segs, RACK_SACKED_MAX));
+	CHECK(!tx->sack_rec[0] || (found & 1));
+	CHECK(!tx->sack_rec[1] || (found & 8));
 	CHECK(!tx->judge_rec || (found & 2));
 	CHECK(!tx->rexmt_rec || (found & 4) || (cursors | sacked | lost) == 0);
 }

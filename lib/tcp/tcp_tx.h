@@ -18,7 +18,12 @@
 #include "stream/sendq.h"
 #include "tcp/slab.h"
 
-enum { TCP_TX_UNITS = 3 }; /* of a slab, per record */
+enum {
+	TCP_TX_UNITS = 3, /* of a slab, per record */
+	/* SEC-14, W-31: segments of one connection in flight. The largest send buffer in full
+	 * segments of 1024 octets; a peer of tiny ones gets a smaller window, not longer walks. */
+	TCP_SEGS_MAX = 4096,
+};
 
 enum tcp_tx_flag {
 	TX_MARKED = 1u << 15,      /* a mark was answered in the window up to cc.cubic.mark_end */
@@ -46,19 +51,30 @@ enum tcp_tx_flag {
 struct tcp_tx {
 	struct sendq q;
 	struct cc cc;
-	uint16_t flags;      /* enum tcp_tx_flag */
-	uint16_t undo_n;     /* segments sent again and not reported as duplicates yet */
-	uint32_t sacked;     /* octets in flight marked SACKED */
-	uint32_t lost;       /* octets in flight marked LOST: to be sent again */
-	uint32_t sent_ms;    /* of the last data segment: idle restart (RFC 5681 4.1) */
-	uint32_t small_end;  /* Minshall: behind the last small segment sent (RFC 9293 A.3) */
-	uint32_t rexmt_end;  /* go-back point after a timeout: records below are sent again */
-	uint32_t rexmt_from; /* next octet to send again; == rexmt_end: nothing */
-	uint32_t rexmt_rec;  /* its record; 0: to be looked up (SEC-14). With SACK: from where
-	                      * to look for the next one marked LOST */
-	/* Of a connection with SACK. The cursors keep its walks short (SEC-14); 0: none. */
-	uint32_t sack_rec;  /* where the walk for the newest block ended */
-	uint32_t judge_rec; /* where RACK goes on to judge */
+	uint16_t flags;     /* enum tcp_tx_flag */
+	uint8_t undo_n;     /* segments sent again and not reported as duplicates yet; UNDO_MAX:
+			      * too many to be counted */
+	uint8_t credit;     /* records that walks for SACK blocks may pass, in CREDIT_VISITS */
+	uint32_t sacked;    /* octets in flight marked SACKED */
+	uint32_t lost;      /* octets in flight marked LOST: to be sent again */
+	uint32_t sent_ms;   /* of the last data segment: idle restart (RFC 5681 4.1) */
+	uint32_t small_end; /* Minshall: behind the last small segment sent (RFC 9293 A.3) */
+	uint32_t rexmt_rec; /* the record of rexmt_from; 0: to be looked up (SEC-14). With SACK:
+			      * none before it is marked LOST, if any is */
+	union {
+		struct {                     /* without SACK */
+			uint32_t rexmt_end;  /* go-back point after a timeout: records below are
+					      * sent again */
+			uint32_t rexmt_from; /* next octet to send again; == rexmt_end: nothing */
+		};
+		/* With it. The cursors keep walks short (SEC-14); 0: none. */
+		struct {
+			uint32_t undo_from;   /* SND.UNA when the window was reduced last */
+			uint32_t judge_rec;   /* where RACK goes on to judge */
+			uint32_t sack_rec[2]; /* where the walk for the newest block ended, and
+					       * that of the one before it */
+		};
+	};
 	struct rack rack;
 	union {
 		struct prr prr;   /* in recovery */

@@ -8,10 +8,6 @@
 
 #include "tcp/tcp_recovery.h"
 
-enum {
-	UNMARK_VISITS = 512, /* records, in fast recovery: it can begin at the peer's pace */
-};
-
 void
 tcp_undo_begin(struct tcp_tx *tx, bool is_timeout)
 {
@@ -26,14 +22,15 @@ static void
 undo(struct tcp *t, struct tcb *c, struct tcp_tx *tx, enum pmtcp_counter why)
 {
 	struct cc_event e = tcp_cc_event(t, c, tx);
-	bool was_timeout = tcp_tx_has(tx, TX_RTO_RECOVERY);
 
 	tcp_count(t, why);
 	tcp_cc(t, c)->undo(&tx->cc, &e);
 	tx->flags &= (uint16_t) ~(TX_RECOVERING | TX_FRTO | TX_EIFEL | TX_UNDO);
 	c->flags &= ~(uint32_t)TCB_REXMT_DUE;
 	if (tcb_has(c, TCB_SACK)) {
-		tcp_sack_unmark_lost(t, tx, was_timeout ? UINT32_MAX : UNMARK_VISITS);
+		tcp_sack_unmark_lost(t, tx);
+		/* A loss from here on is one. */
+		tx->cc.recover = c->snd.una - 1;
 		return;
 	}
 	tx->rexmt_from = tx->rexmt_end = tx->q.una;
@@ -67,9 +64,11 @@ tcp_undo_dsack(struct tcp *t, struct tcb *c, const struct tcp_news *news)
 	/* That of a loss probe says nothing of reordering. */
 	if (!tcp_tx_has(tx, TX_TLP_OUT))
 		rack_dsack(&tx->rack, c->snd.una, c->snd.nxt);
-	if (!tcp_tx_has(tx, TX_UNDO) || tx->undo_n == 0)
+	/* RFC 3708: of something sent again since, and not of an earlier recovery. */
+	if (!tcp_tx_has(tx, TX_UNDO) || tx->undo_n == 0 || tx->undo_n == TCP_UNDO_MAX ||
+			seq_lt(news->dsack_left, tx->undo_from))
 		return;
-	tx->undo_n = (uint16_t)(tx->undo_n - min_u32(tx->undo_n, n));
+	tx->undo_n = (uint8_t)(tx->undo_n - min_u32(tx->undo_n, n));
 	if (tx->undo_n == 0)
 		undo(t, c, tx, PMTCP_C_undo_dsack);
 }

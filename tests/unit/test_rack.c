@@ -15,10 +15,19 @@
 #include "base/rng.h"
 #include "recovery/rack.h"
 
+/* An ACK of its own. */
+static void
+deliver_seg(struct rack *r, uint32_t now_us, struct rack_seg seg)
+{
+	struct rack_ack ack = rack_ack_begin(r);
+
+	rack_delivered(r, &ack, now_us, &seg);
+}
+
 static void
 deliver(struct rack *r, uint32_t now_us, uint32_t sent_us, uint32_t end)
 {
-	rack_delivered(r, now_us, &(struct rack_seg){.sent_us = sent_us, .end = end});
+	deliver_seg(r, now_us, (struct rack_seg){.sent_us = sent_us, .end = end});
 }
 
 #define SEG(sent, right) ((struct rack_seg){.sent_us = (sent), .end = (right)})
@@ -99,12 +108,69 @@ data_39_retransmitted_one_is_no_sign_of_reordering(void **state)
 	(void)state;
 	rack_init(&r, 1000);
 	deliver(&r, 20300, 300, 1300);
-	rack_delivered(&r, 41000,
-			&(struct rack_seg){.sent_us = 20300, .end = 1100, .is_rexmt = true});
+	deliver_seg(&r, 41000, (struct rack_seg){.sent_us = 20300, .end = 1100, .is_rexmt = true});
 	assert_false(r.is_reordered);
 	assert_int_equal(r.sent_us, 20300);
 	assert_int_equal(r.rtt_us, 20700);
 	assert_int_equal(r.min_rtt_us, 20000);
+}
+
+/* 6.2 step 3: two that one ACK reports are not out of order because the later one is said
+ * first: the ACK that told of the other was lost. */
+static void
+data_39_one_ack_of_two_is_no_sign_of_reordering(void **state)
+{
+	struct rack_seg late = {.sent_us = 400, .end = 1400}, early = {.sent_us = 200, .end = 1200};
+	struct rack_ack ack;
+	struct rack r;
+
+	(void)state;
+	rack_init(&r, 1000);
+	ack = rack_ack_begin(&r);
+	rack_delivered(&r, &ack, 20400, &late);
+	rack_delivered(&r, &ack, 20400, &early);
+	assert_false(r.is_reordered);
+	assert_int_equal(r.rtt_us, 20000);
+	assert_int_equal(r.sent_us, 400);
+	early.sent_us = 100;
+	early.end = 1100;
+	deliver_seg(&r, 20500, early);
+	assert_true(r.is_reordered);
+}
+
+/* 6.2 step 2: RACK.rtt is of what this ACK delivers, though something sent later was
+ * delivered before. */
+static void
+data_39_late_original_tells_the_round_trip(void **state)
+{
+	struct rack r;
+
+	(void)state;
+	rack_init(&r, 1000);
+	deliver(&r, 20300, 300, 1300);
+	deliver(&r, 26200, 200, 1200);
+	assert_int_equal(r.sent_us, 300);
+	assert_int_equal(r.end, 1300);
+	assert_int_equal(r.rtt_us, 26000);
+}
+
+/* 6.2 step 4: the count is of what is in flight now. */
+static void
+data_39_count_of_sacked_falls_with_the_ack(void **state)
+{
+	struct rack r;
+
+	(void)state;
+	rack_init(&r, 1000);
+	deliver(&r, 40100, 100, 1100);
+	rack_sacked(&r, 4);
+	assert_int_equal(rack_reo_wnd_us(&r, 50000, false), 0);
+	rack_sacked_gone(&r, 2);
+	assert_int_equal(rack_reo_wnd_us(&r, 50000, false), 10000);
+	rack_sacked(&r, 20000);
+	assert_int_equal(r.n_sacked, 8191);
+	rack_sacked_gone(&r, 9000);
+	assert_int_equal(r.n_sacked, 0);
 }
 
 /* 6.2 step 2: the answer to an earlier sending says nothing of the later one. */
@@ -116,11 +182,10 @@ data_39_ambiguous_delivery_is_not_taken(void **state)
 	(void)state;
 	rack_init(&r, 1000);
 	deliver(&r, 20300, 300, 1300);
-	rack_delivered(&r, 25000,
-			&(struct rack_seg){.sent_us = 20300, .end = 1100, .is_rexmt = true});
+	deliver_seg(&r, 25000, (struct rack_seg){.sent_us = 20300, .end = 1100, .is_rexmt = true});
 	assert_int_equal(r.sent_us, 300); /* 4.7 ms: faster than the path */
-	rack_delivered(&r, 45000,
-			&(struct rack_seg){.sent_us = 20300,
+	deliver_seg(&r, 45000,
+			(struct rack_seg){.sent_us = 20300,
 					.end = 1100,
 					.is_rexmt = true,
 					.is_original = true});
@@ -236,6 +301,9 @@ main(void)
 			cmocka_unit_test(data_39_lost_when_a_later_one_is_delivered),
 			cmocka_unit_test(data_39_window_is_zero_until_reordering_is_seen),
 			cmocka_unit_test(data_39_retransmitted_one_is_no_sign_of_reordering),
+			cmocka_unit_test(data_39_one_ack_of_two_is_no_sign_of_reordering),
+			cmocka_unit_test(data_39_late_original_tells_the_round_trip),
+			cmocka_unit_test(data_39_count_of_sacked_falls_with_the_ack),
 			cmocka_unit_test(data_39_ambiguous_delivery_is_not_taken),
 			cmocka_unit_test(data_39_dsack_widens_once_a_round_trip_for_16_recoveries),
 			cmocka_unit_test(data_39_least_round_trip_is_forgotten_in_time),

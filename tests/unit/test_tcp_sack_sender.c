@@ -3,7 +3,7 @@
  */
 
 /* Goal: what a sender does with SACK blocks (RFC 2018, 2883, 6675, 8985, 5682; DATA-36,
- * DATA-38 to DATA-42, SEC-14, CLOSE-43). Method: scripts against a peer that reports what the
+ * DATA-38 to DATA-42, CLOSE-43). Method: scripts against a peer that reports what the
  * script says. A round trip of 20 ms is made by waiting; the RTO is its floor of 200 ms. */
 
 #include <setjmp.h>
@@ -167,67 +167,6 @@ data_42_dsack_undoes_the_reduction(void **state)
 	rows_end(&ep);
 }
 
-static void
-tune_large(struct pmtcp_conf *conf)
-{
-	conf->max_records = 60000;
-	conf->send_buffer = 4 << 20;
-}
-
-/* SEC-14, CVE-2019-11477: 4 MiB in segments of 88 octets, and blocks of the peer's choice:
- * what one ACK may cost is bounded, and far below the number of segments. */
-static void
-sec_14_sack_walks_are_bounded(void **state)
-{
-	enum { ACKS = 400, SEGS = 2000, WALK_MAX = 256 + 64 + 256 };
-	const struct ep_opts opts = {.tune = tune_large,
-			.conn = {.no_timestamps = true, .send_buffer = 1 << 20}};
-	static struct ep ep;
-	struct ep_seg seg = {.flags = "A", .wnd = 65535, .mss = -1, .wscale = -1};
-
-	(void)state;
-	rows_begin(&ep, __func__, &opts,
-			"{open}; < S i= 0; > SA p i+1 wnd=65535 mss=88 ws=10 sackok; < A i+1 p+1;"
-			"[CONNECTED]");
-	ep_write(&ep, SEGS * 88);
-	/* The window opens. */
-	for (uint32_t una = 0; rows_info(&ep).unsent > 0; una += 10 * 88) {
-		while (ep_take(&ep) != NULL)
-			;
-		seg.seq = ep.irs + 1;
-		seg.ack = ep.iss + 1 + una;
-		ep_inject(&ep, &seg);
-		ep_turn(&ep);
-	}
-	while (ep_take(&ep) != NULL)
-		;
-	seg.ack = rows_info(&ep).snd_una;
-	for (uint32_t i = 0; i < ACKS; i++) {
-		uint32_t n = rows_info(&ep).unacked / 88;
-
-		seg.n_sack = 4;
-		for (uint32_t k = 0; k < 4; k++) {
-			/* Every other segment, the high and the low in turn. */
-			uint32_t at = (i * 4 + k) * 2 + 1;
-
-			at = i % 2 ? at % n : n - 1 - at % n;
-			seg.sack[k].left = seg.ack + at * 88;
-			seg.sack[k].right = seg.sack[k].left + 88;
-		}
-		ep_mark(&ep);
-		ep_inject(&ep, &seg);
-		ep_turn(&ep);
-		assert_true(ep_gained(&ep, PMTCP_C_sack_walked) <= WALK_MAX + 256 * 64);
-		while (ep_take(&ep) != NULL)
-			;
-	}
-	ep_abort(&ep);
-	ep_turn(&ep);
-	while (ep_take(&ep) != NULL)
-		;
-	ep_drop(&ep);
-}
-
 int
 main(void)
 {
@@ -251,7 +190,6 @@ main(void)
 			cmocka_unit_test(close_43_lost_tail_and_fin_go_again_together),
 			cmocka_unit_test(data_42_frto_finds_the_timeout_spurious),
 			cmocka_unit_test(data_42_dsack_undoes_the_reduction),
-			cmocka_unit_test(sec_14_sack_walks_are_bounded),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
