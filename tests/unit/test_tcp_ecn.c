@@ -150,6 +150,8 @@ data_44_loss_behind_a_mark_is_repaired(void **state)
 	cell_script(&ep, "> EA p+1 i+1461 wnd=65535; .; > A p+1 i+1461 wnd=65535;"
 			 "> A p+1 i+1461 wnd=65535; > A p+1 i+1461 wnd=65535;"
 			 "< A i+1461 p+1 len=1460; .; # ecn_reduced rexmt_fast");
+	/* And is no second reason to reduce the window (RFC 3168 6.1.2). */
+	assert_int_equal(rows_info(&ep).ssthresh, 7300);
 	ep_abort(&ep);
 	cell_script(&ep, "~; [CLOSED LOCAL_ABORT]");
 	rows_end(&ep);
