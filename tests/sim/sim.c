@@ -269,7 +269,7 @@ end_point_create(struct sim *s, int side)
 {
 	struct sim_end_point *end = &s->end[side];
 	struct pmtcp_listen_opts opts = s->opts.listen;
-	struct pmtcp_addr local = pmtcp_addr4(addr_of[side], SIM_PORT);
+	struct pmtcp_addr local = ctx_addr_of(addr_of[side], SIM_PORT);
 
 	end->pool = test_pool_create(SIM_ROOM);
 	end->rx_pool = test_pool_create(SIM_ROOM);

@@ -49,8 +49,8 @@ flow_create(struct sim *s, int opener, const struct sim_plan plan[SIM_SIDES])
 static int
 half_connect(struct sim *s, struct sim_half *h, uint16_t local_port, uint16_t remote_port)
 {
-	struct pmtcp_addr local = pmtcp_addr4(addr_of[h->side], local_port);
-	struct pmtcp_addr remote = pmtcp_addr4(addr_of[1 - h->side], remote_port);
+	struct pmtcp_addr local = ctx_addr_of(addr_of[h->side], local_port);
+	struct pmtcp_addr remote = ctx_addr_of(addr_of[1 - h->side], remote_port);
 	struct pmtcp_conn_opts opts = s->opts.conn;
 	struct pmtcp_conn_info info;
 	int ret;

@@ -109,6 +109,19 @@ flip_bit(struct wire *w, struct wire_frame *f, uint32_t from)
 	f->bytes[from + bit / 8] ^= (uint8_t)(1u << bit % 8);
 }
 
+/* The same in IPv6: the low bits of the traffic class, and no checksum. */
+static bool
+mark_v6(struct wire *w, struct wire_frame *f)
+{
+	uint8_t *ip = f->bytes + 14;
+
+	if (f->len < 54 || ip[0] >> 4 != 6 || (ip[1] & 0x30) == 0)
+		return false;
+	ip[1] |= 0x30;
+	w->n_marked++;
+	return true;
+}
+
 /* A router's mark: CE in the place of ECT, and the header's checksum with it. False if the
  * frame is not of an ECN-capable transport. */
 static bool
@@ -118,7 +131,7 @@ mark(struct wire *w, struct wire_frame *f)
 	uint32_t sum = 0;
 
 	if (f->len < 34 || ip[0] != 0x45 || (ip[1] & 3) == 0)
-		return false;
+		return mark_v6(w, f);
 	ip[1] |= 3;
 	ip[10] = ip[11] = 0;
 	for (int i = 0; i < 20; i += 2)
