@@ -19,9 +19,12 @@ tcp_rcv_space(const struct tcp *t, const struct tcb *c)
 	uint32_t now = tcb_rcv_wnd(c);
 	uint32_t space = held < buffer ? buffer - held : 0;
 
+	uint32_t step;
+
 	if (space <= now || t->free_permille < TCP_PRESSURE_SYN)
 		return now;
-	return space - now >= min_u32(buffer / 2, t->mss) ? space : now;
+	step = min_u32(buffer / 2, tcp_mss_max(t, tcp_class(t, c), tcp_is_v6(t, &c->head)));
+	return space - now >= step ? space : now;
 }
 
 static uint32_t
