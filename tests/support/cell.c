@@ -519,8 +519,8 @@ run_once(const struct cell *cell, const struct ep_opts *opts)
 
 /* The initial number rises by one each 4 us (RFC 6528), so that a later start makes
  * it any number: how much later for this one? */
-static uint64_t
-later_for_iss(const struct ep_opts *opts, uint32_t iss)
+uint64_t
+cell_later_for_iss(const struct ep_opts *opts, uint32_t iss)
 {
 	static struct ep ep;
 	const struct pkt *p;
@@ -549,7 +549,7 @@ cell_run(const struct cell *cell, const struct ep_opts *opts)
 		struct ep_opts wrapped = *opts;
 
 		wrapped.peer_iss = 0u - before_wrap[i];
-		wrapped.later_ns = later_for_iss(opts, 0u - before_wrap[i]);
+		wrapped.later_ns = cell_later_for_iss(opts, 0u - before_wrap[i]);
 		run_once(cell, &wrapped);
 	}
 }

@@ -49,6 +49,9 @@ struct cell {
 /* Runs a script on an endpoint; fails the cmocka test that is running. */
 void cell_script(struct ep *ep, const char *script);
 
+/* How much later an endpoint must start for its open to have this initial number. */
+uint64_t cell_later_for_iss(const struct ep_opts *opts, uint32_t iss);
+
 /* Runs one cell on an endpoint of its own, and again with numbers that wrap. */
 void cell_run(const struct cell *cell, const struct ep_opts *opts);
 

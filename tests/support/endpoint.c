@@ -36,6 +36,7 @@ ep_create(struct ep *ep, const char *name, const struct ep_opts *opts)
 	ep->pool = test_pool_create(EP_ROOM);
 	ctx_conf_small(&ep->conf, TEST_ADDR, TEST_PEER, 1);
 	ep->conf.pool = ep->pool;
+	ep->conf.mtu += opts->is_same_mss && ctx_is_v6() ? 20 : 0;
 	if (opts->tune != NULL)
 		opts->tune(&ep->conf);
 	ep->mem_len = pmtcp_ctx_memsize(&ep->conf);
@@ -240,12 +241,13 @@ ep_inject(struct ep *ep, const struct ep_seg *seg)
 
 /* What a router of the other version would say (RFC 4443 section 3). */
 static struct build_icmp
-icmp_of(const struct ep_icmp *e)
+icmp_of(const struct ep *ep, const struct ep_icmp *e)
 {
 	struct build_icmp icmp = {.type = e->type, .code = e->code, .rest = e->mtu};
 
 	if (!ctx_is_v6())
 		return icmp;
+	icmp.rest += e->mtu > 0 ? ep->conf.mtu - 1500u : 0;
 	switch (e->type) {
 	case 3:
 		icmp.type = e->code == 4 ? 2 : 1;
@@ -275,11 +277,13 @@ ep_inject_icmp(struct ep *ep, const struct ep_icmp *e)
 	struct rte_ether_addr self = ctx_mac_of(TEST_ADDR);
 	struct rte_ether_addr peer = ctx_mac_of(TEST_PEER);
 	struct build b = {.saddr = PMTCP_IP4(10, 9, 9, 9), .daddr = TEST_ADDR, .len = EP_QUOTE};
-	struct build_icmp icmp = icmp_of(e);
+	struct build_icmp icmp = icmp_of(ep, e);
 	uint8_t frame[96];
 
 	/* The length field of IPv6 leaves its header out. */
-	sent.ip_len = ctx_is_v6() && e->len > 40 ? (uint16_t)(e->len - 40) : e->len;
+	sent.ip_len = e->len;
+	if (ctx_is_v6() && e->len > 40)
+		sent.ip_len = (uint16_t)(e->len - 40 + ep->conf.mtu - 1500);
 	b.len += ctx_is_v6() ? 20 : 0;
 	take_version(&sent);
 	take_version(&b);
@@ -346,13 +350,13 @@ check_addresses(const struct ep *ep, const struct pkt *p)
 
 /* What a link of 1500 octets lets a script offer is 20 octets less over IPv6. */
 static uint16_t
-mss_of_version(const struct ep_seg *seg)
+mss_of_version(const struct ep *ep, const struct ep_seg *seg)
 {
-	return (uint16_t)(ctx_is_v6() && seg->mss == 1460 ? 1440 : seg->mss);
+	return (uint16_t)(ctx_is_v6() && seg->mss == 1460 ? ep->conf.mtu - 60 : seg->mss);
 }
 
 static bool
-is_as_expected(const struct pkt *p, const struct ep_seg *seg)
+is_as_expected(const struct ep *ep, const struct pkt *p, const struct ep_seg *seg)
 {
 	bool is_same = p->flags == pkt_flags_parse(seg->flags) && p->seq == seg->seq &&
 		       (p->tos & 3) == seg->ecn && p->ack == seg->ack && p->len == seg->len &&
@@ -361,7 +365,7 @@ is_as_expected(const struct pkt *p, const struct ep_seg *seg)
 	if (seg->wnd >= 0)
 		is_same = is_same && p->wnd == seg->wnd;
 	if (seg->mss >= 0)
-		is_same = is_same && (p->opts & PKT_OPT_MSS) && p->mss == mss_of_version(seg);
+		is_same = is_same && (p->opts & PKT_OPT_MSS) && p->mss == mss_of_version(ep, seg);
 	if (!(p->flags & PKT_RST))
 		is_same = is_same && seg->has_ts == !!(p->opts & PKT_OPT_TS);
 	if (seg->has_ts && (p->opts & PKT_OPT_TS))
@@ -383,7 +387,7 @@ ep_expect(struct ep *ep, const struct ep_seg *seg)
 				seg->flags, (int)(seg->seq - ep->iss), (int)(seg->ack - ep->irs),
 				seg->len);
 	check_addresses(ep, p);
-	if (!is_as_expected(p, seg))
+	if (!is_as_expected(ep, p, seg))
 		fail_msg("%s: expected %s seq i+%d ack p+%d len %u wnd %d, got %s", ep->name,
 				seg->flags, (int)(seg->seq - ep->iss), (int)(seg->ack - ep->irs),
 				seg->len, seg->wnd,

@@ -41,6 +41,7 @@ struct ep_opts {
 	struct pmtcp_conn_opts conn;           /* of both kinds of open */
 	uint64_t later_ns;                     /* the clock starts this much later */
 	uint32_t peer_iss;                     /* 0: EP_PEER_ISS */
+	bool is_same_mss; /* over IPv6 all links carry 20 octets more, so that lengths stay */
 };
 
 /* A segment as the script writes it. Numbers are absolute. */

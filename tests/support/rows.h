@@ -9,6 +9,8 @@
 #ifndef PMTCP_TESTS_SUPPORT_ROWS_H
 #define PMTCP_TESTS_SUPPORT_ROWS_H
 
+#include <stdlib.h>
+
 #include "support/cell.h"
 #include "support/endpoint.h"
 
@@ -29,11 +31,24 @@ static const struct ep_opts rows_no_blackhole = {.tune = rows_tune_no_blackhole,
 /* Established with the peer's window wide open; the peer's segments must say wnd=65535. */
 #define REACH_WIDE "{open}; < S i= 0; > SA p i+1 wnd=65535; < A i+1 p+1; [CONNECTED]; = EST"
 
+/* PMTCP_TEST_WRAP: all rows with both initial numbers at 2^32-10 (DATA-10). */
+static inline void
+rows_wrap(struct ep_opts *opts)
+{
+	opts->peer_iss = 0u - 10;
+	opts->later_ns = cell_later_for_iss(opts, 0u - 10);
+}
+
 /* An endpoint on which the script has run; what is left to look at is the caller's. */
 static inline void
 rows_begin(struct ep *ep, const char *name, const struct ep_opts *opts, const char *script)
 {
-	ep_create(ep, name, opts);
+	struct ep_opts same = *opts;
+
+	same.is_same_mss = true;
+	if (getenv("PMTCP_TEST_WRAP") != NULL)
+		rows_wrap(&same);
+	ep_create(ep, name, &same);
 	cell_script(ep, script);
 }
 

@@ -34,14 +34,14 @@ ROW(data_46_too_big_is_sent_again_in_pieces, &rows_plain,
 ROW(data_46_only_what_was_too_big_is_sent_again, &rows_plain,
 		REACH_WIDE
 		"; {send 100}; < PA i+1 p+1 len=100; {send 1460}; < PA i+101 p+1 len=1460;"
-		"! icmp 3/4 i+101 mtu=1000 len=1500; < A i+101 p+1 len=960;"
-		"< PA i+1061 p+1 len=500; ." ACKED(1561))
+		"! icmp 3/4 i+101 mtu=1300 len=1500; < A i+101 p+1 len=1260;"
+		"< PA i+1361 p+1 len=200; ." ACKED(1561))
 
 /* Each router of the path may know a smaller one. */
 ROW(data_46_second_router_lowers_again, &rows_plain,
 		ONE
 		"! icmp 3/4 i+1 mtu=1400 len=1500; < A i+1 p+1 len=1360; < PA i+1361 p+1 len=100;"
-		"! icmp 3/4 i+1 mtu=1000 len=1400; < A i+1 p+1 len=960; < A i+961 p+1 len=400; .;"
+		"! icmp 3/4 i+1 mtu=1300 len=1400; < A i+1 p+1 len=1260; < A i+1261 p+1 len=100; .;"
 		"# pmtu_lowered+2" ACKED(1461))
 
 /* The same error for each segment of the flight: the first one said it all. */
@@ -54,7 +54,17 @@ ROW(data_46_mtu_0_takes_the_next_plateau, &rows_plain,
 		ONE "! icmp 3/4 i+1 mtu=0 len=1500; < A i+1 p+1 len=1452; < PA i+1453 p+1 len=8; ."
 		    "; ? mss 1452" ACKED(1461))
 
-/* SEC-10 */
+/* RFC 8201 section 4: over IPv6 a router always knows. */
+ROW(data_46_mtu_0_is_no_mtu_over_ipv6, &rows_plain,
+		ONE "! icmp 3/4 i+1 mtu=0 len=1500; .; ? mss 1460; # drop_icmp_mtu" ACKED(1461))
+
+/* SEC-10; over IPv6 the floor is 1280, 1260 here. */
+ROW(sec_10_below_1280_is_ignored, &rows_plain,
+		ONE "! icmp 3/4 i+1 mtu=1259 len=1500; ! icmp 3/4 i+1 mtu=532 len=1500; .;"
+		    "? mss 1460; # drop_icmp_mtu+2" ACKED(1461))
+ROW(sec_10_1280_itself_is_taken, &rows_plain,
+		ONE "! icmp 3/4 i+1 mtu=1260 len=1500; < A i+1 p+1 len=1220;"
+		    "< PA i+1221 p+1 len=240; .; ? mss 1220" ACKED(1461))
 ROW(sec_10_below_the_floor_is_ignored, &rows_plain,
 		ONE "! icmp 3/4 i+1 mtu=68 len=1500; ! icmp 3/4 i+1 mtu=551 len=1500; .;"
 		    "? mss 1460; # drop_icmp_mtu+2" ACKED(1461))
@@ -79,7 +89,7 @@ ROW(sec_10_small_quote_waits_for_the_timeout, &rows_plain,
 /* We never sent anything that large there. */
 ROW(sec_10_small_segment_waits_for_the_timeout, &rows_plain,
 		REACH_WIDE
-		"; {send 500}; < PA i+1 p+1 len=500; ! icmp 3/4 i+1 mtu=1000 len=1500; .;"
+		"; {send 500}; < PA i+1 p+1 len=500; ! icmp 3/4 i+1 mtu=1300 len=1500; .;"
 		"? mss 1460; # icmp_error_taken; +210; < PA i+1 p+1 len=500;"
 		"? mss 1460" ACKED(501))
 /* It was delivered after all: the claim was false, or old. */
@@ -118,6 +128,12 @@ ROW(data_46_proven_path_is_doubted_later, &rows_plain,
 		      "< A i+1461 p+1 len=1460; +810; < A i+1461 p+1 len=1460; [ERROR TIMEOUT_RTX];"
 		      "? mss 1460; # pmtu_blackhole+0; +1610; < A i+1461 p+1 len=1024; ? mss 1024;"
 		      "# pmtu_blackhole; ~" ACKED(4001))
+/* One step over IPv6, 1220, and one back. */
+ROW(data_46_black_hole_is_stepped_out_of_over_ipv6, &rows_plain,
+		ONE "+210; < PA i+1 p+1 len=1460; +410; < A i+1 p+1 len=1220; ? mss 1220; +810;"
+		    "< A i+1 p+1 len=1220; +1610; < A i+1 p+1 len=1220; ? mss 1220;"
+		    "[ERROR TIMEOUT_RTX]; # pmtu_blackhole; > A p+1 i+1221 wnd=65535; ~" ACKED(
+				    1461) "+596s; ? mss 1220; +3s; ? mss 1460; # pmtu_raised")
 ROW(data_46_small_segments_are_no_black_hole, &rows_plain,
 		REACH_WIDE "; {send 500}; < PA i+1 p+1 len=500; +5s; ~; [ERROR TIMEOUT_RTX];"
 			   "? mss 1460; # pmtu_blackhole+0" ACKED(501))
@@ -143,7 +159,7 @@ data_46_too_big_leaves_cwnd_alone(void **state)
 	cell_script(&ep, "! icmp 3/4 i+1 mtu=1400 len=1500; ~");
 	assert_int_equal(rows_info(&ep).cwnd, cwnd);
 	assert_int_equal(rows_info(&ep).ssthresh, ssthresh);
-	assert_int_equal(rows_info(&ep).path_mtu, 1400);
+	assert_int_equal(rows_info(&ep).path_mtu, ep.conf.mtu - 100);
 	cell_script(&ep, "> A p+1 i+4001 wnd=65535");
 	rows_end(&ep);
 }
@@ -201,7 +217,7 @@ open_12_timeout_tells_tries_and_last_error(void **state)
 			 "+200s; ~; [CLOSED TIMEOUT_SYN]; = CLD");
 	pmtcp_conn_info(ep.conn, &info);
 	assert_int_equal(info.retries, 7);
-	assert_int_equal(info.icmp_type, 11);
+	assert_int_equal(info.icmp_type, ctx_is_v6() ? 3 : 11);
 	assert_int_equal(info.icmp_code, 0);
 	cell_script(&ep, "{close}");
 	rows_end(&ep);
@@ -214,8 +230,8 @@ open_12_timeout_tells_tries_and_last_error(void **state)
 	rows_begin(&ep, "hard", &rows_plain, REACH_SYS);
 	cell_script(&ep, "! icmp 3/3 i; [CLOSED UNREACHABLE]");
 	pmtcp_conn_info(ep.conn, &info);
-	assert_int_equal(info.icmp_type, 3);
-	assert_int_equal(info.icmp_code, 3);
+	assert_int_equal(info.icmp_type, ctx_is_v6() ? 1 : 3);
+	assert_int_equal(info.icmp_code, ctx_is_v6() ? 4 : 3);
 	cell_script(&ep, "{close}");
 	rows_end(&ep);
 }
@@ -228,20 +244,14 @@ main(void)
 			cmocka_unit_test(data_46_only_what_was_too_big_is_sent_again),
 			cmocka_unit_test(data_46_second_router_lowers_again),
 			cmocka_unit_test(data_46_same_error_again_changes_nothing),
-			cmocka_unit_test(data_46_mtu_0_takes_the_next_plateau),
-			cmocka_unit_test(sec_10_below_the_floor_is_ignored),
-			cmocka_unit_test(sec_10_the_floor_itself_is_taken),
 			cmocka_unit_test(sec_10_not_below_the_current_is_ignored),
 			cmocka_unit_test(sec_10_acknowledged_number_is_ignored),
 			cmocka_unit_test(sec_10_idle_connection_is_left_alone),
 			cmocka_unit_test(sec_10_small_quote_waits_for_the_timeout),
 			cmocka_unit_test(sec_10_small_segment_waits_for_the_timeout),
 			cmocka_unit_test(sec_10_claim_ends_with_its_acknowledgment),
-			cmocka_unit_test(sec_14_error_far_inside_the_flight_waits),
 			cmocka_unit_test(sec_10_probe_of_a_syn_is_ignored),
 			cmocka_unit_test(data_46_is_raised_after_ten_minutes),
-			cmocka_unit_test(data_46_black_hole_is_stepped_out_of),
-			cmocka_unit_test(data_46_proven_path_is_doubted_later),
 			cmocka_unit_test(data_46_small_segments_are_no_black_hole),
 			cmocka_unit_test(data_46_medium_segments_are_no_black_hole),
 			cmocka_unit_test(data_46_black_hole_detection_can_be_off),
@@ -249,6 +259,23 @@ main(void)
 			cmocka_unit_test(data_46_options_count),
 			cmocka_unit_test(open_12_timeout_tells_tries_and_last_error),
 	};
+	const struct CMUnitTest tests4[] = {
+			cmocka_unit_test(data_46_mtu_0_takes_the_next_plateau),
+			cmocka_unit_test(sec_10_below_the_floor_is_ignored),
+			cmocka_unit_test(sec_10_the_floor_itself_is_taken),
+			cmocka_unit_test(data_46_black_hole_is_stepped_out_of),
+			cmocka_unit_test(data_46_proven_path_is_doubted_later),
+			cmocka_unit_test(sec_14_error_far_inside_the_flight_waits),
+	};
+	const struct CMUnitTest tests6[] = {
+			cmocka_unit_test(data_46_mtu_0_is_no_mtu_over_ipv6),
+			cmocka_unit_test(sec_10_below_1280_is_ignored),
+			cmocka_unit_test(sec_10_1280_itself_is_taken),
+			cmocka_unit_test(data_46_black_hole_is_stepped_out_of_over_ipv6),
+	};
+	int failed = cmocka_run_group_tests(tests, NULL, NULL);
 
-	return cmocka_run_group_tests(tests, NULL, NULL);
+	if (ctx_is_v6())
+		return failed + cmocka_run_group_tests(tests6, NULL, NULL);
+	return failed + cmocka_run_group_tests(tests4, NULL, NULL);
 }

@@ -10,15 +10,15 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
-#include <string.h>
 #include <cmocka.h>
 
 #include "base/base.h"
-#include "support/build.h"
 #include "support/rows.h"
 
 static const struct ep_opts with_sack = {.conn = {.no_timestamps = true, .no_wscale = true}};
-static const struct ep_opts with_all = {.conn = {0}};
+static const struct ep_opts with_all = {.conn = {.no_wscale = true}};
+
+#define REACH_SACK "{listen}; > S p sackok; < SA i= p+1; > A p+1 i+1; [ACCEPTED]"
 
 static void
 text(struct ep *ep, uint32_t at, uint32_t len)
@@ -53,29 +53,6 @@ expect_sack(struct ep *ep, uint8_t n, const uint32_t *edges)
 		__VA_ARGS__                                                                        \
 	}
 
-/* A peer whose SYN has SACK permitted, which the script language cannot say. */
-static void
-begin_sack(struct ep *ep, const char *name, const struct ep_opts *opts)
-{
-	static const uint8_t sack_ts[] = {4, 2, 8, 10, 0, 0, 3, 232, 0, 0, 0, 0};
-	struct rte_ether_addr self = ctx_mac_of(TEST_ADDR), peer = ctx_mac_of(TEST_PEER);
-	struct build b = {.saddr = TEST_PEER, .daddr = TEST_ADDR, .sport = EP_PEER_PORT};
-
-	ep_create(ep, name, opts);
-	cell_script(ep, "{listen}");
-	memcpy(b.dmac, self.addr_bytes, 6);
-	memcpy(b.smac, peer.addr_bytes, 6);
-	b.dport = EP_PORT;
-	b.seq = ep->irs;
-	b.flags = PKT_SYN;
-	b.wnd = 65535;
-	b.opts = PKT_OPT_MSS;
-	b.mss = 1460;
-	b.raw_opts = sack_ts;
-	b.raw_opts_len = opts->conn.no_timestamps ? 2 : sizeof(sack_ts);
-	ep_inject_mbuf(ep, build_tcp(ep->pool, &b));
-}
-
 /* RFC 2018 section 4: the latest arrival first, then the others by age. */
 static void
 data_37_blocks_are_latest_first_and_duplicates_reported(void **state)
@@ -83,8 +60,7 @@ data_37_blocks_are_latest_first_and_duplicates_reported(void **state)
 	static struct ep ep;
 
 	(void)state;
-	begin_sack(&ep, "data_37", &with_sack);
-	cell_script(&ep, "< SA i= p+1; > A p+1 i+1; [ACCEPTED]");
+	rows_begin(&ep, "data_37", &with_sack, REACH_SACK);
 	text(&ep, 301, 100);
 	expect_sack(&ep, EDGES(301, 401));
 	text(&ep, 501, 100);
@@ -125,8 +101,9 @@ w_34_options_fit_beside_text(void **state)
 	uint32_t sent = 0, blocks = 0;
 
 	(void)state;
-	begin_sack(&ep, "w_34", &with_all);
-	cell_script(&ep, "< SA i= p+1 ts=1000; > A p+1 i+1 ts=1000:0 wnd=65535; [ACCEPTED]");
+	rows_begin(&ep, "w_34", &with_all,
+			"{listen}; > S p wnd=65535 sackok ts=1000:0; < SA i= p+1 ts=1000;"
+			"> A p+1 i+1 ts=1000:0 wnd=65535; [ACCEPTED]");
 	seg.ack = ep.iss + 1;
 	seg.tsval = 1000;
 	for (uint32_t i = 0; i < 5; i++) {
@@ -137,7 +114,7 @@ w_34_options_fit_beside_text(void **state)
 	assert_int_equal(ep_write(&ep, 5000), 5000);
 	ep_turn(&ep);
 	while ((p = ep_take(&ep)) != NULL) {
-		assert_true(p->frame_len <= 14 + 1500);
+		assert_true(p->frame_len <= 14u + ep.conf.mtu);
 		assert_true(p->n_sack <= 3);
 		assert_true(p->opts_len <= 40);
 		assert_true(p->opts & PKT_OPT_TS);

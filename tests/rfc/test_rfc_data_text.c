@@ -248,7 +248,7 @@ data_10_numbers_wrap_in_both_directions(void **state)
 	static struct ep ep;
 
 	(void)state;
-	ep_create(&ep, "data_10", &rows_plain);
+	rows_begin(&ep, "data_10", &rows_plain, "");
 	ep.irs = UINT32_MAX - 9;
 	cell_script(&ep, "{open}; < S i= 0; {abort}; .; [CLOSED LOCAL_ABORT]");
 	ep_advance(&ep, (uint64_t)(uint32_t)(UINT32_MAX - 9 - ep.iss) * 4000);

@@ -61,7 +61,7 @@ w_32_shift_255_is_14(void **state)
 	rows_end(&ep);
 }
 
-/* W-31: no MSS option at all is 536. */
+/* W-31: no MSS option at all is 536, or 1220 over IPv6. */
 static void
 w_31_without_mss_segments_are_536(void **state)
 {
@@ -72,8 +72,13 @@ w_31_without_mss_segments_are_536(void **state)
 	rows_begin(&ep, "w_31", &rows_plain, "{listen}");
 	syn.seq = ep.irs;
 	ep_inject(&ep, &syn);
-	cell_script(&ep, "< SA i= p+1; > A p+1 i+1; [ACCEPTED]; {send 600}; < A i+1 p+1 len=536;"
-			 "< PA i+537 p+1 len=64; > A p+1 i+601; .");
+	cell_script(&ep, "< SA i= p+1; > A p+1 i+1; [ACCEPTED]");
+	if (ctx_is_v6())
+		cell_script(&ep, "{send 1300}; < A i+1 p+1 len=1220; < PA i+1221 p+1 len=80;"
+				 "> A p+1 i+1301; .");
+	else
+		cell_script(&ep, "{send 600}; < A i+1 p+1 len=536; < PA i+537 p+1 len=64;"
+				 "> A p+1 i+601; .");
 	rows_end(&ep);
 }
 

@@ -3,7 +3,7 @@
  */
 
 /* Goal: frames before any connection: whose they are, what is refused and how, ICMP, the
- * fate of each (W-2, W-4, W-11, W-13 to W-15, W-21, W-23, W-25, W-27, W-30, W-33,
+ * fate of each (W-2, W-4, W-11, W-13 to W-15, W-21, W-23, W-25, W-30, W-33,
  * OPEN-36, OPEN-37, SEC-6, SEC-7, RES-16). Method: frames built by hand into a bed; each
  * must end in the counter that the row names. */
 
@@ -181,21 +181,6 @@ w_11_received_ttl_is_not_judged(void **state)
 	assert_non_null(bed_take(&bed));
 	assert_int_equal(bed.taken.ttl, 64);
 	assert_int_equal(bed.taken.frag, 0x4000);
-	bed_destroy(&bed);
-}
-
-static void
-w_27_port_0_is_dropped(void **state)
-{
-	struct build b = syn;
-
-	(void)state;
-	begin(NULL);
-	b.sport = 0;
-	expect_silent(&b, PMTCP_C_drop_tcp_port0);
-	b.sport = 4000;
-	b.dport = 0;
-	expect_silent(&b, PMTCP_C_drop_tcp_port0);
 	bed_destroy(&bed);
 }
 
@@ -535,7 +520,6 @@ main(void)
 			cmocka_unit_test(w_14_broadcast_and_foreign_ip_are_dropped),
 			cmocka_unit_test(w_15_land_is_dropped),
 			cmocka_unit_test(w_11_received_ttl_is_not_judged),
-			cmocka_unit_test(w_27_port_0_is_dropped),
 			cmocka_unit_test(w_4_link_padding_is_no_text),
 			cmocka_unit_test(w_25_any_flipped_bit_is_noticed),
 			cmocka_unit_test(w_33_unknown_options_are_skipped),
