@@ -58,6 +58,7 @@ uint16_t stack_owner(const struct pmtcp_ctx *s, const struct flow_key *key,
 /* ---- stack_addr6.c: the same of IPv6 ---- */
 int stack_addr6_init(struct pmtcp_ctx *s);
 bool stack_is_local6(const void *stack, const uint8_t *addr);
+bool stack_is_joined6(const struct pmtcp_ctx *s, const uint8_t *group);
 bool stack_is_remote_ok6(const void *stack, const uint8_t *addr);
 bool stack_is_on_link6(const struct pmtcp_ctx *s, const uint8_t *addr);
 uint16_t stack_route6(void *stack, const uint8_t *raddr);

@@ -46,6 +46,28 @@ stack_is_local6(const void *stack, const uint8_t *addr)
 	return false;
 }
 
+/* W-2: all nodes, and the solicited-node groups of our addresses (RFC 4291 2.7.1), which
+ * end in the last three octets of those. */
+bool
+stack_is_joined6(const struct pmtcp_ctx *s, const uint8_t *group)
+{
+	static const uint8_t all_nodes[16] = {0xff, 2, [15] = 1};
+	static const uint8_t solicited[13] = {0xff, 2, [11] = 1, [12] = 0xff};
+	uint32_t low = host_of(group) & 0xffffff;
+
+	if (memcmp(group, all_nodes, sizeof(all_nodes)) == 0)
+		return true;
+	if (memcmp(group, solicited, sizeof(solicited)) != 0)
+		return false;
+	for (uint16_t i = 0; i < s->t.conf.n_ranges6; i++) {
+		uint32_t first = host_of(s->t.conf.ranges6[i].first);
+
+		if (((low - first) & 0xffffff) <= host_of(s->t.conf.ranges6[i].last) - first)
+			return true;
+	}
+	return false;
+}
+
 /* W-13, OPEN-10: the unspecified and the loopback address, groups, and IPv4 in IPv6's
  * clothes are no peers. */
 bool

@@ -48,8 +48,8 @@ stack_judge6(const struct pmtcp_ctx *s, const struct seg *seg)
 	return PMTCP_C_seg_taken;
 }
 
-/* Neighbours ask groups, with the group's MAC address (RFC 2464 section 7), and whoever
- * looks for an address of its own has none yet. */
+/* Neighbours ask groups that we are in, with the group's MAC address (RFC 2464 section 7),
+ * and whoever looks for an address of its own has none yet (W-2). */
 static enum pmtcp_counter
 judge_icmp6(const struct pmtcp_ctx *s, const struct seg *seg)
 {
@@ -62,9 +62,11 @@ judge_icmp6(const struct pmtcp_ctx *s, const struct seg *seg)
 	if (ip[IP6_DST] != 0xff && memcmp(ip + IP6_SRC, any, sizeof(any)) != 0)
 		return stack_judge6(s, seg);
 	wire_nd_group_mac(ip + IP6_DST, &group);
-	if (!rte_is_same_ether_addr(
-			    &rte_pktmbuf_mtod(seg->m, const struct rte_ether_hdr *)->dst_addr,
-			    &group))
+	if (!stack_is_joined6(s, ip + IP6_DST) ||
+			!rte_is_same_ether_addr(
+					&rte_pktmbuf_mtod(seg->m, const struct rte_ether_hdr *)
+							 ->dst_addr,
+					&group))
 		return PMTCP_C_drop_eth_notme;
 	if (stack_is_local6(s, ip + IP6_SRC))
 		return PMTCP_C_drop_land;
