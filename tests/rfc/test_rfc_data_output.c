@@ -41,46 +41,6 @@ ROW(open_9_smaller_peer_mss_is_obeyed, &rows_plain,
 ROW(open_9_larger_peer_mss_is_capped, &rows_plain,
 		"{listen}; > S p mss=9000; < SA i= p+1; > A p+1 i+1; [ACCEPTED]; {send 1500};"
 		"< A i+1 p+1 len=1460; < PA i+1461 p+1 len=40; > A p+1 i+1501; .")
-ROW(w_31_mss_0_is_88, &rows_plain,
-		"{listen}; > S p mss=0; < SA i= p+1; > A p+1 i+1; [ACCEPTED]; {send 100};"
-		"< A i+1 p+1 len=88; < PA i+89 p+1 len=12; > A p+1 i+101; .")
-
-/* W-32: a shift above 14 is used as 14. */
-static void
-w_32_shift_255_is_14(void **state)
-{
-	static const struct ep_opts scaled = {.conn = {.no_timestamps = true, .no_sack = true}};
-	static struct ep ep;
-
-	(void)state;
-	rows_begin(&ep, "w_32", &scaled,
-			"{listen}; > S p ws=255; < SA i= p+1; > A p+1 i+1 wnd=3; [ACCEPTED]");
-	assert_int_equal(rows_info(&ep).snd_wscale, 14);
-	assert_int_equal(rows_info(&ep).snd_wnd, 3 << 14);
-	cell_script(&ep, "# wscale_clamped");
-	rows_end(&ep);
-}
-
-/* W-31: no MSS option at all is 536, or 1220 over IPv6. */
-static void
-w_31_without_mss_segments_are_536(void **state)
-{
-	static struct ep ep;
-	struct ep_seg syn = {.flags = "S", .wnd = 8192, .mss = -1, .wscale = -1};
-
-	(void)state;
-	rows_begin(&ep, "w_31", &rows_plain, "{listen}");
-	syn.seq = ep.irs;
-	ep_inject(&ep, &syn);
-	cell_script(&ep, "< SA i= p+1; > A p+1 i+1; [ACCEPTED]");
-	if (ctx_is_v6())
-		cell_script(&ep, "{send 1300}; < A i+1 p+1 len=1220; < PA i+1221 p+1 len=80;"
-				 "> A p+1 i+1301; .");
-	else
-		cell_script(&ep, "{send 600}; < A i+1 p+1 len=536; < PA i+537 p+1 len=64;"
-				 "> A p+1 i+601; .");
-	rows_end(&ep);
-}
 
 /* ---- Nagle ---- */
 
@@ -328,9 +288,6 @@ main(void)
 			cmocka_unit_test(open_9_segments_leave_room_for_timestamps),
 			cmocka_unit_test(open_9_smaller_peer_mss_is_obeyed),
 			cmocka_unit_test(open_9_larger_peer_mss_is_capped),
-			cmocka_unit_test(w_31_mss_0_is_88),
-			cmocka_unit_test(w_32_shift_255_is_14),
-			cmocka_unit_test(w_31_without_mss_segments_are_536),
 			cmocka_unit_test(data_22_second_small_send_waits),
 			cmocka_unit_test(data_22_nodelay_sends_at_once),
 			cmocka_unit_test(data_22_fin_pushes_the_held_tail),

@@ -93,80 +93,6 @@ ROW(sec_9_error_after_close_is_not_told, &rows_plain,
 ROW(w_23_quench_and_redirect_are_dropped, &rows_plain,
 		IN_FLIGHT "! icmp 4/0 i+1; ! icmp 5/1 i+1; []; # drop_icmp_unused+2" ALIVE)
 
-/* W-22: the quoted packet cut at every length, with every IHL, and a foreign source. */
-struct bent {
-	uint32_t saddr;
-	uint32_t len;
-	uint8_t version_ihl;
-	uint8_t proto;
-	uint8_t frag_lo;
-};
-
-static void
-inject_bent(struct ep *ep, const struct bent *bent)
-{
-	const struct build sent = {.saddr = bent->saddr,
-			.daddr = TEST_PEER,
-			.sport = EP_PORT,
-			.dport = EP_PEER_PORT,
-			.ip_len = 50,
-			.seq = ep->iss + 1};
-	struct rte_ether_addr self = ctx_mac_of(TEST_ADDR);
-	struct build b = {.saddr = TEST_PEER, .daddr = TEST_ADDR, .len = bent->len};
-	struct build_icmp icmp = {.type = 3, .code = 3};
-	uint8_t frame[128];
-
-	memset(frame, 0, sizeof(frame));
-	build_tcp_bytes(&sent, frame, sizeof(frame));
-	frame[14] = bent->version_ihl;
-	frame[14 + 7] = bent->frag_lo;
-	frame[14 + 9] = bent->proto;
-	memcpy(b.dmac, self.addr_bytes, 6);
-	b.smac[5] = 9;
-	b.payload = frame + 14;
-	ep_inject_mbuf(ep, build_icmp(ep->pool, &b, &icmp));
-	ep_turn(ep);
-}
-
-static void
-w_22_bent_quotes_are_dropped(void **state)
-{
-	static struct ep ep;
-	struct bent right = {.saddr = TEST_ADDR, .len = 28, .version_ihl = 0x45, .proto = 6};
-	struct bent b;
-	uint32_t n = 0;
-
-	(void)state;
-	rows_begin(&ep, "bent", &rows_plain, IN_FLIGHT);
-	ep_mark(&ep);
-	for (uint32_t len = 0; len < 28; len++, n++) {
-		b = right;
-		b.len = len;
-		inject_bent(&ep, &b);
-	}
-	for (uint32_t first = 0; first < 256; first++) {
-		b = right;
-		b.version_ihl = (uint8_t)first;
-		if (first == 0x45)
-			continue;
-		inject_bent(&ep, &b);
-		n++;
-	}
-	b = right, b.proto = 17;
-	inject_bent(&ep, &b);
-	b = right, b.frag_lo = 1;
-	inject_bent(&ep, &b);
-	b = right, b.saddr = TEST_PEER;
-	inject_bent(&ep, &b);
-	n += 3;
-	assert_int_equal(ep_gained(&ep, PMTCP_C_drop_icmp_bad), n);
-	ep_expect_event(&ep, 0, PMTCP_REASON_NONE);
-	inject_bent(&ep, &right);
-	ep_expect_event(&ep, PMTCP_EV_ERROR, PMTCP_UNREACHABLE);
-	cell_script(&ep, "> A p+1 i+11");
-	rows_end(&ep);
-}
-
 static void
 two_owners(struct pmtcp_conf *conf)
 {
@@ -224,7 +150,6 @@ main(void)
 			cmocka_unit_test(sec_9_kinds_of_both_families),
 			cmocka_unit_test(sec_9_error_after_close_is_not_told),
 			cmocka_unit_test(w_23_quench_and_redirect_are_dropped),
-			cmocka_unit_test(w_22_bent_quotes_are_dropped),
 			cmocka_unit_test(w_22_error_of_anothers_tuple_is_handed_over),
 	};
 

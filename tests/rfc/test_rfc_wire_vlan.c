@@ -29,6 +29,19 @@ tune_vid(struct pmtcp_conf *conf)
 }
 
 static void
+tune_vid_both(struct pmtcp_conf *conf)
+{
+	conf->vlan = VID;
+	conf->n_ranges6 = 1;
+	ctx_ip6_of(TEST_ADDR, conf->ranges6[0].first);
+	ctx_ip6_of(TEST_ADDR, conf->ranges6[0].last);
+	conf->n_static_neigh = 2;
+	conf->static_neigh[1].ip4 = 0;
+	ctx_ip6_of(TEST_PEER, conf->static_neigh[1].ip6);
+	conf->static_neigh[1].mac = ctx_mac_of(TEST_PEER);
+}
+
+static void
 tune_stripping(struct pmtcp_conf *conf)
 {
 	conf->vlan = VID;
@@ -47,7 +60,7 @@ static const struct build syn = {.vlan = VID,
 static void
 begin(void (*tune)(struct pmtcp_conf *))
 {
-	struct pmtcp_addr local = pmtcp_addr4(0, PORT);
+	struct pmtcp_addr local = {.port = PORT};
 	struct pmtcp_listener *l;
 
 	bed_create(&bed, tune);
@@ -79,6 +92,17 @@ expect_bad(const struct build *b)
 	assert_int_equal(bed_counter(&bed, PMTCP_C_drop_vlan_bad), before + 1);
 }
 
+static void
+expect_bad_bytes(const uint8_t *bytes, size_t len)
+{
+	uint64_t before = bed_counter(&bed, PMTCP_C_drop_vlan_bad);
+
+	bed_inject_mbuf(&bed, build_mbuf(bed.pool, bytes, len, 0));
+	bed_turn(&bed);
+	assert_null(bed_take(&bed));
+	assert_int_equal(bed_counter(&bed, PMTCP_C_drop_vlan_bad), before + 1);
+}
+
 /* Our VID, a priority tag, any priority bits; VID+1 and no tag: nothing. */
 static void
 w_3_syn_with_our_vid_is_answered_tagged(void **state)
@@ -99,6 +123,44 @@ w_3_syn_with_our_vid_is_answered_tagged(void **state)
 	expect_bad(&b);
 	b.vlan = 0;
 	expect_bad(&b);
+	bed_destroy(&bed);
+}
+
+/* Over IPv6 alike; two tags, or a service tag, are too many. */
+static void
+w_3_ipv6_and_second_tags(void **state)
+{
+	struct build b = syn;
+	uint8_t bytes[128];
+	size_t len;
+
+	(void)state;
+	begin(tune_vid_both);
+	b.version = 6;
+	ctx_ip6_of(TEST_PEER, b.saddr6);
+	ctx_ip6_of(TEST_ADDR, b.daddr6);
+	expect_syn_ack(&b, VID);
+	assert_int_equal(bed.taken.version, 6);
+	b.sport++;
+	b.vlan = VID - 1;
+	expect_bad(&b);
+	b = syn;
+	memcpy(b.dmac, bed.conf.mac.addr_bytes, 6);
+	memcpy(b.smac, (uint8_t[6]){2, 0, 10, 0, 0, 2}, 6);
+	b.saddr = TEST_PEER;
+	b.daddr = TEST_ADDR;
+	len = build_tcp_bytes(&b, bytes, sizeof(bytes) - 4);
+	bytes[12] = 0x88; /* 802.1ad */
+	bytes[13] = 0xa8;
+	expect_bad_bytes(bytes, len);
+	memmove(bytes + 16, bytes + 12, len - 12);
+	expect_bad_bytes(bytes, len + 4);
+	bytes[12] = 0x81; /* 802.1Q, twice */
+	bytes[13] = 0x00;
+	expect_bad_bytes(bytes, len + 4);
+	bytes[16] = 0x81;
+	bytes[17] = 0x00;
+	expect_bad_bytes(bytes, len + 4);
 	bed_destroy(&bed);
 }
 
@@ -239,6 +301,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 			cmocka_unit_test(w_3_syn_with_our_vid_is_answered_tagged),
+			cmocka_unit_test(w_3_ipv6_and_second_tags),
 			cmocka_unit_test(w_3_untagged_context_takes_priority_tags_only),
 			cmocka_unit_test(w_35_tag_is_not_counted_as_oversize),
 			cmocka_unit_test(w_3_stripped_tag_is_judged_alike),

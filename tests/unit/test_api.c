@@ -106,33 +106,6 @@ api_options_are_held_to_their_ranges(void **state)
 	end();
 }
 
-/* W-11, MUST-48, MUST-49: per connection, and the other keeps its own. */
-static void
-w_11_ttl_and_dscp_are_per_connection(void **state)
-{
-	struct bed_peer other_peer = {.ip = TEST_PEER, .port = 81, .seq = 1000};
-	struct pmtcp_conn *other;
-
-	(void)state;
-	begin();
-	assert_int_equal(bed_open(&bed, &other_peer, 0, &other), 0);
-	assert_int_equal(pmtcp_set(conn, PMTCP_OPT_TTL, 7), 0);
-	assert_int_equal(pmtcp_set(conn, PMTCP_OPT_DSCP, 46), 0);
-	assert_int_equal(pmtcp_write(conn, "x", 1), 1);
-	assert_non_null(bed_peer_gets(&bed, &peer));
-	assert_int_equal(bed.taken.ttl, 7);
-	assert_int_equal(bed.taken.tos, 46 << 2);
-	assert_int_equal(pmtcp_write(other, "x", 1), 1);
-	assert_non_null(bed_peer_gets(&bed, &other_peer));
-	assert_int_equal(bed.taken.ttl, 64);
-	assert_int_equal(bed.taken.tos, 0);
-	pmtcp_detach(other);
-	bed_peer_sends(&bed, &other_peer, PKT_RST, 0);
-	bed_turn(&bed);
-	bed_forget(&bed);
-	end();
-}
-
 /* Sixteen classes: the seventeenth different set of options is refused, then one goes. */
 static void
 api_option_classes_run_out_and_come_back(void **state)
@@ -435,7 +408,6 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 			cmocka_unit_test(api_options_are_held_to_their_ranges),
-			cmocka_unit_test(w_11_ttl_and_dscp_are_per_connection),
 			cmocka_unit_test(api_option_classes_run_out_and_come_back),
 			cmocka_unit_test(res_16_status_tells_the_connection),
 			cmocka_unit_test(api_user_is_handed_back_in_each_event),

@@ -2,7 +2,7 @@
  * Copyright (c) 2026 pmtcp authors
  */
 
-/* Goal: connections, neighbours and ICMP over IPv6, beyond what the state matrix shows
+/* Goal: connections over IPv6, beyond what the state matrix shows
  * when it runs over IPv6. Method: one context with 2001:db8::a00:1, stations around it,
  * frames built and decoded by the independent builder. */
 
@@ -17,9 +17,6 @@
 
 #include "base/base.h"
 #include "support/bed.h"
-
-#define STRANGER PMTCP_IP4(10, 0, 0, 9) /* on the link, unknown */
-#define OUTSIDER PMTCP_IP4(9, 9, 9, 9)
 
 static struct bed bed;
 
@@ -204,75 +201,6 @@ same_ports_over_both_versions(void **state)
 	bed_destroy(&bed);
 }
 
-/* W-13, W-14, W-15, and foreign MAC addresses (W-2). */
-static void
-w_13_martians_of_ipv6_are_dropped(void **state)
-{
-	struct pmtcp_addr any = {.port = 80};
-
-	(void)state;
-	bed_create(&bed, tune_v6);
-	listen_on(&any);
-	inject6(TEST_ADDR, TEST_ADDR, PKT_SYN, 1, 0);
-	assert_int_equal(bed_counter(&bed, PMTCP_C_drop_land), 1);
-	inject6(TEST_PEER, OUTSIDER, PKT_SYN, 1, 0);
-	assert_int_equal(bed_counter(&bed, PMTCP_C_drop_ip_notme), 1);
-	assert_null(bed_take(&bed));
-	bed_destroy(&bed);
-}
-
-/* W-7 over IPv6: three solicitations a second apart, to the solicited-node group. */
-static void
-w_7_silent_neighbour_is_solicited_three_times(void **state)
-{
-	static const uint8_t group[6] = {0x33, 0x33, 0xff, 0x00, 0x00, 0x09};
-	struct pmtcp_conn *conn;
-	uint32_t n = 0;
-
-	(void)state;
-	bed_create(&bed, tune_v6);
-	assert_int_equal(open6(STRANGER, &conn), 0);
-	bed_advance(&bed, 3500 * BED_MS);
-	while (bed_take(&bed) != NULL) {
-		assert_int_equal(bed.taken.kind, PKT_KIND_ICMP);
-		assert_memory_equal(bed.taken.dmac, group, 6);
-		n++;
-	}
-	assert_int_equal(n, 3);
-	assert_true(bed_event(&bed).flags & PMTCP_EV_ERROR);
-	pmtcp_abort(conn);
-	bed_turn(&bed);
-	bed_destroy(&bed);
-}
-
-/* W-19 (RFC 4861 7.2.4): the answer goes to the station that asked, not to nobody's MAC
- * address. */
-static void
-w_19_advertisement_goes_to_the_asker(void **state)
-{
-	struct rte_ether_addr mac = ctx_mac_of(STRANGER);
-	uint8_t opt[8] = {1, 1};
-	struct build b = {.version = 6};
-	struct build_nd nd = {.type = 135, .opts = opt, .opts_len = 8};
-
-	(void)state;
-	bed_create(&bed, tune_v6);
-	memcpy(opt + 2, mac.addr_bytes, 6);
-	ctx_ip6_of(STRANGER, b.saddr6);
-	ctx_ip6_of(TEST_ADDR, b.daddr6);
-	ctx_ip6_of(TEST_ADDR, nd.target);
-	memcpy(b.smac, mac.addr_bytes, 6);
-	memcpy(b.dmac, bed.conf.mac.addr_bytes, 6);
-	bed_inject_mbuf(&bed, build_nd(bed.pool, &b, &nd));
-	bed_turn(&bed);
-	assert_non_null(bed_take(&bed));
-	assert_int_equal(bed.taken.kind, PKT_KIND_ICMP);
-	assert_memory_equal(bed.taken.dmac, mac.addr_bytes, 6);
-	assert_memory_equal(bed.taken.smac, bed.conf.mac.addr_bytes, 6);
-	assert_null(bed_take(&bed));
-	bed_destroy(&bed);
-}
-
 int
 main(void)
 {
@@ -281,9 +209,6 @@ main(void)
 			cmocka_unit_test(open_10_impossible_addresses_are_refused),
 			cmocka_unit_test(without_ipv6_it_is_refused),
 			cmocka_unit_test(same_ports_over_both_versions),
-			cmocka_unit_test(w_13_martians_of_ipv6_are_dropped),
-			cmocka_unit_test(w_19_advertisement_goes_to_the_asker),
-			cmocka_unit_test(w_7_silent_neighbour_is_solicited_three_times),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
