@@ -92,7 +92,10 @@ enum tcb_flag {
 	TCB_ECE_DUE = 1u << 31,       /* a mark came: ECE with every ACK until CWR */
 };
 #define TCB_QUICKACK_SHIFT 24
-#define TCB_TIMER_SHIFT    28
+/* tcb.dups: what this burst is owed. */
+#define TCB_DUPS_OWED   0x07
+#define TCB_GAP_FILLED  0x08
+#define TCB_TIMER_SHIFT 28
 
 /* The transmit timers exclude each other: one deadline and one kind do. */
 enum tcb_timer {
@@ -140,7 +143,7 @@ struct tcb {
 	uint32_t rx;             /* side record, 0 none */
 	uint32_t rare;           /* side record, 0 none */
 	uint16_t addr_sum;       /* folded sum of both addresses: pseudo-header and IP header */
-	uint8_t dups;            /* duplicate ACKs: received << 4 | owed */
+	uint8_t dups;            /* duplicate ACKs: received << 4 | TCB_GAP_FILLED | owed */
 	uint8_t challenge_epoch; /* of the last challenge ACK, units of 512 ms */
 };
 STATIC_ASSERT(sizeof(struct tcb) == 128);

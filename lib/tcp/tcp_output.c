@@ -181,8 +181,10 @@ static void
 ack_left(struct tcb *c, uint32_t ack)
 {
 	c->ack_sent = ack;
-	if (ack == c->rcv.nxt)
-		c->flags &= ~(uint32_t)(TCB_ACK_DUE | TCB_DELACK);
+	if (ack != c->rcv.nxt)
+		return;
+	c->flags &= ~(uint32_t)(TCB_ACK_DUE | TCB_DELACK);
+	c->dups &= (uint8_t)~TCB_GAP_FILLED;
 }
 
 bool
@@ -203,7 +205,7 @@ tcp_emit(struct tcp *t, struct tcb *c, struct tcp_burst *b, const struct sendq_r
 	if ((out.flags & (TCP_ACK | TCP_RST)) == TCP_ACK &&
 			((w.opts & SEG_OPT_SACK) || out.ack != c->rcv.nxt ||
 					!has_sack_to_tell(t, c)) &&
-			(!rec || (c->dups & 0x0f) == 0))
+			(!rec || (c->dups & TCB_DUPS_OWED) == 0))
 		ack_left(c, out.ack);
 	return true;
 }
@@ -490,10 +492,11 @@ output_ack(struct tcp *t, struct tcb *c, struct tcp_burst *b)
 	stretch = (uint32_t)t->conf.ack_stretch *
 		  (tcp_mss_max(t, tcp_class(t, c), tcp_is_v6(t, &c->head)) -
 				  (tcb_has(c, TCB_TS) ? TCP_TS_OPT_LEN : 0));
-	while (c->rcv.nxt - c->ack_sent > stretch && !tcb_is_past_fin(c))
+	while (c->rcv.nxt - c->ack_sent > stretch && !tcb_is_past_fin(c) &&
+			!(c->dups & TCB_GAP_FILLED))
 		if (!pure_ack(t, c, b, c->ack_sent + stretch))
 			return false;
-	while ((c->dups & 0x0f) > 1) {
+	while ((c->dups & TCB_DUPS_OWED) > 1) {
 		if (!pure_ack(t, c, b, c->rcv.nxt))
 			return false;
 		c->flags |= TCB_ACK_DUE;

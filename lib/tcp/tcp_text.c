@@ -59,7 +59,7 @@ static void
 ack_out_of_order(struct tcp *t, struct tcb *c)
 {
 	tcp_owe_ack(t, c);
-	if (!tcb_has(c, TCB_SACK) && (c->dups & 0x0f) < TCP_DUP_ACKS_OWED)
+	if (!tcb_has(c, TCB_SACK) && (c->dups & TCB_DUPS_OWED) < TCP_DUP_ACKS_OWED)
 		c->dups++;
 }
 
@@ -95,6 +95,10 @@ took_text(struct tcp *t, struct tcb *c, struct seg *seg, const struct reasm_out 
 	rx->held += octets;
 	t->counter[PMTCP_C_rx_octets] += octets;
 	tcp_event(t, c, PMTCP_EV_READABLE);
+	/* DEC-5, DATA-29: what waited above the hole came before this burst, or is acknowledged
+	 * with it. Several ACKs would tell a sender without SACK of more holes (RFC 6582). */
+	if (out->filled_gap)
+		c->dups = (c->dups & 0xf0) | TCB_GAP_FILLED;
 	if (out->filled_gap || out->was_dup)
 		tcp_owe_ack(t, c);
 	else

@@ -363,6 +363,30 @@ ROW(data_13_gap_and_its_filling_are_acked_at_once, &rows_plain,
 		REACH_EST
 		"; > A p+21 i+1 len=10; < A i+1 p+1; > A p+1 i+1 len=10; [READABLE];"
 		"< A i+1 p+11; > A p+11 i+1 len=10; [READABLE]; < A i+1 p+31; {recv 30}; .")
+/* DATA-13, DEC-5: what the burst brought is one segment, however much waited above it. A
+ * sender without SACK would take an ACK of less for a partial one (RFC 6582). */
+static void
+data_13_filled_gap_is_one_ack(void **state)
+{
+	static struct ep ep;
+	struct acks acks;
+
+	(void)state;
+	rows_begin(&ep, "data_13_filled", &rows_plain, REACH_EST);
+	for (uint32_t i = 1; i <= 12; i++)
+		text(&ep, 1 + i * 1460, 1460);
+	collect(&ep, &acks);
+	assert_int_equal(acks.n, 3);
+	text(&ep, 1 + 13 * 1460, 1460); /* above the hole, too, in the burst that fills it */
+	text(&ep, 1, 1460);
+	collect(&ep, &acks);
+	assert_int_equal(acks.n, 1);
+	assert_int_equal(acks.ack[0], 1 + 14 * 1460);
+	read_all(&ep);
+	cell_script(&ep, "~");
+	rows_end(&ep);
+}
+
 /* DATA-29: without SACK three duplicate ACKs for a hole and five segments in a burst. */
 ROW(data_29_burst_above_a_hole_is_three_duplicates, &rows_plain,
 		REACH_EST
@@ -483,6 +507,7 @@ main(void)
 			cmocka_unit_test(data_12_strict_burst_of_eight_is_four_acks),
 			cmocka_unit_test(data_11_reply_carries_the_ack),
 			cmocka_unit_test(data_13_gap_and_its_filling_are_acked_at_once),
+			cmocka_unit_test(data_13_filled_gap_is_one_ack),
 			cmocka_unit_test(data_29_burst_above_a_hole_is_three_duplicates),
 			cmocka_unit_test(data_20_window_opens_only_by_a_step),
 			cmocka_unit_test(data_18_smaller_buffer_never_moves_the_edge_left),
