@@ -468,10 +468,25 @@ output_probe(struct tcp *t, struct tcb *c, struct tcp_burst *b)
 	return true;
 }
 
+/* The number of a segment without text. Behind a window that is shut or was taken back,
+ * above all behind a probe that was refused, SND.NXT is unacceptable to the peer and its own
+ * text would never be acknowledged (DATA-2, RFC 9293 A.2). A scaled window is rounded: its
+ * edge moves back by less than a unit for no other reason. The FIN's number stays used
+ * (CLOSE-3). */
+static uint32_t
+acceptable_seq(const struct tcb *c)
+{
+	uint32_t edge = c->snd.una + c->snd.wnd;
+
+	if (is_likely(seq_geq(edge, c->snd.nxt)) || tcb_has(c, TCB_FIN_SENT | TCB_SYN_UNACKED))
+		return c->snd.nxt;
+	return c->snd.wnd == 0 || (c->snd.nxt - edge) >> tcb_snd_shift(c) ? edge : c->snd.nxt;
+}
+
 static bool
 pure_ack(struct tcp *t, struct tcb *c, struct tcp_burst *b, uint32_t ack)
 {
-	struct tcp_out out = {.seq = c->snd.nxt, .ack = ack, .flags = TCP_ACK};
+	struct tcp_out out = {.seq = acceptable_seq(c), .ack = ack, .flags = TCP_ACK};
 
 	if (b->n == b->max || !tcp_emit(t, c, b, NULL, out))
 		return false;

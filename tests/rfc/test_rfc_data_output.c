@@ -105,6 +105,24 @@ ROW(data_24_refused_probe_octet_comes_again, &rows_plain,
 			  "> A p+1 i+1 wnd=0; .; > A p+1 i+1 wnd=8192; < A i+1 p+1 len=1; .; > A "
 			  "p+1 i+2; < PA i+2 p+1 len=9; .; > A p+1 i+11; .;"
 			  "? unacked 0; ? unsent 0")
+/* DATA-2 (RFC 9293 A.2): the peer refused the probe and takes nothing right of RCV.NXT; an
+ * ACK numbered behind it would be lost on it, and its own text never acknowledged. */
+ROW(data_2_ack_behind_a_refused_probe_is_acceptable, &rows_plain,
+		REACH_EST "; > A p+1 i+1 wnd=0; .; {send 10}; .; +205; < A i+1 p+1 len=1; .;"
+			  "> A p+1 i+1 wnd=0; .; > PA p+1 i+1 len=10 wnd=0; [READABLE]; +42;"
+			  "< A i+1 p+11; {recv 10}; > PA p+1 i+1 len=10 wnd=0; < A i+1 p+11;"
+			  "> A p+11 i+2 wnd=8192; < PA i+2 p+11 len=9; > PA p+11 i+11 len=10;"
+			  "[READABLE]; +42; < A i+11 p+21; {recv 10}")
+/* The window was taken back from under what is in flight: its edge is the last number that
+ * the peer can take. Rounding to the scale takes nothing back. */
+ROW(data_2_ack_behind_a_window_taken_back_is_acceptable, &rows_plain,
+		REACH_EST "; {send 2920}; ~; > PA p+1 i+1 len=10 wnd=1000; [READABLE]; +42;"
+			  "< A i+1001 p+11; {recv 10}; > A p+11 i+2921; .")
+ROW(data_2_rounded_window_is_not_taken_back,
+		&((const struct ep_opts){.conn = {.no_timestamps = true, .no_sack = true}}),
+		"{listen}; > S p ws=7; < SA i= p+1; > A p+1 i+1 wnd=10; [ACCEPTED]; {send 1280}; ~;"
+		"> PA p+1 i+2 len=10 wnd=9; [READABLE]; +42; < A i+1281 p+11; {recv 10};"
+		"> A p+11 i+1281 wnd=10; .")
 /* CLOSE-23: only the FIN is left: it is the probe. */
 ROW(close_23_fin_is_the_probe_of_a_shut_window, &rows_plain,
 		REACH_EST "; > A p+1 i+1 wnd=0; .; {shutdown}; < FA i+1 p+1; = FW1; +205;"
@@ -299,6 +317,9 @@ main(void)
 			cmocka_unit_test(data_19_shrunken_window_is_obeyed),
 			cmocka_unit_test(data_24_lost_window_update_is_recovered_by_probe),
 			cmocka_unit_test(data_24_refused_probe_octet_comes_again),
+			cmocka_unit_test(data_2_ack_behind_a_refused_probe_is_acceptable),
+			cmocka_unit_test(data_2_ack_behind_a_window_taken_back_is_acceptable),
+			cmocka_unit_test(data_2_rounded_window_is_not_taken_back),
 			cmocka_unit_test(close_23_fin_is_the_probe_of_a_shut_window),
 			cmocka_unit_test(data_25_answered_probes_keep_the_connection),
 			cmocka_unit_test(data_25_unanswered_probes_end_the_connection),
