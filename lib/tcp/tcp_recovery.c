@@ -57,7 +57,9 @@ set_window(struct tcp *t, struct tcb *c, struct tcp_tx *tx, const struct tcp_new
 			.is_safe = news->bytes > 0 && !is_loss};
 
 	if (tcp_tx_has(tx, TX_IN_RECOVERY)) {
-		tx->cc.cwnd = ack.pipe + prr_ack(&tx->prr, &ack);
+		/* RFC 9937: the first retransmission needs no delivery; RFC 5681 3.1: no
+		 * window is below one segment. */
+		tx->cc.cwnd = max_u32(ack.pipe + prr_ack(&tx->prr, &ack), c->smss);
 		return;
 	}
 	/* SEC-12: octets, not ACKs; in the slow start after a timeout the SACKed count. */

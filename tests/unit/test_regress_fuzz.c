@@ -32,6 +32,27 @@ open_27_fin_wait_1_with_syn_unacked_takes_no_text(void **state)
 	rows_end(&ep);
 }
 
+/* The last segment is held by the peer; a repetition of that ACK shows the first one lost, as
+ * the reordering time is over by then. Nothing is in flight and nothing new was delivered, so
+ * PRR gave a window of 0, by which CUBIC divided at the timeout of the retransmission. */
+static void
+data_41_window_never_shuts_in_recovery(void **state)
+{
+	static const struct ep_opts with_sack = {
+			.conn = {.no_timestamps = true, .no_wscale = true}};
+
+	(void)state;
+	rows_begin(&ep, __func__, &with_sack,
+			"{open}; < S i= 0; > SA p i+1 wnd=65535 sackok; < A i+1 p+1; [CONNECTED];"
+			"{send 2920}; ~; +9; > A p+1 i+1 wnd=65535 sack=i+1461:i+2921; .;"
+			"+900us; > A p+1 i+1 wnd=65535 sack=i+1461:i+2921; < A i+1 p+1 len=1460; "
+			".; # rexmt_fast");
+	assert_int_equal(rows_info(&ep).cwnd, 1460);
+	cell_script(&ep, "+700; < A i+1 p+1 len=1460; ~; > A p+1 i+2921 wnd=65535; .;"
+			 "# rexmt_timeout+2");
+	rows_end(&ep);
+}
+
 /* An ICMP error that quotes nothing, its end the end of a chain of buffers. */
 static void
 w_22_icmp_error_without_inner_packet_in_a_chain_is_refused(void **state)
@@ -100,6 +121,7 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
+			cmocka_unit_test(data_41_window_never_shuts_in_recovery),
 			cmocka_unit_test(open_27_fin_wait_1_with_syn_unacked_takes_no_text),
 			cmocka_unit_test(
 					w_22_icmp_error_without_inner_packet_in_a_chain_is_refused),
