@@ -86,13 +86,15 @@ wire_parse_icmp(const struct seg *seg, struct wire_icmp *icmp)
 	return parse_inner(seg, icmp);
 }
 
-/* RFC 1624: a checksum after one 16-bit word changed. */
+/* RFC 1624: a checksum after one 16-bit word changed. What is left may be zeros alone, whose
+ * only right checksum is the other zero (section 3); where 0 is right, that one is, too. */
 static uint16_t
 cksum_update(uint16_t cksum, uint16_t before, uint16_t after)
 {
 	uint64_t sum = (uint64_t)(uint16_t)~cksum + (uint16_t)~before + after;
+	uint16_t fresh = (uint16_t)~wire_cksum_fold(sum);
 
-	return (uint16_t)~wire_cksum_fold(sum);
+	return fresh == 0 ? UINT16_MAX : fresh;
 }
 
 /* Back to where it came from, without options: a route recorded on the way here says
