@@ -17,6 +17,7 @@
 #include "tcp/tcp.h"
 
 #define TEXT_PERIOD 65536u
+#define KINDS_MAX   8
 
 static struct {
 	uint64_t executions;
@@ -25,6 +26,9 @@ static struct {
 	uint64_t state[PMTCP_STATE_MAX];
 	uint64_t segments_before;
 	bool is_running;
+	bool is_preparing;
+	const char *kind[KINDS_MAX];
+	uint64_t n_of_kind[KINDS_MAX];
 } counts;
 
 void __real_tcp_input(struct tcp *t, struct seg *seg);
@@ -35,6 +39,10 @@ __wrap_tcp_input(struct tcp *t, struct seg *seg)
 {
 	uint32_t index = flow_table_lookup(&t->table, tcp_hash(t, &seg->key), &seg->key);
 
+	if (counts.is_preparing) {
+		__real_tcp_input(t, seg);
+		return;
+	}
 	counts.segments++;
 	if (index != 0)
 		counts.state[tcp_block(t, index)->state]++;
@@ -53,6 +61,23 @@ end_execution(void)
 	counts.is_running = false;
 }
 
+void
+fuzz_is_preparing(bool is_preparing)
+{
+	counts.is_preparing = is_preparing;
+}
+
+void
+fuzz_tally(const char *kind)
+{
+	int i = 0;
+
+	while (counts.kind[i] != NULL && counts.kind[i] != kind)
+		EXPECT(++i < KINDS_MAX);
+	counts.kind[i] = kind;
+	counts.n_of_kind[i]++;
+}
+
 static void
 print_counts(void)
 {
@@ -65,6 +90,10 @@ print_counts(void)
 			counts.executions,
 			100.0 * (double)counts.reached / (double)counts.executions,
 			counts.segments);
+	for (int i = 0; i < KINDS_MAX && counts.kind[i] != NULL; i++)
+		fprintf(stderr, "%s%s %" PRIu64 "%s", i == 0 ? "of them: " : ", ", counts.kind[i],
+				counts.n_of_kind[i],
+				i + 1 == KINDS_MAX || counts.kind[i + 1] == NULL ? "\n" : "");
 	if (counts.segments == 0)
 		return;
 	fprintf(stderr, "segments by state:");
@@ -124,12 +153,12 @@ fuzz_text(uint32_t i)
 
 /* As everywhere, a frame starts at an even address: rte_ether_addr relies on it. */
 static struct rte_mbuf *
-piece(struct rte_mempool *pool, const uint8_t *bytes, size_t len)
+piece(struct rte_mempool *pool, const uint8_t *bytes, size_t len, uint16_t room)
 {
 	struct rte_mbuf *m = rte_pktmbuf_alloc(pool);
 
-	EXPECT(m != NULL && len <= m->buf_len);
-	m->data_off = (uint16_t)((m->buf_len - len) & ~(size_t)1);
+	EXPECT(m != NULL && len + room <= m->buf_len);
+	m->data_off = (uint16_t)((m->buf_len - room - len) & ~(size_t)1);
 	m->data_len = (uint16_t)len;
 	m->pkt_len = (uint32_t)len;
 	if (len != 0)
@@ -138,14 +167,15 @@ piece(struct rte_mempool *pool, const uint8_t *bytes, size_t len)
 }
 
 struct rte_mbuf *
-fuzz_mbuf(struct rte_mempool *pool, const uint8_t *bytes, size_t len, const uint8_t cut[4])
+fuzz_mbuf(struct rte_mempool *pool, const uint8_t *bytes, size_t len, const uint8_t cut[4],
+		uint16_t room)
 {
 	struct rte_mbuf *head = NULL;
 	size_t at = 0;
 
 	for (int i = 0; i < 4 && cut[i] != 0 && at < len; i++) {
 		size_t n = min_u64(cut[i], len - at);
-		struct rte_mbuf *m = piece(pool, bytes + at, n);
+		struct rte_mbuf *m = piece(pool, bytes + at, n, head == NULL ? room : 0);
 
 		at += n;
 		if (head == NULL)
@@ -154,8 +184,8 @@ fuzz_mbuf(struct rte_mempool *pool, const uint8_t *bytes, size_t len, const uint
 			EXPECT(rte_pktmbuf_chain(head, m) == 0);
 	}
 	if (head == NULL)
-		return piece(pool, bytes, len);
+		return piece(pool, bytes, len, room);
 	if (at < len)
-		EXPECT(rte_pktmbuf_chain(head, piece(pool, bytes + at, len - at)) == 0);
+		EXPECT(rte_pktmbuf_chain(head, piece(pool, bytes + at, len - at, 0)) == 0);
 	return head;
 }

@@ -12,6 +12,7 @@
 #ifndef PMTCP_TESTS_FUZZ_FUZZ_H
 #define PMTCP_TESTS_FUZZ_FUZZ_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -44,9 +45,16 @@ const uint8_t *fuzz_text(uint32_t i); /* 65536 octets can be read from there */
  * of them whose frames reached tcp_input(), segments by the state they met. */
 void fuzz_begin(void);
 
+/* Frames from here on only prepare an execution: they are not counted, until false. */
+void fuzz_is_preparing(bool is_preparing);
+
+/* One more of a kind, all printed at exit; `kind` is a string constant. */
+void fuzz_tally(const char *kind);
+
 /* The packet in pieces, each at the very end of its buffer, so that a sanitizer
- * sees the first octet read too far. cut: lengths of the first pieces, 0 ends. */
-struct rte_mbuf *fuzz_mbuf(
-		struct rte_mempool *pool, const uint8_t *bytes, size_t len, const uint8_t cut[4]);
+ * sees the first octet read too far; behind the first one there is so much room. cut:
+ * lengths of the first pieces, 0 ends. */
+struct rte_mbuf *fuzz_mbuf(struct rte_mempool *pool, const uint8_t *bytes, size_t len,
+		const uint8_t cut[4], uint16_t room);
 
 #endif /* PMTCP_TESTS_FUZZ_FUZZ_H */

@@ -111,7 +111,7 @@ check_sack(const uint8_t *opt, uint8_t len, const struct seg *seg)
 	uint32_t left, right;
 
 	memcpy(frame + OFF, opt, len);
-	m = fuzz_mbuf(pool, frame, OFF + len, whole);
+	m = fuzz_mbuf(pool, frame, OFF + len, whole, 0);
 	for (uint8_t i = 0; i < seg->n_sack; i++) {
 		EXPECT(wire_sack_block(m, seg, i, &left, &right));
 		EXPECT(left == be32(frame + seg->sack_off + 8 * i));

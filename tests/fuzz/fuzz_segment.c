@@ -23,50 +23,6 @@
 
 enum { RECORD = 12, RECORDS_MAX = 200 };
 
-/* Edges that the numbers are drawn around; the offsets are small and signed. */
-static uint32_t
-draw_seq(const struct edges *e, const struct fuzz_peer *f, uint8_t which)
-{
-	switch (which & 7) {
-	case 0:
-	case 1:
-		return e->rcv_nxt;
-	case 2:
-		return e->rcv_edge;
-	case 3:
-		return f->peer_end;
-	case 4:
-		return f->irs;
-	case 5:
-		return e->rcv_nxt + 1448;
-	case 6:
-		return e->rcv_nxt + (e->rcv_edge - e->rcv_nxt) / 2;
-	default:
-		return e->rcv_nxt + 0x80000000u;
-	}
-}
-
-static uint32_t
-draw_ack(const struct edges *e, uint8_t which)
-{
-	switch (which & 7) {
-	case 0:
-	case 1:
-	case 2:
-		return e->nxt;
-	case 3:
-		return e->una;
-	case 4:
-		return e->una + (e->nxt - e->una) / 2;
-	case 5:
-		return e->una - e->max_wnd;
-	case 6:
-		return e->una + 1460;
-	default:
-		return e->nxt + 0x80000000u;
-	}
-}
-
 static uint32_t
 draw_len(const struct edges *e, uint8_t which)
 {
@@ -169,10 +125,10 @@ segment(struct fuzz_peer *f, const uint8_t *r)
 	struct edges e;
 
 	peer_edges(f, port, &e);
-	b.seq = draw_seq(&e, f, r[2]) + offset_of(r[3], r[7] & 0x80);
-	b.ack = draw_ack(&e, r[2] >> 3) + offset_of(r[4], r[2] & 0x40);
+	b.seq = peer_draw_seq(f, &e, r[2]) + offset_of(r[3], r[7] & 0x80);
+	b.ack = peer_draw_ack(&e, r[2] >> 3) + offset_of(r[4], r[2] & 0x40);
 	b.wnd = (uint16_t)(r[8] << 8 | r[9]);
-	b.urg = b.flags & PKT_URG ? r[9] : 0;
+	b.urg = !(b.flags & PKT_URG) ? 0 : r[10] & 0x20 ? (uint16_t)(r[9] << 8 | r[8]) : r[9];
 	b.len = draw_len(&e, r[7]);
 	draw_opts(&b, &e, r);
 	b.tos = (uint8_t)(r[10] >> 6);
@@ -181,25 +137,53 @@ segment(struct fuzz_peer *f, const uint8_t *r)
 	peer_send(f, port, &b);
 }
 
-/* ICMP errors quote what we sent; some are requests, or broken. */
+/* The start of a packet of ours as an ICMP error quotes it; returns its length. */
+static uint32_t
+quote(const struct fuzz_peer *f, uint8_t inner[48], uint32_t seq, const uint8_t *r)
+{
+	uint16_t port = PEER_PORT + (r[0] >> 7);
+	uint16_t len = r[4] & 4 ? 1500 : (uint16_t)(r[9] * 8);
+	uint8_t *tcp = inner + (f->side.is_v6 ? 40 : 20);
+	static const uint8_t ip4[20] = {
+			0x45, 0, 0, 0, 0, 1, 0x40, 0, 64, 6, 0, 0, 10, 0, 0, 1, 10, 0, 0, 2};
+	static const uint8_t ip6[8] = {0x60, 0, 0, 0, 0, 0, 6, 64};
+
+	memcpy(inner, f->side.is_v6 ? ip6 : ip4, f->side.is_v6 ? sizeof(ip6) : sizeof(ip4));
+	if (f->side.is_v6) {
+		len -= 40;
+		ctx_ip6_of(TEST_ADDR, inner + 8);
+		ctx_ip6_of(TEST_PEER, inner + 24);
+	}
+	inner[f->side.is_v6 ? 4 : 2] = (uint8_t)(len >> 8);
+	inner[f->side.is_v6 ? 5 : 3] = (uint8_t)len;
+	tcp[0] = 0;
+	tcp[1] = SIDE_PORT;
+	tcp[2] = (uint8_t)(port >> 8);
+	tcp[3] = (uint8_t)port;
+	for (int i = 0; i < 4; i++)
+		tcp[4 + i] = (uint8_t)(seq >> (24 - 8 * i));
+	return (uint32_t)(tcp + 8 - inner);
+}
+
+/* ICMP errors quote what we sent; some are requests, or broken. Too-big, which needs a number,
+ * comes with one around those that matter. */
 static void
 icmp(struct fuzz_peer *f, const uint8_t *r)
 {
-	static const uint8_t types[] = {3, 3, 3, 3, 11, 12, 8, 0};
-	struct build_icmp icmp = {.type = types[r[2] & 7], .code = r[3] % 16};
+	static const uint8_t types[2][8] = {{3, 3, 3, 3, 11, 12, 8, 0}, {2, 2, 2, 1, 3, 4, 128, 1}};
+	static const uint16_t mtus[16] = {0, 68, 296, 551, 576, 1006, 1279, 1280, 1281, 1300, 1400,
+			1492, 1499, 1500, 9000, 65535};
+	struct build_icmp icmp = {.type = types[f->side.is_v6][r[2] & 7], .code = r[3] % 16};
+	uint8_t inner[48];
 	struct edges e;
-	uint8_t inner[28] = {0x45, 0, 0x05, 0xdc, 0, 1, 0x40, 0, 64, 6, 0, 0, 10, 0, 0, 1, 10, 0, 0,
-			2, 0, SIDE_PORT};
-	uint32_t seq;
+	uint32_t len;
 
-	peer_edges(f, PEER_PORT, &e);
-	seq = ((r[4] & 1) ? e.nxt : e.una) + (uint32_t)(int8_t)r[5];
-	inner[22] = PEER_PORT >> 8;
-	inner[23] = (uint8_t)(PEER_PORT & 0xff);
-	for (int i = 0; i < 4; i++)
-		inner[24 + i] = (uint8_t)(seq >> (24 - 8 * i));
-	icmp.rest = (r[4] & 2) ? (uint32_t)r[6] * 8 : (uint32_t)r[6] << 8 | r[7];
-	peer_send_icmp(f, &icmp, inner, r[8] & 1 ? r[9] % 29 : sizeof(inner));
+	peer_edges(f, PEER_PORT + (r[0] >> 7), &e);
+	len = quote(f, inner, ((r[4] & 1) ? e.nxt : e.una) + (uint32_t)(int8_t)r[5], r);
+	if ((r[2] & 7) < 3 && !(r[2] & 0x80))
+		icmp.code = f->side.is_v6 ? 0 : 4;
+	icmp.rest = (r[4] & 2) ? (uint32_t)r[6] << 8 | r[7] : mtus[r[6] & 15];
+	peer_send_icmp(f, &icmp, inner, r[8] & 1 ? r[9] % (len + 1) : len);
 }
 
 static void

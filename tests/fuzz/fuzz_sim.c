@@ -121,7 +121,27 @@ sync_clocks(struct world *world)
 	world->side[0].now = world->side[1].now = now;
 }
 
-enum fault { FAULT_DROP, FAULT_DUP, FAULT_FLIP, FAULT_LATE, FAULT_TRUNCATE, FAULT_MAX };
+enum fault { FAULT_DROP, FAULT_DUP, FAULT_FLIP, FAULT_LATE, FAULT_TRUNCATE, FAULT_MARK, FAULT_MAX };
+
+/* Congestion experienced, where the sender speaks ECN (RFC 3168 5). */
+static void
+mark(struct frame *f)
+{
+	uint8_t *ip = f->bytes + (f->bytes[12] == 0x81 ? 18 : 14);
+	uint16_t sum;
+
+	if (f->len < 60)
+		return;
+	if (ip[0] >> 4 == 6 && (ip[1] & 0x30) != 0)
+		ip[1] |= 0x30;
+	if (ip[0] != 0x45 || (ip[1] & 3) == 0)
+		return;
+	ip[1] |= 3;
+	ip[10] = ip[11] = 0;
+	sum = build_cksum(build_sum(0, ip, 20));
+	ip[10] = (uint8_t)(sum >> 8);
+	ip[11] = (uint8_t)sum;
+}
 
 static void
 fault(struct world *world, int to, const uint8_t *r)
@@ -142,6 +162,9 @@ fault(struct world *world, int to, const uint8_t *r)
 		break;
 	case FAULT_TRUNCATE:
 		f->len -= min_u32(r[3], f->len - 1);
+		break;
+	case FAULT_MARK:
+		mark(f);
 		break;
 	case FAULT_LATE:
 		break;
@@ -164,28 +187,28 @@ text_of(const struct fuzz_side *s, const struct side_conn *c)
 	return c->port * 4099u;
 }
 
-static const struct side_conn *
-other_end(const struct fuzz_side *s, const struct side_conn *c)
+static bool
+is_other_end(const struct side_conn *c, const struct side_conn *o)
+{
+	return o->port == c->port && o->out_base == c->in_base && (o->is_open || o->is_opener);
+}
+
+/* A cookie is good for some time: if its connection was aborted and the RST got lost, the
+ * peer's next ACK makes another with the same numbers. The stream is that of one of them. */
+static void
+check_eof(const struct fuzz_side *s, const struct side_conn *c)
 {
 	const struct world *world = s->owner;
 	const struct fuzz_side *other = &world->side[!s->number];
+	bool is_known = false, is_exact = false;
 
 	for (uint32_t i = 0; i < other->n_conns; i++) {
 		const struct side_conn *o = &other->conns[i];
 
-		if (o->port == c->port && o->out_base == c->in_base && (o->is_open || o->is_opener))
-			return o;
+		is_known |= is_other_end(c, o);
+		is_exact |= is_other_end(c, o) && c->n_read == o->n_written;
 	}
-	return NULL;
-}
-
-static void
-check_eof(const struct fuzz_side *s, const struct side_conn *c)
-{
-	const struct side_conn *o = other_end(s, c);
-
-	if (o != NULL)
-		EXPECT(c->n_read == o->n_written);
+	EXPECT(is_exact || !is_known);
 }
 
 /* ---- what the records say ------------------------------------------------ */
@@ -316,6 +339,36 @@ is_over(const struct world *world)
 	return true;
 }
 
+/* There is another with these numbers: see check_eof(). */
+static bool
+is_twin(const struct fuzz_side *s, const struct side_conn *c)
+{
+	for (uint32_t i = 0; i < s->n_conns; i++) {
+		const struct side_conn *x = &s->conns[i];
+
+		if (x != c && x->port == c->port && x->out_base == c->out_base &&
+				x->in_base == c->in_base)
+			return true;
+	}
+	return false;
+}
+
+/* All that could be its other end is given up, and not by agreement. */
+static bool
+is_stranded(const struct fuzz_side *s, const struct side_conn *c)
+{
+	const struct world *world = s->owner;
+	const struct fuzz_side *other = &world->side[!s->number];
+
+	for (uint32_t i = 0; i < other->n_conns; i++) {
+		const struct side_conn *o = &other->conns[i];
+
+		if (is_other_end(c, o) && (o->conn != NULL || o->reason == PMTCP_GRACEFUL))
+			return false;
+	}
+	return true;
+}
+
 /* Nothing is under way and no timer runs. Right only where the other end was given up by
  * a RST that got lost, or was challenged in vain: without keepalive nothing tells. */
 static void
@@ -323,11 +376,10 @@ end_stranded(struct fuzz_side *s)
 {
 	for (uint32_t i = 0; i < s->n_conns; i++) {
 		struct side_conn *c = &s->conns[i];
-		const struct side_conn *o = other_end(s, c);
 
 		if (c->conn == NULL || c->is_given_up)
 			continue;
-		EXPECT(o == NULL || (o->conn == NULL && o->reason != PMTCP_GRACEFUL));
+		EXPECT(is_twin(s, c) || is_stranded(s, c));
 		side_end(c, SIDE_ABORT);
 	}
 }
@@ -354,7 +406,7 @@ run_to_end(struct world *world)
 		if (world->wire[0].n != 0 || world->wire[1].n != 0)
 			continue;
 		if (at != UINT64_MAX) {
-			world->side[0].now = max_u64(world->side[0].now, at);
+			world->side[0].now = side_next(world->side[0].now, at);
 			sync_clocks(world);
 			continue;
 		}
@@ -364,10 +416,12 @@ run_to_end(struct world *world)
 }
 
 static void
-configure(struct pmtcp_conf *conf, int number, uint8_t knobs)
+configure(struct fuzz_side *s, uint8_t net, uint8_t knobs)
 {
-	ctx_conf_small(conf, number ? TEST_PEER : TEST_ADDR, number ? TEST_ADDR : TEST_PEER,
-			1 + (uint64_t)number);
+	struct pmtcp_conf *conf = &s->conf;
+
+	side_configure(s, s->number ? TEST_PEER : TEST_ADDR, s->number ? TEST_ADDR : TEST_PEER,
+			net);
 	conf->max_conns = 12;
 	conf->max_half_open = 4;
 	conf->max_time_wait = 4;
@@ -376,7 +430,7 @@ configure(struct pmtcp_conf *conf, int number, uint8_t knobs)
 	conf->max_port_pairs = 4;
 	conf->recv_buffer = knobs & 2 ? 4096 : 65536;
 	conf->send_buffer = knobs & 4 ? 4096 : 65536;
-	conf->mtu = knobs & 8 ? 576 : 1500;
+	conf->mtu = !(knobs & 8) ? 1500 : s->is_v6 ? 1280 : 576;
 	conf->caps.tx_multi_seg = knobs & 16;
 	conf->spare_max = knobs & 32 ? 8 : 0;
 	conf->tw_ms = knobs & 64 ? 1000 : 60000;
@@ -387,9 +441,11 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	static struct world world;
 	struct fuzz_in in = {.p = data, .left = size};
+	uint8_t both, net;
 
 	fuzz_begin();
 	world.n_opens = 0;
+	both = fuzz_u8(&in) & SIDE_NET_SAME;
 	for (int i = 0; i < 2; i++) {
 		struct fuzz_side *s = &world.side[i];
 
@@ -399,7 +455,9 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		s->at_eof = check_eof;
 		s->frame = wire_push;
 		wire_reset(&world.wire[i]);
-		configure(&s->conf, i, fuzz_u8(&in));
+		net = (uint8_t)(both | (fuzz_u8(&in) & ~SIDE_NET_SAME));
+		s->opts = fuzz_u8(&in);
+		configure(s, net, fuzz_u8(&in));
 		side_create(s);
 		side_listen(s, 0);
 	}

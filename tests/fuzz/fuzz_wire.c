@@ -3,12 +3,13 @@
  */
 
 /* Any octets as a frame, in one mbuf or in pieces cut at chosen places, each piece at
- * the end of its buffer. Lengths and checksums are put right first if the input says
- * so, by a reader of its own, so that parsers are reached behind them. The frame goes
- * to the parsers themselves, whose results are held against the octets, and through a
- * whole context that listens, where whatever the stack knows to parse is reached.
+ * the end of its buffer. The parsers get them in three forms, and their results are held
+ * against the octets: as they came; mended as whatever they are (lengths, checksums,
+ * addresses, the packet that an ICMP error quotes); and mended into a segment of a
+ * connection or to a listener, with numbers around the edges of the moment. A context in
+ * one of the eleven states gets the mended ones, and one input of 16 as it came.
  *
- * Input: choices (1), cuts (4), then the frame. */
+ * Input: choices (1), cuts (4), the context as of fuzz_segment (8), then the frame. */
 
 #include "fuzz.h"
 
@@ -16,9 +17,10 @@
 
 #include "base/base.h"
 #include "base/check.h"
-#include "side.h"
+#include "segment.h"
 #include "support/build.h"
 #include "support/pool.h"
+#include "frame.h"
 #include "wire/wire_arp.h"
 #include "wire/wire_emit.h"
 #include "wire/wire_icmp.h"
@@ -29,105 +31,17 @@
 #include "wire/wire_vlan.h"
 
 enum {
-	FRAME_MAX = 2000,
-	FIX_ADDRS = 0x01,
-	FIX_LENGTHS = 0x02,
-	FIX_IP_CKSUM = 0x04,
-	FIX_L4_CKSUM = 0x08,
-	FIX_ALL = 0x0f,
 	TRUST_CKSUMS = 0x10,
+	SAY_GOOD = 0x20,
+	SAY_BAD = 0x40,
 };
 
-/* ---- putting a frame right ----------------------------------------------- */
+enum form { RAW, MENDED, SEGMENT, FORMS };
 
-static void
-put16(uint8_t *p, uint16_t v)
-{
-	p[0] = (uint8_t)(v >> 8);
-	p[1] = (uint8_t)v;
-}
-
-/* Where the checksum of this protocol stands; 0: it has none we know. */
-static size_t
-cksum_at(uint8_t proto)
-{
-	return proto == 6 ? 16 : (proto == 1 || proto == 58) ? 2 : 0;
-}
-
-static void
-fix_l4(uint8_t *l4, size_t len, uint8_t proto, uint32_t pseudo)
-{
-	size_t at = cksum_at(proto);
-
-	if (at == 0 || len < at + 2)
-		return;
-	put16(l4 + at, 0);
-	put16(l4 + at, build_cksum(build_sum(pseudo, l4, len)));
-}
-
-static void
-fix_ip4(uint8_t *ip, size_t len, uint8_t how)
-{
-	size_t ihl = (size_t)(ip[0] & 15) * 4;
-	uint8_t pseudo[4] = {0, ip[9], 0, 0};
-
-	if (how & FIX_ADDRS) {
-		ip[0] = (uint8_t)(0x40 | (ip[0] & 15));
-		memcpy(ip + 12, (const uint8_t[]){10, 0, 0, 2, 10, 0, 0, 1}, 8);
-		put16(ip + 6, 0x4000);
-	}
-	if (how & FIX_LENGTHS)
-		put16(ip + 2, (uint16_t)len);
-	len = min_u64(len, (size_t)(ip[2] << 8 | ip[3]));
-	if (ihl < 20 || ihl > len)
-		return;
-	put16(pseudo + 2, (uint16_t)(len - ihl));
-	if (how & FIX_L4_CKSUM)
-		fix_l4(ip + ihl, len - ihl, ip[9],
-				ip[9] == 1 ? 0 : build_sum(build_sum(0, ip + 12, 8), pseudo, 4));
-	put16(ip + 10, how & FIX_IP_CKSUM ? 0 : (uint16_t)(ip[10] << 8 | ip[11]));
-	if (how & FIX_IP_CKSUM)
-		put16(ip + 10, build_cksum(build_sum(0, ip, ihl)));
-}
-
-static void
-fix_ip6(uint8_t *ip, size_t len, uint8_t how)
-{
-	uint8_t pseudo[4] = {0, ip[6], 0, 0};
-
-	if (how & FIX_ADDRS)
-		ip[0] = (uint8_t)(0x60 | (ip[0] & 15));
-	if (how & FIX_LENGTHS)
-		put16(ip + 4, (uint16_t)(len - 40));
-	put16(pseudo + 2, (uint16_t)(len - 40));
-	if (how & FIX_L4_CKSUM)
-		fix_l4(ip + 40, len - 40, ip[6], build_sum(build_sum(0, ip + 8, 32), pseudo, 4));
-}
-
-static void
-fix(uint8_t *frame, size_t len, uint8_t how)
-{
-	struct rte_ether_addr self = ctx_mac_of(TEST_ADDR);
-	size_t at = 14;
-	uint16_t type;
-
-	if (len < 18)
-		return;
-	if (how & FIX_ADDRS) {
-		if (frame[0] != 0xff && frame[0] != 0x33)
-			memcpy(frame, self.addr_bytes, 6);
-		frame[6] &= 0xfe;
-	}
-	type = (uint16_t)(frame[12] << 8 | frame[13]);
-	if (type == 0x8100) {
-		type = (uint16_t)(frame[16] << 8 | frame[17]);
-		at = 18;
-	}
-	if (type == 0x0800 && len >= at + 20)
-		fix_ip4(frame + at, len - at, how);
-	else if (type == 0x86dd && len >= at + 40)
-		fix_ip6(frame + at, len - at, how);
-}
+struct input {
+	uint8_t how;
+	uint8_t cut[4];
+};
 
 /* ---- what the parser may say --------------------------------------------- */
 
@@ -213,16 +127,18 @@ parse_icmp6(const struct seg *seg)
 }
 
 static void
-parse(struct rte_mempool *pool, struct rte_mbuf *m, uint8_t how)
+parse(const struct frame *frame, const struct input *in)
 {
+	struct rte_mempool *pool = test_pool_create(RTE_PKTMBUF_HEADROOM + 2048);
+	struct rte_mbuf *m = fuzz_mbuf(pool, frame->bytes, frame->len, in->cut, 0);
 	struct wire_rx_conf conf = {.max_frame = 1514, .addr_key = &addr_key};
 	uint16_t reason = WIRE_DROP_MAX;
 	struct wire_icmp icmp;
 	struct wire_arp arp;
 	struct seg seg;
 
-	wire_vlan_take(m, how & TRUST_CKSUMS);
-	conf.trust_ip_cksum = conf.trust_tcp_cksum = how & TRUST_CKSUMS;
+	wire_vlan_take(m, in->how & TRUST_CKSUMS);
+	conf.trust_ip_cksum = conf.trust_tcp_cksum = in->how & TRUST_CKSUMS;
 	switch (wire_parse(m, &conf, &seg, &reason)) {
 	case WIRE_TCP:
 		check_tcp(m, &seg);
@@ -250,6 +166,7 @@ parse(struct rte_mempool *pool, struct rte_mbuf *m, uint8_t how)
 	}
 	EXPECT(rte_mbuf_check(m, 1, &(const char *){NULL}) == 0);
 	rte_pktmbuf_free(m);
+	test_pool_destroy(pool);
 }
 
 /* ---- a whole context ----------------------------------------------------- */
@@ -264,54 +181,103 @@ free_frame(struct fuzz_side *s, struct rte_mbuf *m)
 	rte_pktmbuf_free(m);
 }
 
-static uint32_t
-any_text(const struct fuzz_side *s, const struct side_conn *c)
+/* What the device says about checksums; looked at only where it may be believed. */
+static uint64_t
+rx_flags(uint8_t how)
 {
-	(void)s;
-	return c->in_base;
+	uint64_t flags = how & SAY_GOOD ? RTE_MBUF_F_RX_L4_CKSUM_GOOD | RTE_MBUF_F_RX_IP_CKSUM_GOOD
+					: 0;
+
+	return how & SAY_BAD ? RTE_MBUF_F_RX_L4_CKSUM_BAD : flags;
 }
 
 static void
-feed(const uint8_t *frame, size_t len, const uint8_t cut[4], uint8_t how)
+feed(struct fuzz_peer *f, const struct input *in, const struct frame *frames, uint16_t n)
 {
-	static struct fuzz_side s;
-	struct rte_mbuf *m;
+	struct fuzz_side *s = &f->side;
+	struct rte_mbuf *burst[FORMS];
 
-	memset(&s, 0, sizeof(s));
-	ctx_conf_small(&s.conf, TEST_ADDR, TEST_PEER, 1);
-	s.conf.max_conns = s.conf.max_half_open = s.conf.max_time_wait = 4;
-	s.conf.max_transfers = s.conf.max_port_pairs = 4;
-	s.conf.max_records = 16;
-	s.conf.caps.rx_ip_cksum = s.conf.caps.rx_tcp_cksum = how & TRUST_CKSUMS;
-	s.now = 1000 * SIDE_MS;
-	s.frame = free_frame;
-	s.in_text = any_text;
-	side_create(&s);
-	side_listen(&s, 0);
-	m = fuzz_mbuf(s.rx_pool, frame, len, cut);
-	side_input(&s, &m, 1);
-	side_output(&s);
-	side_destroy(&s);
+	for (uint16_t i = 0; i < n; i++) {
+		uint8_t cut[4];
+
+		/* A tag is taken off only where it lies in one piece, and the IPv6 header is
+		 * drawn together where there is room. */
+		memcpy(cut, in->cut, sizeof(cut));
+		if (cut[0] != 0 && frames[i].bytes[12] == 0x81)
+			cut[0] = (uint8_t)max_u32(cut[0], 18);
+		burst[i] = fuzz_mbuf(s->rx_pool, frames[i].bytes, frames[i].len, cut,
+				s->is_v6 ? FRAME_MAX : 0);
+		burst[i]->ol_flags |= rx_flags(in->how);
+	}
+	s->now += 10000;
+	side_input(s, burst, n);
+	side_output(s);
+	side_advance(s, 300 * SIDE_MS);
+	side_output(s);
+}
+
+/* ---- one execution ------------------------------------------------------- */
+
+/* One input of 16 goes to the context as it came, whatever it is. By its octets, so that
+ * no input breeds such ones. */
+static bool
+is_left_raw(const uint8_t *data, size_t size)
+{
+	uint32_t h = 2166136261u;
+
+	for (size_t i = 0; i < size; i++)
+		h = (h ^ data[i]) * 16777619u;
+	return (h >> 16) % 16 == 0;
+}
+
+static void
+read_input(struct input *in, struct fuzz_in *from)
+{
+	in->how = fuzz_u8(from);
+	for (int i = 0; i < 4; i++)
+		in->cut[i] = fuzz_u8(from);
+}
+
+static void
+read_frame(struct frame *frame, struct fuzz_in *from)
+{
+	frame->len = (uint32_t)min_u64(from->left, FRAME_MAX);
+	if (frame->len != 0)
+		memcpy(frame->bytes, from->p, frame->len);
 }
 
 int
 LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-	struct rte_mempool *pool;
-	uint8_t frame[FRAME_MAX], how;
-	size_t len;
+	static struct fuzz_peer f;
+	static struct frame form[FORMS];
+	struct fuzz_in from = {.p = data, .left = size};
+	struct input in;
+	uint16_t n = 0;
 
 	fuzz_begin();
-	if (size < 6)
-		return 0;
-	/* Three choices of four put everything right. */
-	how = data[0] % 4 == 3 ? data[0] : data[0] | FIX_ALL;
-	len = min_u64(size - 5, FRAME_MAX);
-	memcpy(frame, data + 5, len);
-	fix(frame, len, how);
-	pool = test_pool_create(RTE_PKTMBUF_HEADROOM + 2048);
-	parse(pool, fuzz_mbuf(pool, frame, len, data + 1), how);
-	test_pool_destroy(pool);
-	feed(frame, len, data + 1, how);
+	read_input(&in, &from);
+	peer_create(&f, &from);
+	f.side.frame = free_frame;
+	read_frame(&form[RAW], &from);
+	for (int i = 1; i < FORMS; i++)
+		form[i] = form[RAW];
+	if (frame_mend(&form[MENDED], &f) == FRAME_SEGMENT)
+		n = 1;
+	frame_mend_segment(&form[SEGMENT], &f);
+	for (int i = 0; i < FORMS; i++)
+		if (form[i].len != 0 && !(i == MENDED && n == 1))
+			parse(&form[i], &in);
+	if (is_left_raw(data, size)) {
+		fuzz_tally("left as they came");
+		feed(&f, &in, &form[RAW], form[RAW].len != 0);
+	} else if (n == 1) {
+		fuzz_tally("segments");
+		feed(&f, &in, &form[SEGMENT], 1);
+	} else {
+		fuzz_tally("segments behind another frame");
+		feed(&f, &in, &form[MENDED], 2);
+	}
+	peer_destroy(&f);
 	return 0;
 }

@@ -22,6 +22,7 @@ struct fuzz_peer {
 	uint32_t irs;             /* the peer's initial number */
 	uint32_t peer_end;        /* behind the last octet the peer sent */
 	uint8_t syn_opts;         /* enum pkt_opt of the script's SYN */
+	bool is_ecn;              /* the script's SYN offers, its SYN-ACK accepts ECN */
 	uint16_t wnd;             /* of the script's segments */
 	uint32_t iss[PEER_PORTS]; /* of the last SYN the context sent to each */
 	uint32_t syn_tsval[PEER_PORTS];
@@ -52,6 +53,10 @@ void peer_create(struct fuzz_peer *f, struct fuzz_in *in);
 void peer_destroy(struct fuzz_peer *f);
 
 void peer_edges(const struct fuzz_peer *f, uint16_t port, struct edges *e);
+
+/* One of the edges; offsets are the caller's. */
+uint32_t peer_draw_seq(const struct fuzz_peer *f, const struct edges *e, uint8_t which);
+uint32_t peer_draw_ack(const struct edges *e, uint8_t which);
 
 /* Addresses, ports and text are filled in; the frame joins the burst. */
 void peer_send(struct fuzz_peer *f, uint16_t port, struct build *b);

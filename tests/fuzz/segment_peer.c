@@ -30,13 +30,25 @@ is_written_text(const struct fuzz_side *s, const struct pkt *p)
 	return false;
 }
 
+static bool
+are_addresses6(const struct pkt *p)
+{
+	uint8_t self[16], peer[16];
+
+	ctx_ip6_of(TEST_ADDR, self);
+	ctx_ip6_of(TEST_PEER, peer);
+	return memcmp(p->saddr6, self, 16) == 0 && memcmp(p->daddr6, peer, 16) == 0;
+}
+
 static void
 judge_tcp(struct fuzz_peer *f, const struct pkt *p)
 {
 	uint16_t k = (uint16_t)(p->dport - PEER_PORT);
 
 	EXPECT(p->is_ip_cksum_good && p->is_l4_cksum_good);
-	EXPECT(p->saddr == TEST_ADDR && p->daddr == TEST_PEER);
+	EXPECT(p->vlan == f->side.conf.vlan);
+	EXPECT(p->version == (f->side.is_v6 ? 6 : 4));
+	EXPECT(f->side.is_v6 ? are_addresses6(p) : p->saddr == TEST_ADDR && p->daddr == TEST_PEER);
 	if (k >= PEER_PORTS || p->sport != SIDE_PORT)
 		return;
 	if (p->flags & PKT_SYN) {
@@ -136,9 +148,17 @@ peer_edges(const struct fuzz_peer *f, uint16_t port, struct edges *e)
 			.raddr = rte_cpu_to_be_32(TEST_PEER),
 			.lport = rte_cpu_to_be_16(SIDE_PORT),
 			.rport = rte_cpu_to_be_16(port)};
-	uint32_t index = flow_table_lookup(&t->table, tcp_hash(t, &key), &key);
-	const struct block_head *b = tcp_block(t, index);
+	struct flow_addr6 addr6;
+	const struct block_head *b;
+	uint32_t index;
 
+	if (f->side.is_v6) {
+		ctx_ip6_of(TEST_ADDR, addr6.local);
+		ctx_ip6_of(TEST_PEER, addr6.remote);
+		flow_key6_digest(&t->flow_secret, &addr6, &key);
+	}
+	index = flow_table_lookup(&t->table, tcp_hash(t, &key), &key);
+	b = tcp_block(t, index);
 	if (index == 0)
 		edges_of_none(f, (uint16_t)(port - PEER_PORT), e);
 	else if (b->kind == BLOCK_TCB)
@@ -147,6 +167,49 @@ peer_edges(const struct fuzz_peer *f, uint16_t port, struct edges *e)
 		edges_of_half_open(t, (const struct syn_rcvd *)(const void *)b, e);
 	else
 		edges_of_time_wait(t, (const struct time_wait *)(const void *)b, e);
+}
+
+uint32_t
+peer_draw_seq(const struct fuzz_peer *f, const struct edges *e, uint8_t which)
+{
+	switch (which & 7) {
+	case 0:
+	case 1:
+		return e->rcv_nxt;
+	case 2:
+		return e->rcv_edge;
+	case 3:
+		return f->peer_end;
+	case 4:
+		return f->irs;
+	case 5:
+		return e->rcv_nxt + 1448;
+	case 6:
+		return e->rcv_nxt + (e->rcv_edge - e->rcv_nxt) / 2;
+	default:
+		return e->rcv_nxt + 0x80000000u;
+	}
+}
+
+uint32_t
+peer_draw_ack(const struct edges *e, uint8_t which)
+{
+	switch (which & 7) {
+	case 0:
+	case 1:
+	case 2:
+		return e->nxt;
+	case 3:
+		return e->una;
+	case 4:
+		return e->una + (e->nxt - e->una) / 2;
+	case 5:
+		return e->una - e->max_wnd;
+	case 6:
+		return e->una + 1460;
+	default:
+		return e->nxt + 0x80000000u;
+	}
 }
 
 /* ---- what the peer sends ------------------------------------------------- */
@@ -160,7 +223,7 @@ push(struct fuzz_peer *f, struct rte_mbuf *m)
 }
 
 static void
-address(struct build *b)
+address(const struct fuzz_peer *f, struct build *b)
 {
 	struct rte_ether_addr self = ctx_mac_of(TEST_ADDR);
 	struct rte_ether_addr peer = ctx_mac_of(TEST_PEER);
@@ -169,6 +232,10 @@ address(struct build *b)
 	memcpy(b->smac, peer.addr_bytes, 6);
 	b->saddr = TEST_PEER;
 	b->daddr = TEST_ADDR;
+	b->vlan = f->side.conf.vlan;
+	b->version = f->side.is_v6 ? 6 : 4;
+	ctx_ip6_of(TEST_PEER, b->saddr6);
+	ctx_ip6_of(TEST_ADDR, b->daddr6);
 }
 
 void
@@ -176,7 +243,7 @@ peer_send(struct fuzz_peer *f, uint16_t port, struct build *b)
 {
 	uint32_t first = b->seq + !!(b->flags & PKT_SYN);
 
-	address(b);
+	address(f, b);
 	b->sport = port;
 	b->dport = SIDE_PORT;
 	b->payload = fuzz_text(first);
@@ -193,7 +260,7 @@ peer_send_icmp(struct fuzz_peer *f, const struct build_icmp *icmp, const uint8_t
 {
 	struct build b = {.payload = inner, .len = len};
 
-	address(&b);
+	address(f, &b);
 	push(f, build_icmp(f->side.rx_pool, &b, icmp));
 }
 
@@ -216,9 +283,10 @@ configure(struct fuzz_peer *f, struct fuzz_in *in)
 			1000, UINT32_MAX - 2000ull, 0x7ffff000ull, 1ull << 40};
 	static const uint32_t initial[4] = {1000000, UINT32_MAX - 1500, 0x7fffff00, 0};
 	struct pmtcp_conf *conf = &f->side.conf;
-	uint8_t knobs = fuzz_u8(in), more = fuzz_u8(in);
+	uint8_t knobs = fuzz_u8(in), more = fuzz_u8(in), net = fuzz_u8(in);
 
-	ctx_conf_small(conf, TEST_ADDR, TEST_PEER, 1);
+	side_configure(&f->side, TEST_ADDR, TEST_PEER, net);
+	f->side.opts = fuzz_u8(in);
 	conf->max_conns = 8;
 	conf->max_half_open = 4;
 	conf->max_time_wait = 4;
@@ -253,14 +321,16 @@ peer_create(struct fuzz_peer *f, struct fuzz_in *in)
 	how = fuzz_u8(in);
 	syn = fuzz_u8(in);
 	f->syn_opts = syn & (PKT_OPT_MSS | PKT_OPT_SACK_PERM | PKT_OPT_TS | PKT_OPT_WSCALE);
-	f->side.conf.syn_cookies = (enum pmtcp_syn_cookies)(syn >> 4 & 3);
+	f->is_ecn = syn & 32;
 	f->side.conf.syn_per_ms = syn & 64 ? 1 : f->side.conf.syn_per_ms;
 	f->side.conf.max_rares = syn & 128 ? 1 : 0;
 	f->wnd = (uint16_t)(fuzz_u8(in) << 8 | 255);
 	f->peer_end = f->irs + 1;
 	f->syn_seq[0] = f->syn_seq[1] = f->irs;
 	side_create(&f->side);
+	fuzz_is_preparing(true);
 	script_run(f, (enum pmtcp_state)state, how);
+	fuzz_is_preparing(false);
 }
 
 void

@@ -30,6 +30,8 @@ say(struct fuzz_peer *f, uint8_t flags, uint32_t ack, uint32_t len)
 	b.seq = f->peer_end;
 	if (flags & PKT_SYN) {
 		b.seq = f->irs;
+		if (f->is_ecn)
+			b.flags |= flags & PKT_ACK ? PKT_ECE : PKT_ECE | PKT_CWR;
 		b.opts = f->syn_opts;
 		b.mss = 1460;
 		b.wscale = 2;

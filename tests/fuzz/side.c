@@ -32,6 +32,27 @@ memory_of(int number, size_t len)
 }
 
 void
+side_configure(struct fuzz_side *s, uint32_t self, uint32_t peer, uint8_t net)
+{
+	struct pmtcp_conf *conf = &s->conf;
+
+	ctx_conf_small(conf, self, peer, 1 + (uint64_t)s->number);
+	s->is_v6 = net & SIDE_NET_V6;
+	if (s->is_v6)
+		ctx_conf_add_v6(conf, self, peer);
+	conf->vlan = net & SIDE_NET_VLAN ? 100 : 0;
+	if (net & SIDE_NET_ECN)
+		conf->ecn = (net & SIDE_NET_ECN) >> 2;
+	if (net & SIDE_NET_NEWRENO)
+		conf->cc = PMTCP_CC_NEWRENO;
+	conf->syn_cookies = (enum pmtcp_syn_cookies)((net & SIDE_NET_COOKIES) >> 5);
+	if (net & SIDE_NET_NO_PROBE) {
+		conf->pmtu_blackhole = false;
+		conf->pmtu_raise_ms = 0;
+	}
+}
+
+void
 side_create(struct fuzz_side *s)
 {
 	size_t len;
@@ -206,7 +227,7 @@ side_destroy(struct fuzz_side *s)
 		uint64_t at = pmtcp_deadline(s->ctx);
 
 		EXPECT(i < SIDE_TURNS_MAX && at != UINT64_MAX);
-		s->now = max_u64(s->now, at);
+		s->now = side_next(s->now, at);
 		side_input(s, NULL, 0);
 		side_output(s);
 	}
@@ -219,10 +240,38 @@ side_destroy(struct fuzz_side *s)
 
 /* ---- the application ----------------------------------------------------- */
 
+static void
+fill_opts(struct pmtcp_conn_opts *opts, uint8_t how)
+{
+	opts->keepalive_ms = how & SIDE_OPT_KEEPALIVE ? 1000 : 0;
+	opts->keepalive_intvl_ms = 300;
+	opts->keepalive_count = 3;
+	opts->user_timeout_ms = how & SIDE_OPT_USER_TIMEOUT ? 5000 : 0;
+	opts->linger_ms = how & SIDE_OPT_LINGER ? 2000 : 0;
+	opts->no_timestamps = how & SIDE_OPT_NO_TS;
+	opts->no_sack = how & SIDE_OPT_NO_SACK;
+	opts->no_wscale = how & SIDE_OPT_NO_WSCALE;
+	opts->mss = how & SIDE_OPT_SMALL_MSS ? 536 : 0;
+	opts->cc = how & SIDE_OPT_NEWRENO ? PMTCP_CC_NEWRENO : PMTCP_CC_DEFAULT;
+}
+
+static struct pmtcp_addr
+addr_of(const struct fuzz_side *s, uint32_t ip4, uint16_t port)
+{
+	struct pmtcp_addr addr = {.version = 6, .port = port};
+
+	if (!s->is_v6)
+		return pmtcp_addr4(ip4, port);
+	if (ip4 != 0)
+		ctx_ip6_of(ip4, addr.ip6);
+	return addr;
+}
+
 void
 side_listen(struct fuzz_side *s, uint8_t how)
 {
-	struct pmtcp_addr local = pmtcp_addr4(0, SIDE_PORT);
+	/* Of either version where there are two. */
+	struct pmtcp_addr local = {.version = s->is_v6 ? 0 : 4, .port = SIDE_PORT};
 	struct pmtcp_listen_opts opts = {.rst_on_overflow = how & 1,
 			.conn_max = how & 2 ? 2 : 0,
 			.half_open_max = how & 4 ? 2 : 0};
@@ -232,9 +281,10 @@ side_listen(struct fuzz_side *s, uint8_t how)
 		s->listener = NULL;
 		return;
 	}
+	fill_opts(&opts.conn, s->opts);
 	opts.conn.nodelay = how & 8;
-	opts.conn.no_timestamps = how & 16;
-	opts.conn.no_sack = how & 32;
+	opts.conn.no_timestamps |= !!(how & 16);
+	opts.conn.no_sack |= !!(how & 32);
 	opts.conn.recv_buffer = how & 64 ? 4096 : 0;
 	opts.conn.tw_ms = how & 128 ? PMTCP_TW_NONE : 0;
 	if (pmtcp_listen(s->ctx, &local, &opts, &s->listener) != 0)
@@ -244,13 +294,15 @@ side_listen(struct fuzz_side *s, uint8_t how)
 void
 side_connect(struct fuzz_side *s, uint16_t lport, uint32_t remote, uint16_t rport)
 {
-	struct pmtcp_addr from = pmtcp_addr4(0, lport);
-	struct pmtcp_addr to = pmtcp_addr4(remote, rport);
+	struct pmtcp_addr from = addr_of(s, 0, lport);
+	struct pmtcp_addr to = addr_of(s, remote, rport);
+	struct pmtcp_conn_opts opts = {0};
 	struct pmtcp_conn_info info;
 	struct pmtcp_conn *conn;
 	struct side_conn *c;
 
-	if (s->n_conns == SIDE_CONNS_MAX || pmtcp_connect(s->ctx, &from, &to, NULL, &conn) != 0)
+	fill_opts(&opts, s->opts);
+	if (s->n_conns == SIDE_CONNS_MAX || pmtcp_connect(s->ctx, &from, &to, &opts, &conn) != 0)
 		return;
 	c = add_conn(s, conn);
 	pmtcp_conn_info(conn, &info);
@@ -411,7 +463,7 @@ void
 side_set(struct side_conn *c, uint8_t opt, uint8_t value)
 {
 	static const uint64_t values[] = {0, 1, 2, 63, 64, 200, 255, 1000, 2048, 4096, 60000, 65536,
-			240000, 4u << 20, 1ull << 32, UINT64_MAX};
+			240000, 100, 4u << 20, PMTCP_LINGER_OFF, UINT64_MAX};
 
 	pmtcp_set(c->conn, (enum pmtcp_opt)(opt % (PMTCP_OPT_MAX + 1)),
 			values[value % RTE_DIM(values)]);

@@ -45,6 +45,8 @@ struct side_conn {
 struct fuzz_side {
 	int number; /* which memory it lives in */
 	struct pmtcp_conf conf;
+	bool is_v6;   /* opens and is opened over IPv6 */
+	uint8_t opts; /* of every connection: enum side_opt */
 	struct rte_mempool *pool;
 	struct rte_mempool *rx_pool; /* of what is injected; never fails */
 	struct pmtcp_ctx *ctx;
@@ -63,6 +65,32 @@ struct fuzz_side {
 	void *owner;
 };
 
+/* What connections are opened with; more is set while they live. */
+enum side_opt {
+	SIDE_OPT_KEEPALIVE = 0x01,
+	SIDE_OPT_USER_TIMEOUT = 0x02,
+	SIDE_OPT_LINGER = 0x04,
+	SIDE_OPT_NO_TS = 0x08,
+	SIDE_OPT_NO_SACK = 0x10,
+	SIDE_OPT_NO_WSCALE = 0x20,
+	SIDE_OPT_SMALL_MSS = 0x40,
+	SIDE_OPT_NEWRENO = 0x80,
+};
+
+/* What a side speaks; both ends of a wire need the same of the first two. */
+enum side_net {
+	SIDE_NET_V6 = 0x01,
+	SIDE_NET_VLAN = 0x02,
+	SIDE_NET_ECN = 0x0c,      /* enum pmtcp_ecn, two bits up */
+	SIDE_NET_NEWRENO = 0x10,  /* of the context */
+	SIDE_NET_COOKIES = 0x60,  /* enum pmtcp_syn_cookies, five bits up */
+	SIDE_NET_NO_PROBE = 0x80, /* no search for black holes, no raising of the path MTU */
+	SIDE_NET_SAME = SIDE_NET_V6 | SIDE_NET_VLAN,
+};
+
+/* A small configuration that speaks so; the addresses are TEST_ADDR and TEST_PEER. */
+void side_configure(struct fuzz_side *s, uint32_t self, uint32_t peer, uint8_t net);
+
 /* s->number, conf, now and callbacks are set; pools are made here. */
 void side_create(struct fuzz_side *s);
 
@@ -73,6 +101,14 @@ void side_destroy(struct fuzz_side *s);
 void side_input(struct fuzz_side *s, struct rte_mbuf **pkts, uint16_t n);
 /* What waits leaves through s->frame. */
 void side_output(struct fuzz_side *s);
+/* When the next turn is: at the deadline. What waits for a buffer or a record to come free
+ * is due at once, and time goes on all the same. */
+static inline uint64_t
+side_next(uint64_t now, uint64_t deadline)
+{
+	return deadline > now ? deadline : now + 50 * SIDE_MS;
+}
+
 /* Turns at each deadline on the way, so many at most, then a jump. */
 void side_advance(struct fuzz_side *s, uint64_t ns);
 void side_check(const struct fuzz_side *s);

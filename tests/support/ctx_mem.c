@@ -78,8 +78,8 @@ ctx_addr_of(uint32_t ip4, uint16_t port)
 	return addr;
 }
 
-static void
-fill_v6(struct pmtcp_conf *conf, uint32_t self, uint32_t peer)
+void
+ctx_conf_add_v6(struct pmtcp_conf *conf, uint32_t self, uint32_t peer)
 {
 	conf->n_ranges6 = 1;
 	ctx_ip6_of(self, conf->ranges6[0].first);
@@ -118,7 +118,7 @@ ctx_conf_small(struct pmtcp_conf *conf, uint32_t self, uint32_t peer, uint64_t s
 	conf->static_neigh[0].ip4 = peer;
 	conf->static_neigh[0].mac = ctx_mac_of(peer);
 	if (ctx_is_v6())
-		fill_v6(conf, self, peer);
+		ctx_conf_add_v6(conf, self, peer);
 	fill_secrets(&conf->secrets, seed);
 	conf->seed = seed;
 	conf->max_conns = 64;

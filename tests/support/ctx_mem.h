@@ -27,6 +27,9 @@ void ctx_mem_unmap(void *mem, size_t len);
  * neighbour `peer` static, fixed secrets derived from `seed`. */
 void ctx_conf_small(struct pmtcp_conf *conf, uint32_t self, uint32_t peer, uint64_t seed);
 
+/* An IPv6 address for both of them besides, see ctx_ip6_of(). */
+void ctx_conf_add_v6(struct pmtcp_conf *conf, uint32_t self, uint32_t peer);
+
 /* PMTCP_TEST_IPV6 is set: connections under test run over IPv6. A station with the IPv4
  * address a.b.c.d has 2001:db8::a.b.c.d then. */
 bool ctx_is_v6(void);
