@@ -12,6 +12,7 @@
 #include <cmocka.h>
 
 #include "base/base.h"
+#include "support/bed.h"
 #include "support/rows.h"
 
 static const struct ep_opts with_linger_0 = {.conn = {.no_timestamps = true,
@@ -97,6 +98,45 @@ ROW(close_31_values_out_of_range_are_refused, &rows_plain,
 
 #define T(name) cmocka_unit_test(name)
 
+static void
+tune_one_record(struct pmtcp_conf *conf)
+{
+	conf->max_rares = 1;
+}
+
+/* RES-4: without a side record there is no linger time: the close goes on in the background,
+ * and what was queued arrives. */
+static void
+close_31_without_a_record_goes_on_in_background(void **state)
+{
+	struct bed_peer busy = {.ip = TEST_PEER, .port = 50000, .seq = 1};
+	struct bed_peer peer = {.ip = TEST_PEER, .port = 50001, .seq = 1};
+	struct pmtcp_conn *first, *conn;
+	static struct bed bed;
+
+	(void)state;
+	bed_create(&bed, tune_one_record);
+	assert_int_equal(bed_open(&bed, &busy, 80, &first), 0);
+	assert_int_equal(pmtcp_set(first, PMTCP_OPT_KEEPALIVE_MS, 7200000), 0);
+	assert_int_equal(bed_open(&bed, &peer, 80, &conn), 0);
+	assert_int_equal(pmtcp_set(conn, PMTCP_OPT_LINGER_MS, 3000), 0);
+	assert_int_equal(pmtcp_write(conn, "0123456789", 10), 10);
+	pmtcp_close(conn);
+	assert_non_null(bed_peer_gets(&bed, &peer));
+	assert_int_equal(bed.taken.flags, PKT_FIN | PKT_PSH | PKT_ACK);
+	bed_advance(&bed, 5000 * BED_MS);
+	bed_forget(&bed);
+	assert_int_equal(bed_event(&bed).flags, 0);
+	bed_peer_sends(&bed, &peer, PKT_ACK, 0);
+	bed_peer_sends(&bed, &peer, PKT_FIN | PKT_ACK, 0);
+	bed_turn(&bed);
+	assert_int_equal(bed_event(&bed).reason, PMTCP_GRACEFUL);
+	assert_int_equal(bed_counter(&bed, PMTCP_C_rst_sent), 0);
+	pmtcp_abort(first);
+	bed_turn(&bed);
+	bed_destroy(&bed);
+}
+
 int
 main(void)
 {
@@ -118,6 +158,7 @@ main(void)
 			T(close_31_detached_is_counted_only),
 			T(close_31_unread_text_still_resets_at_once),
 			T(close_31_set_after_open),
+			T(close_31_without_a_record_goes_on_in_background),
 			T(close_31_values_out_of_range_are_refused),
 	};
 
