@@ -44,9 +44,8 @@ below {state:g} % of the lines of a file of the state machine, marked \\* (`tool
 says which and why).
 
 A branch is one way out of a condition, each part of `a && b` for itself, as gcov counts them. Not
-counted are the ways out of `CHECK` and `ASSERT` that trap: no test can take them and go on. Nothing
-else is excluded; what remains untaken is mostly a second failure behind a first one, such as a
-reply that finds no packet buffer, and devices that only real hardware has.
+counted are those on lines with `CHECK` or `ASSERT`, one way out of which traps: no test can take it
+and go on; and those that the compiler makes on lines without a statement. Lines are all counted.
 """
 
 
