@@ -379,25 +379,42 @@ mend_ip(struct mend *m)
 		mend_ip4(m);
 }
 
-/* The protocol that the octets name. */
+/* The protocol that the octets name; of those that nobody knows three in four become one
+ * that somebody does. */
 static uint8_t
 proto_of(const struct mend *m)
 {
 	const uint8_t *next = m->is_v6 ? m->ip + 6 : m->ip + 9;
+	uint8_t icmp = m->is_v6 ? P_ICMP6 : P_ICMP;
 
-	if (!m->is_v6 || (*next != 0 && *next != 43 && *next != 44 && *next != 60))
+	if (*next == P_TCP || *next == icmp)
 		return *next;
 	/* The last header would say so; the first one's flow label does. */
-	return (m->ip[3] & 1) ? P_TCP : P_ICMP6;
+	if (m->is_v6 && (*next == 0 || *next == 43 || *next == 44 || *next == 60))
+		return (m->ip[3] & 1) ? P_TCP : P_ICMP6;
+	return (*next & 3) == 3 ? *next : (*next & 3) == 2 ? P_TCP : icmp;
+}
+
+/* The same of the EtherType. */
+static uint32_t
+type_of(const struct frame *x, uint32_t at)
+{
+	static const uint16_t types[3] = {0x0800, 0x86dd, 0x0806};
+	uint32_t type = get16(x->bytes + at - 2);
+
+	if (type == 0x0800 || type == 0x86dd || type == 0x0806 || (type & 3) == 3)
+		return type;
+	return types[type & 3];
 }
 
 enum frame_kind
 frame_mend(struct frame *x, const struct fuzz_peer *f)
 {
 	uint32_t at = mend_ether(x, f, false);
-	uint32_t type = get16(x->bytes + at - 2);
+	uint32_t type = type_of(x, at);
 	struct mend m = {.f = f, .is_v6 = type == 0x86dd};
 
+	put16(x->bytes + at - 2, type);
 	if (type == 0x0806)
 		mend_arp(x->bytes + at, x->len - at);
 	if (type != 0x0800 && type != 0x86dd)
