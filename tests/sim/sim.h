@@ -142,7 +142,7 @@ struct sim_case {
 	void (*body)(struct sim *s);
 };
 
-/* Runs a case for each seed twice; PMTCP_SIM_SEED=n runs only that seed, once,
+/* Runs a case for each seed twice, over IPv6 if PMTCP_TEST_IPV6 is set; PMTCP_SIM_SEED=n runs only that seed, once,
  * and prints each frame; PMTCP_SIM_MORE=k takes k times as many seeds. */
 void sim_run_case(const struct sim_case *c);
 

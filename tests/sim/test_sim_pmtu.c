@@ -3,8 +3,9 @@
  */
 
 /* Goal: a link of smaller MTU on the way ends no transfer, whether its router says so or
- * not (DATA-46; RFC 1191, 2923). Method: random transfers against the byte-stream oracle
- * over a wire that loses what is too large. */
+ * not (DATA-46; RFC 1191, 8201, 2923), nor does one that is down for a while (SEC-9). Method:
+ * random transfers against the byte-stream oracle over a wire that loses what is too large;
+ * run over both IP versions. */
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -34,7 +35,9 @@ narrow(struct sim_opts *opts, struct rng *rng, bool is_silent)
 {
 	for (int side = 0; side < SIM_SIDES; side++) {
 		opts->faults[side].delay_ns = 1 + rng_below(rng, 10 * SIM_MS);
-		opts->faults[side].mtu = (uint16_t)(580 + rng_below(rng, 900));
+		/* No link of IPv6 is below 1280. */
+		opts->faults[side].mtu = (uint16_t)(ctx_is_v6() ? 1280 + rng_below(rng, 200)
+								: 580 + rng_below(rng, 900));
 		opts->faults[side].is_mtu_silent = is_silent;
 	}
 	opts->faults[SIM_A].mtu = rng_below(rng, 2) ? 1400 : opts->faults[SIM_A].mtu;
@@ -113,6 +116,48 @@ data_46_error_costs_no_timeout(void **state)
 	sim_run_case(&(struct sim_case){"error_costs_no_timeout", 4, setup_1400, quick});
 }
 
+/* Unreachable is a soft error, before as after the handshake (MUST-56). */
+static void
+outage(struct sim *s)
+{
+	const struct sim_plan plan[SIM_SIDES] = {
+			{.octets = 300000}, {.octets = 100000, .end = SIM_END_WAIT}};
+	struct sim_flow *f;
+
+	s->wire[SIM_A].faults.is_down = true;
+	f = sim_open(s, SIM_A, plan, NULL);
+	sim_run_for(s, 500 * SIM_MS);
+	assert_true(s->wire[SIM_A].n_told > 0);
+	assert_true(f->half[SIM_A].seen & PMTCP_EV_ERROR);
+	s->wire[SIM_A].faults.is_down = false;
+	sim_run_for(s, 600 * SIM_MS);
+	assert_true(f->half[SIM_A].seen & PMTCP_EV_CONNECTED);
+	for (int side = 0; side < SIM_SIDES; side++)
+		s->wire[side].faults.is_down = true;
+	sim_run_for(s, 3 * SIM_SEC);
+	for (int side = 0; side < SIM_SIDES; side++) {
+		s->wire[side].faults.is_down = false;
+		assert_true(sim_stats(s, side).counter[PMTCP_C_icmp_error_taken] > 0);
+	}
+	sim_run_flows(s, 60 * SIM_SEC);
+	sim_expect_graceful(s, f);
+}
+
+static void
+setup_slow(struct sim_opts *opts, struct rng *rng)
+{
+	for (int side = 0; side < SIM_SIDES; side++) {
+		opts->faults[side].delay_ns = 1 + rng_below(rng, 20 * SIM_MS);
+		opts->faults[side].octet_ns = 4000; /* 300000 octets take 1.2 s */
+	}
+}
+
+static void
+sec_9_outage_ends_nothing(void **state)
+{
+	sim_run_case(&(struct sim_case){"outage_ends_nothing", 8, setup_slow, outage});
+}
+
 int
 main(void)
 {
@@ -121,6 +166,7 @@ main(void)
 			sim_test(data_46_router_is_silent),
 			sim_test(data_46_router_tells_its_mtu_and_loses),
 			sim_test(data_46_error_costs_no_timeout),
+			sim_test(sec_9_outage_ends_nothing),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

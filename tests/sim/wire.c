@@ -130,6 +130,12 @@ mark(struct wire *w, struct wire_frame *f)
 	uint8_t *ip = f->bytes + 14;
 	uint32_t sum = 0;
 
+	/* The traffic class begins in the middle of an octet, and there is no checksum. */
+	if (f->len >= 54 && ip[0] >> 4 == 6 && (ip[1] & 0x30) != 0) {
+		ip[1] |= 0x30;
+		w->n_marked++;
+		return true;
+	}
 	if (f->len < 34 || ip[0] != 0x45 || (ip[1] & 3) == 0)
 		return mark_v6(w, f);
 	ip[1] |= 3;
@@ -187,22 +193,46 @@ is_spared_by_mask(struct wire *w, bool is_tcp)
 	return number >= 64 || (w->faults.loss_mask >> number & 1) == 0;
 }
 
-/* The router in front of a link with a smaller MTU (RFC 1191 section 4). */
+/* A router that cannot pass a packet on says why, and quotes its header and 8 octets. */
 static void
-tell_too_big(struct wire *w, uint64_t now_ns, const struct pkt *p, const uint8_t *bytes)
+tell(struct wire *w, uint64_t now_ns, const struct pkt *p, const struct build_icmp *icmp)
 {
-	enum { ETHER = 14, QUOTE = 28 };
-	const struct build_icmp icmp = {.type = 3, .code = 4, .rest = w->faults.mtu};
-	struct build b = {.saddr = TEST_NET + 254, .daddr = p->saddr};
+	enum { ETHER = 14 };
+	struct build b = {.version = p->version, .saddr = TEST_NET + 254, .daddr = p->saddr};
 	uint8_t frame[128];
 	size_t len;
 
+	if (w->back == NULL)
+		return;
+	ctx_ip6_of(b.saddr, b.saddr6);
+	memcpy(b.daddr6, p->saddr6, 16);
 	memcpy(b.dmac, p->smac, 6);
 	memcpy(b.smac, p->dmac, 6);
-	b.payload = bytes + ETHER;
-	b.len = QUOTE;
-	len = build_icmp_bytes(&b, &icmp, frame, sizeof(frame));
+	b.payload = p->bytes + ETHER;
+	b.len = (p->version == 6 ? 40 : 20) + 8;
+	len = build_icmp_bytes(&b, icmp, frame, sizeof(frame));
 	launch(w->back, now_ns, frame_of(w->back, frame, (uint32_t)len), 0);
+	w->n_told++;
+}
+
+/* In front of a link with a smaller MTU (RFC 1191 section 4, RFC 4443 3.2). */
+static void
+tell_too_big(struct wire *w, uint64_t now_ns, const struct pkt *p)
+{
+	const struct build_icmp icmp4 = {.type = 3, .code = 4, .rest = w->faults.mtu};
+	const struct build_icmp icmp6 = {.type = 2, .rest = w->faults.mtu};
+
+	tell(w, now_ns, p, p->version == 6 ? &icmp6 : &icmp4);
+}
+
+/* In front of a link that is down: host, or address, unreachable (RFC 792, RFC 4443 3.1). */
+static void
+tell_unreachable(struct wire *w, uint64_t now_ns, const struct pkt *p)
+{
+	const struct build_icmp icmp4 = {.type = 3, .code = 1};
+	const struct build_icmp icmp6 = {.type = 1, .code = 3};
+
+	tell(w, now_ns, p, p->version == 6 ? &icmp6 : &icmp4);
 }
 
 void
@@ -217,8 +247,13 @@ wire_put(struct wire *w, uint64_t now_ns, const void *bytes, uint32_t len)
 
 	if (is_tcp && w->faults.mtu != 0 && len > 14u + w->faults.mtu) {
 		w->n_lost++;
-		if (w->back != NULL && !w->faults.is_mtu_silent && p.version == 4)
-			tell_too_big(w, now_ns, &p, bytes);
+		if (!w->faults.is_mtu_silent)
+			tell_too_big(w, now_ns, &p);
+		return;
+	}
+	if (is_tcp && w->faults.is_down) {
+		w->n_lost++;
+		tell_unreachable(w, now_ns, &p);
 		return;
 	}
 	if (!is_spared_by_mask(w, is_tcp) || action == TAMPER_DROP || is_hit(w, w->faults.loss)) {

@@ -24,8 +24,9 @@ struct wire_faults {
 	uint16_t truncate;  /* cut short */
 	uint16_t mark;      /* congestion experienced (RFC 3168), of those that may be marked */
 	uint64_t loss_mask; /* bit i: TCP frame number i is lost */
-	uint16_t mtu;       /* of a link on the way: larger IPv4 packets are lost; 0: none */
+	uint16_t mtu;       /* of a link on the way: larger packets are lost; 0: none */
 	bool is_mtu_silent; /* and no ICMP error tells of it */
+	bool is_down;       /* there is no way on; routers tell so of each TCP segment */
 	uint64_t delay_ns;
 	uint64_t jitter_ns;  /* added evenly; does not reorder */
 	uint64_t reorder_ns; /* at most so much later than its successors */
@@ -56,6 +57,7 @@ struct wire {
 	uint64_t serial;
 	uint64_t n_lost;
 	uint64_t n_marked;
+	uint64_t n_told; /* ICMP errors */
 	uint32_t n;
 	uint32_t room;
 	struct wire_frame **heap; /* earliest first */
