@@ -364,7 +364,7 @@ struct pmtcp_conf {
 	/** Two timeouts of a full segment without an ICMP error make segments smaller (RFC 2923):
 	 * true. */
 	bool pmtu_blackhole;
-	uint32_t pmtu_raise_ms; /**< a lowered path MTU is tried larger after: 600000; 0: never */
+	uint32_t pmtu_raise_ms; /**< lowered path MTUs are forgotten after: 600000; 0: never */
 	bool ts_lenient;        /**< take segments without the negotiated timestamp (DEC-10) */
 	bool fin_rst_lenient;   /**< RST at RCV.NXT-1 after the peer's FIN is exact (CLOSE-34) */
 };

@@ -28,6 +28,7 @@
 #include "tcp/tcb.h"
 #include "tcp/tcp_icmp.h"
 #include "tcp/tcp_listener.h"
+#include "tcp/tcp_path.h"
 #include "tcp/tcp_rare.h"
 #include "tcp/tcp_starve.h"
 #include "tcp/tcp_tx.h"
@@ -207,6 +208,7 @@ struct tcp {
 	struct rng rng;
 	struct tcp_watch watch;
 	struct tcp_starve starve;
+	struct tcp_paths paths;
 	struct wire_tx_conf tx_conf;
 	uint16_t mss;             /* offered over IPv4: MTU - 40 */
 	struct flow_addr6 *addr6; /* of each block, by its index; NULL: no IPv6 */

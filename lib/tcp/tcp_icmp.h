@@ -52,5 +52,9 @@ enum pmtcp_counter tcp_pmtu_too_big(struct tcp *t, struct tcb *c, const struct t
 void tcp_pmtu_timeout(struct tcp *t, struct tcb *c, const struct tcp_tx *tx);
 /* Something larger may be tried again. Caller: c->rare. */
 void tcp_pmtu_raise(struct tcp *t, struct tcb *c);
+/* The handshake is done, and something is known of some path. */
+void tcp_pmtu_opened(struct tcp *t, struct tcb *c);
+/* una moved. Caller: c->rare. */
+void tcp_pmtu_acked(struct tcp *t, struct tcb *c);
 
 #endif /* PMTCP_TCP_TCP_ICMP_H */

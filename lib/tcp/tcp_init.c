@@ -17,7 +17,7 @@ struct layout {
 	uint32_t half_open_first, half_open_end;
 	uint32_t time_wait_first, time_wait_end;
 	size_t table, txs, rxs, rares, recs, classes, hops, pairs, listeners, ports, addr6;
-	size_t starve, end;
+	size_t starve, paths, end;
 	uint32_t entries;
 	uint32_t n_time_waits;
 	uint32_t n_rares;
@@ -82,6 +82,7 @@ lay_out(const struct pmtcp_conf *conf, struct layout *l)
 	l->addr6 = part(&at,
 			conf->n_ranges6 ? (size_t)l->time_wait_end * sizeof(struct flow_addr6) : 0);
 	l->starve = part(&at, tcp_starve_memsize(l->tcb_end));
+	l->paths = part(&at, tcp_path_memsize());
 	l->end = at;
 }
 
@@ -172,6 +173,7 @@ init_shares(struct tcp *t, uint8_t *mem, const struct layout *l)
 	t->listener_by_port = (void *)(mem + l->ports);
 	t->addr6 = conf->n_ranges6 ? (void *)(mem + l->addr6) : NULL;
 	tcp_starve_init(&t->starve, mem + l->starve, l->tcb_end);
+	tcp_path_init(&t->paths, mem + l->paths);
 	t->n_pairs = l->n_pairs;
 	t->tw_hand = l->time_wait_first;
 	t->tw_first = l->time_wait_first;

@@ -86,7 +86,7 @@ tcp_established(struct tcp *t, struct tcb *c, const struct seg *seg, uint32_t ev
 	if (event == PMTCP_EV_CONNECTED)
 		tcp_count(t, PMTCP_C_connected);
 	tcp_event(t, c, event);
-	if (is_unlikely(c->rare || tcp_class(t, c)->has_slow_timers))
+	if (is_unlikely(c->rare || tcp_class(t, c)->has_slow_timers || t->paths.n))
 		tcp_rare_established(t, c);
 	if (c->tx) {
 		/* OPEN-38: queued before the peer answered, and said what it can take. */

@@ -12,8 +12,9 @@
 
 /* tcp_rare.pmtu_state. */
 enum pmtu_state {
-	PMTU_HOLE = 0x01,  /* the path swallows large segments without a word */
-	PMTU_TRIAL = 0x02, /* and something larger is tried: one timeout is enough to go back */
+	PMTU_HOLE = 0x01,   /* the path swallows large segments without a word */
+	PMTU_TRIAL = 0x02,  /* and something larger is tried: one timeout is enough to go back */
+	PMTU_UNSURE = 0x04, /* the smaller segments have not been seen to arrive */
 };
 
 /* What is left when the network does not say how large a segment may be: MSS 1024, then
@@ -140,6 +141,7 @@ tcp_pmtu_too_big(struct tcp *t, struct tcb *c, const struct tcp_icmp_error *e)
 		set_mtu(t, c, mtu);
 		if (c->rare)
 			tcp_rare(t, c)->pmtu_state = 0;
+		tcp_path_learn(t, c, (uint16_t)mtu, false);
 		tcp_rexmit_too_big(t, c);
 		return PMTCP_C_icmp_error_taken;
 	}
@@ -167,6 +169,7 @@ take_claim(struct tcp *t, struct tcb *c, const struct sendq_rec *first)
 			first->len + headers_len(t, c) <= mtu)
 		return false;
 	set_mtu(t, c, mtu);
+	r->pmtu_state |= PMTU_UNSURE;
 	return true;
 }
 
@@ -200,7 +203,8 @@ tcp_pmtu_timeout(struct tcp *t, struct tcb *c, const struct tcp_tx *tx)
 	uint32_t first = sendq_first(&tx->q);
 	const struct sendq_rec *rec = first ? sendq_rec(&t->recs, first) : NULL;
 	struct tcp_rare *r = tcp_rare(t, c);
-	uint32_t rtos = tcp_tx_has(tx, TX_FULL_CAME) ? HOLE_RTOS_PROVEN : HOLE_RTOS;
+	bool is_proven = tcp_tx_has(tx, TX_FULL_CAME);
+	uint32_t rtos = is_proven ? HOLE_RTOS_PROVEN : HOLE_RTOS;
 	uint32_t len, mtu;
 
 	if (!rec || take_claim(t, c, rec))
@@ -214,7 +218,7 @@ tcp_pmtu_timeout(struct tcp *t, struct tcb *c, const struct tcp_tx *tx)
 	set_mtu(t, c, mtu);
 	tcp_count(t, PMTCP_C_pmtu_blackhole);
 	if (c->rare)
-		tcp_rare(t, c)->pmtu_state = PMTU_HOLE;
+		tcp_rare(t, c)->pmtu_state = is_proven ? PMTU_HOLE : PMTU_HOLE | PMTU_UNSURE;
 }
 
 /* The path may have changed for the better (RFC 1191 6.3). After an ICMP error all is tried
@@ -242,4 +246,45 @@ tcp_pmtu_raise(struct tcp *t, struct tcb *c)
 	}
 	set_mss(t, c, full);
 	r->path_mtu = 0;
+}
+
+/* DATA-46: what an earlier connection to this destination found out. Without a side record
+ * this one finds out by itself, or its segments would stay small for good. */
+void
+tcp_pmtu_opened(struct tcp *t, struct tcb *c)
+{
+	const struct tcp_path *path = tcp_path_find(t, c);
+	struct tcp_rare *r;
+
+	if (!path || path->mtu >= c->smss + headers_len(t, c) || path->mtu < floor_mtu(t, c))
+		return;
+	r = tcp_rare_get(t, c);
+	if (!r)
+		return;
+	r->saved_mss = c->smss;
+	r->path_mtu = path->mtu;
+	r->pmtu_state = path->is_hole ? PMTU_HOLE : 0;
+	c->smss = (uint16_t)(path->mtu - headers_len(t, c));
+	arm_raise(t, c, r);
+	if (t->conf.pmtu_raise_ms) {
+		r->pmtu_at -= t->now_ms - path->since_ms;
+		tcp_timer_arm(t, c);
+	}
+	tcp_count(t, PMTCP_C_pmtu_known);
+}
+
+/* What timeouts made us believe holds for the next connection only if it helped here: full
+ * segments of the smaller size arrive. On a path that had carried larger ones it may have
+ * been an outage all the same, and is not told to anybody. */
+void
+tcp_pmtu_acked(struct tcp *t, struct tcb *c)
+{
+	struct tcp_rare *r = tcp_rare(t, c);
+	const struct tcp_tx *tx = tcp_tx(t, c);
+
+	if (!(r->pmtu_state & PMTU_UNSURE) || !tx || !tcp_tx_has(tx, TX_FULL_CAME))
+		return;
+	r->pmtu_state &= (uint8_t)~PMTU_UNSURE;
+	if (r->path_mtu)
+		tcp_path_learn(t, c, r->path_mtu, r->pmtu_state & PMTU_HOLE);
 }

@@ -99,6 +99,8 @@ tcp_rare_established(struct tcp *t, struct tcb *c)
 {
 	if (tcp_class(t, c)->has_slow_timers)
 		tcp_rare_get(t, c);
+	if (t->paths.n)
+		tcp_pmtu_opened(t, c);
 	if (!c->rare)
 		return;
 	tcp_rare_acked(t, c);
@@ -143,6 +145,8 @@ tcp_rare_acked(struct tcp *t, struct tcb *c)
 {
 	struct tcp_rare *r = tcp_rare(t, c);
 
+	if (is_unlikely(r->pmtu_state))
+		tcp_pmtu_acked(t, c);
 	if (!(r->flags & RARE_USER))
 		return;
 	if (tcp_is_waiting(t, c))

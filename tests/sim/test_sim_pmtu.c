@@ -116,6 +116,28 @@ data_46_error_costs_no_timeout(void **state)
 	sim_run_case(&(struct sim_case){"error_costs_no_timeout", 4, setup_1400, quick});
 }
 
+/* And costs it once: the next connection there begins with what fits. */
+static void
+again(struct sim *s)
+{
+	const struct sim_plan plan[SIM_SIDES] = {{.octets = 100000}, {.end = SIM_END_WAIT}};
+
+	for (uint32_t i = 0; i < 3; i++) {
+		struct sim_flow *f = sim_open(s, SIM_A, plan, NULL);
+
+		sim_run_flows(s, 10 * SIM_SEC);
+		sim_expect_graceful(s, f);
+		assert_int_equal(sim_stats(s, SIM_A).counter[PMTCP_C_pmtu_lowered], 1);
+		assert_int_equal(sim_stats(s, SIM_A).counter[PMTCP_C_pmtu_known], i);
+	}
+}
+
+static void
+data_46_next_connection_knows(void **state)
+{
+	sim_run_case(&(struct sim_case){"next_connection_knows", 4, setup_1400, again});
+}
+
 /* Unreachable is a soft error, before as after the handshake (MUST-56). */
 static void
 outage(struct sim *s)
@@ -166,6 +188,7 @@ main(void)
 			sim_test(data_46_router_is_silent),
 			sim_test(data_46_router_tells_its_mtu_and_loses),
 			sim_test(data_46_error_costs_no_timeout),
+			sim_test(data_46_next_connection_knows),
 			sim_test(sec_9_outage_ends_nothing),
 	};
 
