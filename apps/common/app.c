@@ -13,7 +13,7 @@
 #include "common/diag.h"
 #include "pmtcp_dpdk.h"
 
-#define COMMON_OPTIONS 10
+#define COMMON_OPTIONS 13
 #define NS_PER_MS      1000000u
 
 /* RFC 791 3.2: every host takes 576 octets; RFC 8200 5: every IPv6 link 1280. */
@@ -38,7 +38,8 @@ struct common {
 	struct args_gateway gateway;
 	struct args_capture pcap;
 	uint64_t keepalive_ns;
-	uint8_t ecn, syn_cookies;
+	uint32_t reassemble;
+	uint8_t ecn, syn_cookies, cc, tw_reuse;
 };
 
 static void
@@ -58,6 +59,12 @@ parse(struct app *app, struct common *common, int argc, char **argv)
 					"silence before the first probe, 0: none (0)"},
 			{"syn-cookies", 0, ARG_COOKIES, &common->syn_cookies,
 					"auto, always, off (auto)"},
+			{"cc", 0, ARG_CC, &common->cc,
+					"congestion control: cubic, newreno (cubic)"},
+			{"tw-reuse", 0, ARG_REUSE, &common->tw_reuse,
+					"opens over own TIME-WAIT: off, safe, force (safe)"},
+			{"reassemble", 0, ARG_U32, &common->reassemble,
+					"fragmented datagrams at a time, 0: dropped (0)"},
 			{"pcap", 0, ARG_CAPTURE, &common->pcap, "capture both directions (no)"},
 			{"eal", 0, ARG_TEXT, &common->link.eal, "more arguments for EAL (none)"},
 			{"verbose", 'v', ARG_FLAG, &common->link.verbose, "show what EAL says"},
@@ -110,12 +117,16 @@ app_open(struct app *app, int argc, char **argv)
 	args_value(ARG_SUBNETS, "198.18.0.2/24", &common.ip);
 	common.ecn = app->conf.ecn;
 	common.syn_cookies = (uint8_t)app->conf.syn_cookies;
+	common.cc = app->conf.cc;
+	common.tw_reuse = app->conf.tw_reuse;
 	parse(app, &common, argc, argv);
 	if (check(app, &common) != 0)
 		return ARGS_EXIT_CODE;
 	args_conf(&common.ip, &common.gateway, &app->conf);
 	app->conf.ecn = common.ecn;
 	app->conf.syn_cookies = (enum pmtcp_syn_cookies)common.syn_cookies;
+	app->conf.cc = common.cc;
+	app->conf.tw_reuse = common.tw_reuse;
 	app->opts.keepalive_ms = (uint32_t)(common.keepalive_ns / NS_PER_MS);
 	if (link_open(&common.link, &app->link) != 0)
 		return LINK_EXIT_CODE;
@@ -123,6 +134,7 @@ app_open(struct app *app, int argc, char **argv)
 	ret = link_check(&app->link, &app->conf);
 	if (ret == 0) {
 		opts.faults = app->link.faults;
+		opts.reassemble = common.reassemble;
 		opts.pcap = common.pcap.file[0] == '\0' ? NULL : common.pcap.file;
 		opts.pcap_packets = common.pcap.packets;
 		ret = pmtcp_worker_create(app->link.ports[0], 0, &app->conf, &opts, &app->worker);

@@ -194,15 +194,17 @@ parse_flag(const char *text, bool *out)
 	return 0;
 }
 
-/* Names by their number; 0 is the default and has none. */
+/* Names by their number; a default has none. */
 static const char *const ecn_names[] = {"", "off", "accept", "offer", NULL};
 static const char *const cookies_names[] = {"", "auto", "always", "off", NULL};
+static const char *const cc_names[] = {"", "cubic", "newreno", NULL};
+static const char *const reuse_names[] = {"off", "safe", "force", NULL};
 
 static int
 parse_choice(const char *const *names, const char *text, uint8_t *out)
 {
-	for (uint8_t i = 1; names[i] != NULL; i++) {
-		if (strcmp(names[i], text) != 0)
+	for (uint8_t i = 0; names[i] != NULL; i++) {
+		if (names[i][0] == '\0' || strcmp(names[i], text) != 0)
 			continue;
 		*out = i;
 		return 0;
@@ -259,6 +261,10 @@ args_value(enum arg_type type, const char *text, void *out)
 		return parse_choice(ecn_names, text, out);
 	case ARG_COOKIES:
 		return parse_choice(cookies_names, text, out);
+	case ARG_CC:
+		return parse_choice(cc_names, text, out);
+	case ARG_REUSE:
+		return parse_choice(reuse_names, text, out);
 	case ARG_CAPTURE:
 		return parse_capture(text, out);
 	}
@@ -296,6 +302,8 @@ static const struct {
 		[ARG_GATEWAY] = {"IP", "an address such as 198.18.0.1 or 2001:db8::1"},
 		[ARG_ECN] = {"HOW", "\"off\", \"accept\" or \"offer\""},
 		[ARG_COOKIES] = {"WHEN", "\"auto\", \"always\" or \"off\""},
+		[ARG_CC] = {"HOW", "\"cubic\" or \"newreno\""},
+		[ARG_REUSE] = {"HOW", "\"off\", \"safe\" or \"force\""},
 		[ARG_CAPTURE] = {"FILE[,N]",
 				"a file name and the number of frames to keep, such as "
 				"out.pcap,1000"},

@@ -41,6 +41,8 @@ enum arg_type {
 	ARG_GATEWAY,  /* struct args_gateway: IP; one of each version, by two options */
 	ARG_ECN,      /* uint8_t, enum pmtcp_ecn: off, accept, offer */
 	ARG_COOKIES,  /* uint8_t, enum pmtcp_syn_cookies: auto, always, off */
+	ARG_CC,       /* uint8_t, enum pmtcp_cc: cubic, newreno */
+	ARG_REUSE,    /* uint8_t, enum pmtcp_tw_reuse: off, safe, force */
 	ARG_CAPTURE,  /* struct args_capture: FILE or FILE,N */
 };
 

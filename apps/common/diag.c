@@ -8,19 +8,16 @@
 
 #include <inttypes.h>
 
-#define OLDEST_NAMED 3
+#include "common/args_addr.h"
 
-static void
-print_ip4(FILE *out, uint32_t ip4)
-{
-	fprintf(out, "%u.%u.%u.%u", ip4 >> 24, ip4 >> 16 & 0xff, ip4 >> 8 & 0xff, ip4 & 0xff);
-}
+#define OLDEST_NAMED 3
 
 static void
 print_addr(FILE *out, const struct pmtcp_addr *a)
 {
-	print_ip4(out, a->ip4);
-	fprintf(out, ":%u", a->port);
+	char text[ARGS_ADDR_TEXT];
+
+	fputs(args_addr_text(a, text), out);
 }
 
 /* RES-1. In one line: who, where, since when, and what was left unread. */
@@ -48,16 +45,14 @@ print_close_wait(struct pmtcp_ctx *ctx, FILE *out)
 static void
 print_one(struct pmtcp_ctx *ctx, const struct pmtcp_diag *d, FILE *out)
 {
+	char text[ARGS_IP_TEXT];
+
 	switch (d->kind) {
 	case PMTCP_DIAG_ADDR_CONFLICT:
-		fputs("somebody else uses our address ", out);
-		print_ip4(out, d->value);
-		fputc('\n', out);
+		fprintf(out, "somebody else uses our address %s\n", args_ip_text(&d->addr, text));
 		break;
 	case PMTCP_DIAG_NEIGH_FAILED:
-		fputs("next hop does not answer: ", out);
-		print_ip4(out, d->value);
-		fputc('\n', out);
+		fprintf(out, "next hop does not answer: %s\n", args_ip_text(&d->addr, text));
 		break;
 	case PMTCP_DIAG_OVERSIZE:
 		fprintf(out, "frame of %u octets above the MTU: switch off the peer's offloads\n",

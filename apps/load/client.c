@@ -9,6 +9,8 @@
 #include <errno.h>
 #include <stdlib.h>
 
+#include "common/diag.h"
+
 /* A next hop that has not answered by then will not. */
 #define RESOLVE_NS 5000000000ull
 
@@ -329,6 +331,7 @@ client_turn(struct pmtcp_ctx *ctx, void *arg)
 	uint64_t now_ns = pmtcp_now(ctx);
 	enum run_phase phase = atomic_load_explicit(&clock->phase, memory_order_relaxed);
 
+	diag_print(ctx, "pmtcp-load client", stderr);
 	if (phase == RUN_PREPARE) {
 		prepare(c, ctx, now_ns);
 		return;

@@ -74,6 +74,9 @@ static const struct word words[] = {
 	{"mtu", 0, ARG_U16, ALL, AT(mtu), "IP packet octets, 576 to 9000 (the device's)"},
 	{"ecn", 0, ARG_ECN, ALL, AT(ecn), "explicit congestion notification: off | accept | offer (accept)"},
 	{"syn-cookies", 0, ARG_COOKIES, LOAD_RUN | LOAD_SERVER, AT(syn_cookies), "auto | always | off (auto)"},
+	{"cc", 0, ARG_CC, ALL, AT(cc), "congestion control: cubic | newreno (cubic)"},
+	{"tw-reuse", 0, ARG_REUSE, ALL, AT(tw_reuse), "opens over own TIME-WAIT: off | safe: with timestamps | force (safe)"},
+	{"reassemble", 0, ARG_U32, ALL, AT(reassemble), "so many fragmented datagrams at a time; 0: fragments are dropped (0)"},
 	{"keepalive", 0, ARG_DURATION, ALL, AT(keepalive_ns), "silence before the first probe, 100ms to 168h; 0: none (0)"},
 	{"no-offloads", 0, ARG_FLAG, ALL, AT(no_offloads), "no checksum offload, even if the device has it"},
 	{"pcap", 0, ARG_CAPTURE, ALL, AT(pcap), "capture both directions into FILE[,N] (the client's end in run)"},
@@ -127,6 +130,8 @@ conf_defaults(struct load_conf *c)
 			.syn_retries = 3,
 			.ecn = PMTCP_ECN_ACCEPT,
 			.syn_cookies = PMTCP_COOKIES_AUTO,
+			.cc = PMTCP_CC_CUBIC,
+			.tw_reuse = PMTCP_TW_REUSE_SAFE,
 	};
 }
 

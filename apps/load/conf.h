@@ -65,6 +65,9 @@ struct load_conf {
 	uint16_t mtu;
 	uint8_t ecn;         /* enum pmtcp_ecn */
 	uint8_t syn_cookies; /* enum pmtcp_syn_cookies */
+	uint8_t cc;          /* enum pmtcp_cc */
+	uint8_t tw_reuse;    /* enum pmtcp_tw_reuse */
+	uint32_t reassemble; /* datagrams at a time */
 	uint64_t keepalive_ns;
 	bool no_offloads;
 	struct args_capture pcap;

@@ -36,6 +36,8 @@ common_conf(const struct load *l, struct pmtcp_conf *conf, uint32_t conns, bool 
 	conf->mtu = c->mtu;
 	conf->vlan = l->link.vlan;
 	conf->ecn = c->ecn;
+	conf->cc = c->cc;
+	conf->tw_reuse = c->tw_reuse;
 	conf->tw_ms = c->tw_ms;
 	conf->syn_retries = (uint8_t)c->syn_retries;
 	conf->max_conns = conns;
@@ -225,6 +227,7 @@ make_worker(struct load *l, struct side *s, const struct pmtcp_conf *conf, uint1
 			.pcap = has_capture ? c->pcap.file : NULL,
 			.pcap_packets = c->pcap.packets,
 			.faults = l->link.faults,
+			.reassemble = c->reassemble,
 	};
 
 	return pmtcp_worker_create(l->link.ports[port], 0, conf, &opts, &s->worker);

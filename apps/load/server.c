@@ -11,6 +11,9 @@
 #include "load/server.h"
 
 #include <errno.h>
+#include <stdio.h>
+
+#include "common/diag.h"
 
 #define CLOSED_BIT   (1ull << 63)
 #define BAD_BIT      (1ull << 62)
@@ -260,6 +263,7 @@ server_turn(struct pmtcp_ctx *ctx, void *arg)
 	uint64_t now_ns = pmtcp_now(ctx);
 	bool is_idle;
 
+	diag_print(ctx, "pmtcp-load server", stderr);
 	if (s->is_alone)
 		keep_clock(s, now_ns);
 	side_window(&s->side, now_ns);

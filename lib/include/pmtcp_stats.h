@@ -73,9 +73,9 @@ void pmtcp_port_report(struct pmtcp_ctx *ctx, const struct pmtcp_addr *local,
 
 /** What an operator should look at. */
 enum pmtcp_diag_kind {
-	PMTCP_DIAG_ADDR_CONFLICT = 1, /**< somebody else uses our address: value = ip4,
+	PMTCP_DIAG_ADDR_CONFLICT = 1, /**< somebody else uses our address: addr; value = ip4,
 				       * or the last four octets of an IPv6 address */
-	PMTCP_DIAG_NEIGH_FAILED,      /**< a next hop does not answer: value = ip4 */
+	PMTCP_DIAG_NEIGH_FAILED,      /**< a next hop does not answer: addr and value as above */
 	PMTCP_DIAG_OVERSIZE,          /**< frames above the MTU: switch off the peer's offloads */
 	PMTCP_DIAG_CLOSE_WAIT, /**< peers closed, the application has not: value = how many, at most
 				* once in 10 s; pmtcp_close_wait_report() has the rest */
@@ -84,6 +84,7 @@ struct pmtcp_diag {
 	enum pmtcp_diag_kind kind;
 	uint32_t value;
 	uint64_t at_ns;
+	struct pmtcp_addr addr; /**< of the first two; its port is 0 */
 };
 /** Pops up to n diagnoses, oldest first; at most 32 wait, the newest are kept. */
 uint16_t pmtcp_diag(struct pmtcp_ctx *ctx, struct pmtcp_diag *out, uint16_t n);

@@ -10,11 +10,18 @@
 
 #include <rte_byteorder.h>
 
-uint32_t
-stack_diag_value6(const uint8_t *addr)
+static uint32_t
+value6(const uint8_t *addr)
 {
 	return (uint32_t)addr[12] << 24 | (uint32_t)addr[13] << 16 | (uint32_t)addr[14] << 8 |
 	       addr[15];
+}
+
+void
+stack_diag_addr(struct pmtcp_ctx *s, enum pmtcp_diag_kind kind, const struct pmtcp_addr *addr)
+{
+	stack_diag(s, kind, addr->version == 6 ? value6(addr->ip6) : addr->ip4);
+	s->diags[(s->diag_head - 1) % STACK_DIAGS].addr = *addr;
 }
 
 void

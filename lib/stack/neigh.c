@@ -331,12 +331,15 @@ static void
 failed(struct pmtcp_ctx *s, uint16_t number)
 {
 	struct neigh *e = &s->neighs.entries[number];
+	struct pmtcp_addr addr;
 
 	s->t.hops[number].is_resolved = false;
 	e->state = NEIGH_FAILED;
 	e->tries = 0;
 	tcp_count(&s->t, PMTCP_C_neigh_failed);
-	stack_diag(s, PMTCP_DIAG_NEIGH_FAILED, rte_be_to_cpu_32(ip4_of(&e->addr)));
+	addr = s->t.hops[number].is_v6 ? pmtcp_addr6((const uint8_t *)e->addr.words, 0)
+				       : pmtcp_addr4(rte_be_to_cpu_32(ip4_of(&e->addr)), 0);
+	stack_diag_addr(s, PMTCP_DIAG_NEIGH_FAILED, &addr);
 	tcp_hop_failed(&s->t, number);
 	tell_waiting(s, number);
 	set_due(s, e, NEIGH_PAUSE_MS);
@@ -491,6 +494,7 @@ void
 neigh_arp_input(struct pmtcp_ctx *s, const struct rte_mbuf *m)
 {
 	struct wire_arp arp;
+	struct pmtcp_addr ours;
 	bool is_for_us;
 	bool is_used;
 
@@ -502,7 +506,8 @@ neigh_arp_input(struct pmtcp_ctx *s, const struct rte_mbuf *m)
 	if (stack_is_local(s, arp.sender_ip)) {
 		tcp_drop(&s->t, PMTCP_C_drop_arp_unused);
 		tcp_count(&s->t, PMTCP_C_arp_conflict);
-		stack_diag(s, PMTCP_DIAG_ADDR_CONFLICT, rte_be_to_cpu_32(arp.sender_ip));
+		ours = pmtcp_addr4(rte_be_to_cpu_32(arp.sender_ip), 0);
+		stack_diag_addr(s, PMTCP_DIAG_ADDR_CONFLICT, &ours);
 		return;
 	}
 	is_for_us = stack_is_local(s, arp.target_ip) && rte_is_unicast_ether_addr(&arp.sender_mac);

@@ -13,6 +13,15 @@
 #include "stack/stack.h"
 #include "wire/wire_nd.h"
 
+/* RFC 4862 5.4: somebody else claims our address. */
+static void
+tell_conflict(struct pmtcp_ctx *s, const uint8_t *ip6)
+{
+	struct pmtcp_addr ours = pmtcp_addr6(ip6, 0);
+
+	stack_diag_addr(s, PMTCP_DIAG_ADDR_CONFLICT, &ours);
+}
+
 static void
 send_nd(struct pmtcp_ctx *s, const struct wire_nd *nd, enum pmtcp_counter counter)
 {
@@ -70,7 +79,7 @@ answer(struct pmtcp_ctx *s, const struct wire_nd *ns)
 	if (is_dad) {
 		wire_nd_all_nodes(na.addr.remote);
 		wire_nd_group_mac(na.addr.remote, &na.eth_dst);
-		stack_diag(s, PMTCP_DIAG_ADDR_CONFLICT, stack_diag_value6(ns->target));
+		tell_conflict(s, ns->target);
 	}
 	send_nd(s, &na, PMTCP_C_nd_advert_sent);
 }
@@ -105,7 +114,7 @@ advert_input(struct pmtcp_ctx *s, const struct wire_nd *na)
 	if (stack_is_local6(s, na->target)) {
 		tcp_drop(&s->t, PMTCP_C_drop_nd_unused);
 		tcp_count(&s->t, PMTCP_C_arp_conflict);
-		stack_diag(s, PMTCP_DIAG_ADDR_CONFLICT, stack_diag_value6(na->target));
+		tell_conflict(s, na->target);
 		return;
 	}
 	if (number == NEIGH_NONE || e->state == NEIGH_STATIC) {

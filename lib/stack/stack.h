@@ -87,7 +87,6 @@ void icmp6_problem(struct pmtcp_ctx *s, struct seg *seg, enum pmtcp_counter fate
 
 /* ---- stats.c ---- */
 void stack_diag(void *stack, enum pmtcp_diag_kind kind, uint32_t value);
-/* What a diagnosis can tell of an IPv6 address: its last four octets. */
-uint32_t stack_diag_value6(const uint8_t *addr);
+void stack_diag_addr(struct pmtcp_ctx *s, enum pmtcp_diag_kind kind, const struct pmtcp_addr *addr);
 
 #endif /* PMTCP_STACK_STACK_H */

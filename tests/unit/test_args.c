@@ -240,7 +240,7 @@ args_value_lists_of_subnets(void **state)
 static void
 args_value_choices(void **state)
 {
-	uint8_t ecn = 77, cookies = 77;
+	uint8_t ecn = 77, cookies = 77, cc = 0, reuse = 9;
 
 	assert_int_equal(args_value(ARG_ECN, "off", &ecn), 0);
 	assert_int_equal(ecn, PMTCP_ECN_OFF);
@@ -258,6 +258,18 @@ args_value_choices(void **state)
 	assert_int_equal(args_value(ARG_COOKIES, "off", &cookies), 0);
 	assert_int_equal(cookies, PMTCP_COOKIES_OFF);
 	assert_int_equal(args_value(ARG_COOKIES, "never", &cookies), -EINVAL);
+	assert_int_equal(args_value(ARG_CC, "cubic", &cc), 0);
+	assert_int_equal(cc, PMTCP_CC_CUBIC);
+	assert_int_equal(args_value(ARG_CC, "newreno", &cc), 0);
+	assert_int_equal(cc, PMTCP_CC_NEWRENO);
+	assert_int_equal(args_value(ARG_CC, "", &cc), -EINVAL);
+	assert_int_equal(args_value(ARG_REUSE, "force", &reuse), 0);
+	assert_int_equal(reuse, PMTCP_TW_REUSE_FORCE);
+	assert_int_equal(args_value(ARG_REUSE, "safe", &reuse), 0);
+	assert_int_equal(reuse, PMTCP_TW_REUSE_SAFE);
+	assert_int_equal(args_value(ARG_REUSE, "off", &reuse), 0);
+	assert_int_equal(reuse, PMTCP_TW_REUSE_OFF);
+	assert_int_equal(args_value(ARG_REUSE, "on", &reuse), -EINVAL);
 }
 
 static void

@@ -116,7 +116,8 @@ yaml_every_word_reaches_its_field(void **state)
 				   "close: server-fin\ntw: 30s\nsyn-retries: 5\nidle: sleep\n"
 				   "mtu: 9000\nno-offloads: true\npcap: x.pcap,10\njson: '-'\n"
 				   "eal: a b\ncheck: on\nverbose: yes\nlisten: 80-81\n"
-				   "ecn: offer\nsyn-cookies: always\nkeepalive: 30s\n"),
+				   "ecn: offer\nsyn-cookies: always\nkeepalive: 30s\n"
+				   "cc: newreno\ntw-reuse: force\nreassemble: 64\n"),
 			0);
 	conf.cmd = LOAD_CLIENT;
 	assert_int_equal(conf_resolve(&conf, err), 0);
@@ -151,6 +152,9 @@ yaml_every_word_reaches_its_field(void **state)
 	assert_int_equal(conf.ecn, PMTCP_ECN_OFFER);
 	assert_int_equal(conf.syn_cookies, PMTCP_COOKIES_ALWAYS);
 	assert_int_equal(conf.keepalive_ms, 30000);
+	assert_int_equal(conf.cc, PMTCP_CC_NEWRENO);
+	assert_int_equal(conf.tw_reuse, PMTCP_TW_REUSE_FORCE);
+	assert_int_equal(conf.reassemble, 64);
 }
 
 static void

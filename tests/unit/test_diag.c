@@ -1,0 +1,149 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ * Copyright (c) 2026 pmtcp authors
+ */
+
+/* Goal: the lines for an operator name addresses of both versions (RES-1, W-6, W-7, W-19).
+ * Method: a bed of stations with both, and the text that diag_print() makes. */
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <cmocka.h>
+
+#include "base/base.h"
+#include "common/diag.h"
+#include "support/bed.h"
+
+#define STRANGER PMTCP_IP4(10, 0, 0, 9) /* on the link, and silent */
+#define SEC      (1000 * BED_MS)
+
+static struct bed bed;
+static char *text;
+
+static void
+tune(struct pmtcp_conf *conf)
+{
+	conf->n_ranges6 = 1;
+	ctx_ip6_of(TEST_ADDR, conf->ranges6[0].first);
+	ctx_ip6_of(TEST_ADDR, conf->ranges6[0].last);
+	conf->n_static_neigh = 2;
+	memset(&conf->static_neigh[1], 0, sizeof(conf->static_neigh[1]));
+	ctx_ip6_of(TEST_PEER, conf->static_neigh[1].ip6);
+	conf->static_neigh[1].mac = ctx_mac_of(TEST_PEER);
+	conf->close_wait_warn = 1;
+}
+
+/* What there is to say, in `text` until the next call. */
+static void
+print(void)
+{
+	size_t len;
+	FILE *out;
+
+	free(text);
+	out = open_memstream(&text, &len);
+	diag_print(bed.ctx, "program", out);
+	fclose(out);
+}
+
+static void
+end(void)
+{
+	free(text);
+	text = NULL;
+	bed_forget(&bed);
+	bed_destroy(&bed);
+}
+
+static void
+open_to(const struct pmtcp_addr *remote)
+{
+	struct pmtcp_conn *conn;
+
+	assert_int_equal(pmtcp_connect(bed.ctx, NULL, remote, NULL, &conn), 0);
+	bed_advance(&bed, 4 * SEC);
+	bed_forget(&bed);
+}
+
+static void
+diag_silent_next_hop_is_named(void **state)
+{
+	struct pmtcp_addr remote4 = pmtcp_addr4(STRANGER, 80), remote6;
+	uint8_t ip6[16];
+
+	(void)state;
+	ctx_ip6_of(STRANGER, ip6);
+	remote6 = pmtcp_addr6(ip6, 80);
+	bed_create(&bed, tune);
+	open_to(&remote4);
+	print();
+	assert_string_equal(text, "program: next hop does not answer: 10.0.0.9\n");
+	open_to(&remote6);
+	print();
+	assert_string_equal(text, "program: next hop does not answer: 2001:db8::a00:9\n");
+	end();
+}
+
+static void
+inject6(uint8_t flags, uint32_t seq, uint32_t ack)
+{
+	struct build b = {.version = 6,
+			.sport = 50000,
+			.dport = 80,
+			.flags = flags,
+			.seq = seq,
+			.ack = ack,
+			.wnd = 65535};
+
+	ctx_ip6_of(TEST_PEER, b.saddr6);
+	ctx_ip6_of(TEST_ADDR, b.daddr6);
+	bed_inject(&bed, &b);
+	bed_turn(&bed);
+}
+
+static void
+diag_close_wait_names_both_versions(void **state)
+{
+	struct bed_peer peer = {.ip = TEST_PEER, .port = 4000, .local_port = 80, .seq = 1};
+	struct pmtcp_addr any = {.version = 0, .port = 80};
+	struct pmtcp_listener *listener;
+
+	(void)state;
+	bed_create(&bed, tune);
+	assert_int_equal(pmtcp_listen(bed.ctx, &any, NULL, &listener), 0);
+	inject6(PKT_SYN, 100, 0);
+	assert_non_null(bed_take(&bed));
+	inject6(PKT_ACK, 101, bed.taken.seq + 1);
+	inject6(PKT_ACK | PKT_FIN, 101, bed.taken.seq + 1);
+	assert_true(bed_event(&bed).flags & PMTCP_EV_ACCEPTED);
+	bed_advance(&bed, 3 * SEC);
+	bed_forget(&bed);
+	assert_non_null(bed_accept(&bed, &peer));
+	bed_peer_sends(&bed, &peer, PKT_FIN | PKT_ACK, 0);
+	bed_turn(&bed);
+	assert_true(bed_event(&bed).flags & PMTCP_EV_PEER_FIN);
+	print();
+	bed_advance(&bed, 13 * SEC);
+	print();
+	assert_non_null(strstr(text, "program: peer closed, app has not: 2 connections (2 on "));
+	assert_non_null(strstr(text, ":80), 0 octets unread, 2 of "));
+	assert_non_null(strstr(text, "oldest [2001:db8::a00:2]:50000 1"));
+	assert_non_null(strstr(text, ", 10.0.0.2:4000 1"));
+	assert_ptr_equal(strchr(text, '\n'), text + strlen(text) - 1);
+	end();
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+			cmocka_unit_test(diag_silent_next_hop_is_named),
+			cmocka_unit_test(diag_close_wait_names_both_versions),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
