@@ -209,6 +209,41 @@ class Ring(unittest.TestCase):
             self.assertIn(magic, (0xa1b2c3d4, 0xa1b23c4d))
             self.assertGreater(os.path.getsize(path), 10 * 5 * 54)
 
+    def test_sec_11_no_output_holds_a_secret(self):
+        # Everything that is written, in a run whose random octets are known: neither the
+        # octets, nor their digits in either base and order, nor addresses in memory.
+        words = b"".join((n * 0x9e3779b97f4a7c15 % (1 << 64)).to_bytes(8, "little")
+                         for n in range(1, 257))
+        secrets = [words[i:i + 8] for i in range(len(words) - 7)]
+        with tempfile.TemporaryDirectory() as folder:
+            mark, pcap, report = (os.path.join(folder, name)
+                                  for name in ("mark", "x.pcap", "x.json"))
+            env = dict(os.environ, LD_PRELOAD=os.environ["FIXED_RANDOM"],
+                       FIXED_RANDOM_MARK=mark, ASAN_OPTIONS="verify_asan_link_order=0")
+            done = subprocess.run([PROGRAM, "run", "--count", "300", "--request", "100",
+                                   "--response", "100", "--syn-cookies", "always", "--pcap", pcap,
+                                   "--json", report], env=env, capture_output=True, timeout=60,
+                                  check=False)
+            self.assertEqual(done.returncode, 0, done.stderr)
+            self.assertTrue(os.path.exists(mark))
+            outputs = [done.stdout, done.stderr]
+            for path in (pcap, report):
+                with open(path, "rb") as f:
+                    outputs.append(f.read())
+        raw = b"\0".join(outputs)
+        text = (done.stdout + done.stderr + outputs[3]).decode().lower()
+        self.assertIn("opened", text)
+        numbers = set(re.findall(r"\d{9,}", text))
+        digits = "".join(re.findall(r"[0-9a-f]{12,}", text))
+        for s in secrets:
+            self.assertNotIn(s, raw)
+            for order in ("little", "big"):
+                value = int.from_bytes(s, order)
+                self.assertNotIn(str(value), numbers)
+                self.assertNotIn(str(value - (1 << 64)).lstrip("-"), numbers)
+                self.assertNotIn("%016x" % value, digits)
+        self.assertIsNone(re.search(r"0x[0-9a-f]{9,}", text))
+
     def test_check_prints_the_plan_and_opens_nothing(self):
         with start("run", "--check", "--rate", "1m") as p:
             out, _ = p.communicate(timeout=10)

@@ -110,6 +110,65 @@ sec_11_each_secret_has_one_purpose(void **state)
 	}
 }
 
+/* Any eight octets of a secret, forwards or backwards. */
+static void
+holds_no_secret(const void *bytes, size_t len)
+{
+	const uint8_t *s = (const uint8_t *)&bed.conf.secrets;
+	const uint8_t *b = bytes;
+
+	for (size_t at = 0; at + 8 <= len; at++)
+		for (size_t i = 0; i + 8 <= sizeof(bed.conf.secrets); i++) {
+			bool is_same = true, is_turned = true;
+
+			for (size_t k = 0; k < 8; k++) {
+				is_same = is_same && b[at + k] == s[i + k];
+				is_turned = is_turned && b[at + k] == s[i + 7 - k];
+			}
+			assert_false(is_same || is_turned);
+		}
+}
+
+/* All that a program can print of a context, and every frame that it sends. */
+static void
+sec_11_nothing_told_holds_a_secret(void **state)
+{
+	struct pmtcp_listen_opts opts = {.syn_cookies = PMTCP_COOKIES_ALWAYS};
+	struct bed_peer peer = {.ip = TEST_PEER, .port = 80, .seq = 7, .has_ts = true};
+	struct build syn = {.sport = 9, .dport = 81, .flags = PKT_SYN, .seq = 5};
+	struct pmtcp_addr remote = pmtcp_addr4(TEST_PEER, 80);
+	struct pmtcp_addr local = pmtcp_addr4(TEST_ADDR, 81);
+	struct pmtcp_close_wait_report waiting;
+	struct pmtcp_port_report ports;
+	struct pmtcp_conn_info info;
+	struct pmtcp_stats stats;
+	struct pmtcp_listener *l;
+	struct pmtcp_conn *conn;
+
+	(void)state;
+	bed_create(&bed, NULL);
+	assert_int_equal(pmtcp_listen(bed.ctx, &local, &opts, &l), 0);
+	assert_int_equal(bed_open(&bed, &peer, 0, &conn), 0);
+	bed_inject(&bed, &syn);
+	syn.dport = 82;
+	bed_inject(&bed, &syn);
+	assert_int_equal(pmtcp_write(conn, "0123456789", 10), 10);
+	bed_peer_sends(&bed, &peer, PKT_ACK | PKT_FIN, 0);
+	bed_advance(&bed, 1000 * BED_MS);
+	while (bed_take(&bed) != NULL)
+		holds_no_secret(bed.taken.bytes, 14 + 60 + bed.taken.len);
+	pmtcp_stats(bed.ctx, &stats);
+	holds_no_secret(&stats, sizeof(stats));
+	pmtcp_conn_info(conn, &info);
+	holds_no_secret(&info, sizeof(info));
+	memset(&waiting, 0, sizeof(waiting));
+	pmtcp_close_wait_report(bed.ctx, &waiting);
+	holds_no_secret(&waiting, sizeof(waiting));
+	pmtcp_port_report(bed.ctx, NULL, &remote, &ports);
+	holds_no_secret(&ports, sizeof(ports));
+	bed_destroy(&bed);
+}
+
 /* ---- SEC-12 ---- */
 
 /* The initial window of ten segments is in flight, and more is waiting. */
@@ -301,6 +360,7 @@ main(void)
 			cmocka_unit_test(sec_10_forged_with_an_acknowledged_number_is_ignored),
 			cmocka_unit_test(sec_10_what_was_not_that_large_waits_for_the_timeout),
 			cmocka_unit_test(sec_11_each_secret_has_one_purpose),
+			cmocka_unit_test(sec_11_nothing_told_holds_a_secret),
 			cmocka_unit_test(sec_12_divided_ack_gains_one_segment),
 			cmocka_unit_test(sec_12_optimistic_ack_gains_nothing),
 			cmocka_unit_test(sec_12_spoofed_duplicates_gain_nothing_that_lasts),
