@@ -338,6 +338,7 @@ struct pmtcp_conf {
 	uint8_t orphan_retries;  /**< 8 */
 	uint8_t cc;              /**< congestion control, enum pmtcp_cc: CUBIC */
 	uint8_t ecn;             /**< enum pmtcp_ecn: ACCEPT */
+	uint8_t initial_window;  /**< full segments in the first flight (RFC 6928), 1..100: 10 */
 	uint32_t orphan_max;     /**< closed by the application, unfinished; above: RST */
 	uint32_t send_buffer;    /**< 262144 */
 	uint32_t recv_buffer;    /**< 262144 */
@@ -364,6 +365,7 @@ struct pmtcp_conf {
 	/** Two timeouts of a full segment without an ICMP error make segments smaller (RFC 2923):
 	 * true. */
 	bool pmtu_blackhole;
+	bool tlp; /**< probe a flight's tail before its RTO (RFC 8985 section 7): true */
 	uint32_t pmtu_raise_ms; /**< lowered path MTUs are forgotten after: 600000; 0: never */
 	bool ts_lenient;        /**< take segments without the negotiated timestamp (DEC-10) */
 	bool fin_rst_lenient;   /**< RST at RCV.NXT-1 after the peer's FIN is exact (CLOSE-34) */

@@ -26,7 +26,7 @@ void
 cc_start(struct cc *cc, const struct cc_event *e)
 {
 	*cc = (struct cc){
-			.cwnd = cc_initial_window(e->mss),
+			.cwnd = cc_initial_window(e->mss, e->iw),
 			.ssthresh = CC_CWND_MAX,
 			.recover = e->nxt,
 			.cubic.pos = CC_NO_EPOCH,

@@ -69,6 +69,7 @@ struct cc_event {
 	                   * the last ACK: only then it may grow (RFC 7661 reasoning, DATA-41) */
 	bool is_rto;      /* acked, recovered: una has not passed the recover of a timeout;
 	                   * timeout: this segment timed out before (ssthresh is kept) */
+	uint8_t iw;       /* initial window, segments; 0: 10. For init and idle */
 };
 
 struct cc_ops {
@@ -107,12 +108,17 @@ const struct cc_ops *cc_ops_get(enum cc_kind kind);
  * it is, without a history. */
 void cc_switch(struct cc *cc);
 
-/* IW = min(10 * MSS, max(2 * MSS, 14600)), RFC 6928, DATA-43. A lost SYN makes it
- * one MSS (RFC 5681 3.1): the engine sets cwnd itself then. */
+enum { CC_IW = 10, CC_IW_MSS = 1460 };
+
+/* IW = min(10 * MSS, max(2 * MSS, 14600)), RFC 6928, DATA-43, or so with another number of
+ * segments than 10 (0: 10). A lost SYN makes it one MSS (RFC 5681 3.1): the engine sets cwnd
+ * itself then. */
 static inline uint32_t
-cc_initial_window(uint32_t mss)
+cc_initial_window(uint32_t mss, uint32_t segments)
 {
-	return min_u32(10 * mss, max_u32(2 * mss, 14600));
+	uint32_t n = segments ? segments : CC_IW;
+
+	return min_u32(n * mss, max_u32(2 * mss, n * CC_IW_MSS));
 }
 
 /* The third duplicate ACK of una may start fast recovery: una covers more than the

@@ -220,7 +220,7 @@ static void
 cubic_idle(struct cc *cc, const struct cc_event *e)
 {
 	struct cc_cubic *q = &cc->cubic;
-	uint32_t restart = cc_initial_window(e->mss);
+	uint32_t restart = cc_initial_window(e->mss, e->iw);
 
 	q->last = tick_of(e);
 	/* RFC 5681 4.1: restart window = min(IW, cwnd). A window that was reached without

@@ -64,7 +64,7 @@ static void
 newreno_idle(struct cc *cc, const struct cc_event *e)
 {
 	/* RFC 5681 4.1: restart window = min(IW, cwnd); ssthresh remembers the path. */
-	cc->cwnd = min_u32(cc->cwnd, cc_initial_window(e->mss));
+	cc->cwnd = min_u32(cc->cwnd, cc_initial_window(e->mss, e->iw));
 	cc->acked = 0;
 }
 

@@ -47,6 +47,8 @@ pmtcp_conf_init(struct pmtcp_conf *conf)
 	conf->retries = 15;
 	conf->orphan_retries = 8;
 	conf->cc = PMTCP_CC_CUBIC;
+	conf->initial_window = CC_IW;
+	conf->tlp = true;
 	conf->ecn = PMTCP_ECN_ACCEPT;
 	conf->orphan_max = UINT32_MAX;
 	conf->send_buffer = 256 << 10;

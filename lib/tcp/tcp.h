@@ -54,6 +54,7 @@ enum {
 	TCP_PRESSURE_OOO = 100, /* out-of-order text */
 	TCP_BUFFER_MIN = 2048,
 	TCP_BUFFER_MAX = 4 << 20,
+	TCP_IW_MAX = 100, /* segments */
 };
 
 /* A next hop as output sees it; lib/stack resolves. */

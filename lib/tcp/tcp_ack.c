@@ -52,9 +52,10 @@ rest_tx(struct tcp *t, struct tcb *c, struct tcp_tx *tx)
 	/* A probe's last word may still come: was there a loss (DATA-40)? */
 	if (!sendq_is_empty(&tx->q))
 		return;
-	if (tcb_has(c, TCB_FIN_WANTED) || (tx->cc.cwnd == cc_initial_window(c->smss) &&
-							  tx->cc.ssthresh == CC_CWND_MAX &&
-							  !tcp_tx_has(tx, TX_TLP_OUT)))
+	if (tcb_has(c, TCB_FIN_WANTED) ||
+			(tx->cc.cwnd == cc_initial_window(c->smss, t->conf.initial_window) &&
+					tx->cc.ssthresh == CC_CWND_MAX &&
+					!tcp_tx_has(tx, TX_TLP_OUT)))
 		tcp_tx_release(t, c);
 	else if (c->snd.una == c->snd.nxt)
 		tcp_timer_start(t, c, TIMER_IDLE, tcp_rto_ms(t, c));

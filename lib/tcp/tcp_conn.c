@@ -66,7 +66,10 @@ tcp_conn_set_state(struct tcp *t, struct tcb *c, enum tcp_state state)
 void
 tcp_tx_start(struct tcp *t, struct tcb *c, struct tcp_tx *tx)
 {
-	struct cc_event e = {.now_us = t->now_us, .mss = c->smss, .nxt = c->snd.nxt};
+	struct cc_event e = {.now_us = t->now_us,
+			.mss = c->smss,
+			.nxt = c->snd.nxt,
+			.iw = t->conf.initial_window};
 
 	tcp_cc(t, c)->init(&tx->cc, &e);
 	/* recover starts below the first octet, or the first loss could not be seen. */

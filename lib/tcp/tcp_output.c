@@ -334,7 +334,10 @@ send_segment(struct tcp *t, struct tcb *c, struct tcp_burst *b, uint32_t len)
 static void
 restart_after_idle(struct tcp *t, struct tcb *c, struct tcp_tx *tx)
 {
-	struct cc_event e = {.now_us = t->now_us, .mss = c->smss, .nxt = c->snd.nxt};
+	struct cc_event e = {.now_us = t->now_us,
+			.mss = c->smss,
+			.nxt = c->snd.nxt,
+			.iw = t->conf.initial_window};
 
 	if (sendq_flight(&tx->q) == 0 && t->now_ms - tx->sent_ms > tcp_rto_ms(t, c))
 		tcp_cc(t, c)->idle(&tx->cc, &e);

@@ -79,11 +79,11 @@ tcp_tlp_ms(const struct tcp *t, const struct tcb *c, const struct tcp_tx *tx)
 {
 	uint32_t us = 2 * (rtt_has_sample(&c->rtt) ? rtt_srtt_us(&c->rtt) : TLP_NO_RTT_US);
 
-	(void)t;
 	/* DATA-40 (RFC 8985 7.2): one per flight, not while anything is known to be missing,
 	 * not against a shut window. */
-	if (tcp_tx_has(tx, TX_RECOVERING | TX_TLP_OUT) || (tx->sacked | tx->lost) != 0 ||
-			c->retries > 0 || c->snd.wnd == 0 || sendq_flight(&tx->q) == 0)
+	if (!t->conf.tlp || tcp_tx_has(tx, TX_RECOVERING | TX_TLP_OUT) ||
+			(tx->sacked | tx->lost) != 0 || c->retries > 0 || c->snd.wnd == 0 ||
+			sendq_flight(&tx->q) == 0)
 		return UINT32_MAX;
 	/* The peer may delay its ACK of a single segment. */
 	if (tx->q.first == tx->q.last)

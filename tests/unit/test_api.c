@@ -338,6 +338,8 @@ SPOIL(small_mtu, conf->mtu = 575)
 SPOIL(large_mtu, conf->mtu = 9001)
 SPOIL(short_2msl, conf->tw_ms = 999)
 SPOIL(long_2msl, conf->tw_ms = 240001)
+SPOIL(no_window, conf->initial_window = 0)
+SPOIL(large_window, conf->initial_window = 101)
 SPOIL(more, conf->max_conns = 1 << 20)
 
 static void
@@ -355,6 +357,8 @@ api_configuration_is_checked(void **state)
 	assert_int_equal(init_with(spoil_large_mtu), -EINVAL);
 	assert_int_equal(init_with(spoil_short_2msl), -EINVAL);
 	assert_int_equal(init_with(spoil_long_2msl), -EINVAL);
+	assert_int_equal(init_with(spoil_no_window), -EINVAL);
+	assert_int_equal(init_with(spoil_large_window), -EINVAL);
 	assert_int_equal(init_with(spoil_more), -ENOMEM);
 }
 

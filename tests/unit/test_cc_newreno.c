@@ -61,12 +61,15 @@ data_43_initial_window_follows_rfc_6928(void **state)
 	struct cc cc;
 
 	(void)state;
-	assert_int_equal(cc_initial_window(1460), 14600);
-	assert_int_equal(cc_initial_window(536), 5360);
-	assert_int_equal(cc_initial_window(1448), 14480);
-	assert_int_equal(cc_initial_window(4000), 14600);
-	assert_int_equal(cc_initial_window(8960), 17920);
-	assert_int_equal(cc_initial_window(1), 10);
+	assert_int_equal(cc_initial_window(1460, 0), 14600);
+	assert_int_equal(cc_initial_window(536, 0), 5360);
+	assert_int_equal(cc_initial_window(1448, 0), 14480);
+	assert_int_equal(cc_initial_window(4000, 0), 14600);
+	assert_int_equal(cc_initial_window(8960, 0), 17920);
+	assert_int_equal(cc_initial_window(1, 0), 10);
+	assert_int_equal(cc_initial_window(1460, 10), 14600);
+	assert_int_equal(cc_initial_window(1460, 4), 5840);
+	assert_int_equal(cc_initial_window(8960, 4), 17920); /* at least two */
 	start(&cc);
 	assert_int_equal(cc.cwnd, 10 * MSS);
 	assert_int_equal(cc.ssthresh, CC_CWND_MAX);
