@@ -27,9 +27,8 @@ keep(struct sock *s, const void *bytes, uint32_t len)
 	s->n_peeked += len;
 }
 
-/* All that is unread becomes ours, but is not done with: the window stays shut. */
-static void
-pull(struct sock *s)
+void
+sock_pull(struct sock *s)
 {
 	struct rte_mbuf *pkts[PULL_MAX];
 	int n;
@@ -44,12 +43,14 @@ pull(struct sock *s)
 static uint32_t
 peek(struct sock *s, uint8_t *buf, uint32_t len)
 {
+	uint32_t skip = urgent_hole(s);
 	uint32_t n;
 
-	pull(s);
-	n = len < s->n_peeked ? len : s->n_peeked;
+	sock_pull(s);
+	n = s->n_peeked - skip;
+	n = len < n ? len : n;
 	if (n > 0)
-		memcpy(buf, s->peeked, n);
+		memcpy(buf, s->peeked + skip, n);
 	return n;
 }
 
@@ -57,7 +58,7 @@ static uint32_t
 take(struct sock *s, uint8_t *buf, uint32_t len)
 {
 	uint32_t n = len < s->n_peeked ? len : s->n_peeked;
-	int got;
+	int got = 0;
 
 	if (n > 0) {
 		memcpy(buf, s->peeked, n);
@@ -65,10 +66,12 @@ take(struct sock *s, uint8_t *buf, uint32_t len)
 		s->n_peeked -= n;
 		pmtcp_recv_done(s->conn, n);
 	}
-	if (n == len)
-		return n;
-	got = pmtcp_read(s->conn, buf + n, len - n);
-	return got > 0 ? n + (uint32_t)got : n;
+	if (n < len)
+		got = pmtcp_read(s->conn, buf + n, len - n);
+	n += got > 0 ? (uint32_t)got : 0;
+	s->n_read += n;
+	urgent_was_read(s);
+	return n;
 }
 
 static bool
@@ -92,18 +95,30 @@ recv_nothing(struct plug *p, struct sock *s, int flags)
 	return s->conn ? 1 : plug_fail(EBADF);
 }
 
+/* As many octets as are there, but not past the urgent mark. */
+static uint32_t
+recv_piece(struct sock *s, uint8_t *buf, size_t len, int flags)
+{
+	uint8_t octet;
+
+	if (flags & MSG_PEEK)
+		return peek(s, buf, urgent_limit(s, (uint32_t)len));
+	if (urgent_hole(s))
+		(void)take(s, &octet, 1);
+	return take(s, buf, urgent_limit(s, (uint32_t)len));
+}
+
 static ssize_t
 recv_some(struct plug *p, struct sock *s, uint8_t *buf, size_t len, int flags)
 {
+	bool wants_all = (flags & (MSG_WAITALL | MSG_PEEK)) == MSG_WAITALL;
 	size_t got = 0;
 	int ret;
 
 	do {
-		uint32_t n = (uint32_t)(len - got);
-
-		got += flags & MSG_PEEK ? peek(s, buf, n) : take(s, buf + got, n);
+		got += recv_piece(s, buf + got, len - got, flags);
 		plug_turn(p);
-		if (got == len || (got > 0 && !(flags & MSG_WAITALL)))
+		if (got == len || (got > 0 && (!wants_all || urgent_is_at_mark(s) || s->err)))
 			return (ssize_t)got;
 		ret = recv_nothing(p, s, flags);
 	} while (ret > 0);
@@ -117,8 +132,10 @@ do_recv(struct plug *p, int fd, void *buf, size_t len, int flags)
 
 	if (!s)
 		return -1;
-	if (flags & ~(MSG_PEEK | MSG_DONTWAIT | MSG_WAITALL | MSG_NOSIGNAL))
+	if (flags & ~(MSG_PEEK | MSG_DONTWAIT | MSG_WAITALL | MSG_NOSIGNAL | MSG_OOB))
 		return plug_fail(EOPNOTSUPP);
+	if (flags & MSG_OOB)
+		return len > 0 ? urgent_take(s, buf, (flags & MSG_PEEK) != 0) : 0;
 	if (!s->conn)
 		return plug_fail(ENOTCONN);
 	if (len == 0)
@@ -226,7 +243,7 @@ static int
 send_check(const struct plug *p, struct sock *s)
 {
 	if (!s->conn)
-		return plug_fail(p->profile.is_freebsd || s->listener ? ENOTCONN : EPIPE);
+		return plug_fail(p->profile.is_freebsd ? ENOTCONN : EPIPE);
 	if (s->err)
 		return plug_fail(sock_take_err(s));
 	if (s->is_wr_shut || s->has_ended)
@@ -251,6 +268,8 @@ send_some(struct plug *p, struct sock *s, const uint8_t *buf, size_t len, int fl
 		if (n < 0 && n != -EAGAIN)
 			return done > 0 ? (ssize_t)done : plug_fail(-n);
 		done += n > 0 ? (size_t)n : 0;
+		if (n > 0 && (flags & MSG_OOB))
+			(void)pmtcp_urgent(s->conn);
 		plug_turn(p);
 		if (done == len)
 			return (ssize_t)done;
@@ -266,7 +285,7 @@ do_send(struct plug *p, int fd, const void *buf, size_t len, int flags)
 
 	if (!s)
 		return -1;
-	if (flags & ~(MSG_DONTWAIT | MSG_NOSIGNAL | MSG_MORE | MSG_EOR))
+	if (flags & ~(MSG_DONTWAIT | MSG_NOSIGNAL | MSG_MORE | MSG_EOR | MSG_OOB))
 		return plug_fail(EOPNOTSUPP);
 	if (send_check(p, s) != 0)
 		return -1;

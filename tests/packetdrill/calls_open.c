@@ -2,17 +2,15 @@
  * Copyright (c) 2026 pmtcp authors
  */
 
-/* Calls that open, close and watch. */
+/* Calls that open and close. */
 
 #include "packetdrill/plug.h"
 
 #include <errno.h>
-#include <fcntl.h>
-#include <linux/sockios.h>
-#include <stdarg.h>
-#include <sys/ioctl.h>
 
 #include "base/check.h"
+
+enum { EPHEMERAL = 49152, EPHEMERAL_RANGE = 16384 };
 
 int
 plug_socket(void *userdata, int domain, int type, int protocol)
@@ -35,6 +33,20 @@ plug_socket(void *userdata, int domain, int type, int protocol)
 	return fd;
 }
 
+/* As Linux has it, SO_REUSEADDR or not. */
+static bool
+has_listener(const struct plug *p, const struct pmtcp_addr *addr)
+{
+	for (uint32_t i = 0; i < PLUG_SOCKS_MAX; i++) {
+		const struct sock *s = &p->socks[i];
+
+		if (s->is_used && s->listener && s->local.port == addr->port &&
+				s->local.version == addr->version)
+			return true;
+	}
+	return false;
+}
+
 static int
 do_bind(struct plug *p, struct sock *s, const struct sockaddr *sa, socklen_t len)
 {
@@ -47,6 +59,10 @@ do_bind(struct plug *p, struct sock *s, const struct sockaddr *sa, socklen_t len
 	if (sock_addr_get(sa, len, &addr) != 0)
 		return -1;
 	plug_start(p, &addr);
+	if (!plug_is_own(p, &addr))
+		return plug_fail(EADDRNOTAVAIL);
+	if (has_listener(p, &addr))
+		return plug_fail(EADDRINUSE);
 	s->local = addr;
 	return 0;
 }
@@ -96,9 +112,13 @@ do_listen(struct plug *p, struct sock *s)
 		return -1;
 	if (s->listener)
 		return 0;
-	if (s->conn || s->local.port == 0)
+	if (s->conn)
 		return plug_fail(EINVAL);
 	plug_start(p, &s->local);
+	if (s->local.port == 0) {
+		s->local.version = s->domain == AF_INET6 ? 6 : 4;
+		s->local.port = (uint16_t)(EPHEMERAL + s->order % EPHEMERAL_RANGE);
+	}
 	return start_listening(p, s);
 }
 
@@ -184,14 +204,17 @@ start_connect(struct plug *p, struct sock *s, const struct sockaddr *sa, socklen
 	return 0;
 }
 
+/* After a failure is told the next connect() begins anew. */
 static int
 connect_result(struct sock *s)
 {
 	int err = sock_take_err(s);
 
-	if (err)
-		return plug_fail(err);
-	return s->is_connected ? 0 : plug_fail(ECONNABORTED);
+	if (s->is_connected && !err)
+		return 0;
+	if (!s->is_connected)
+		sock_forget_conn(s);
+	return plug_fail(err ? err : ECONNABORTED);
 }
 
 static int
@@ -203,7 +226,7 @@ do_connect(struct plug *p, struct sock *s, const struct sockaddr *sa, socklen_t 
 	if (!s)
 		return -1;
 	if (s->listener)
-		return plug_fail(EOPNOTSUPP);
+		return plug_fail(p->profile.is_freebsd ? EOPNOTSUPP : EISCONN);
 	if (s->is_connected)
 		return plug_fail(EISCONN);
 	if (s->conn && !s->is_connecting)
@@ -280,6 +303,18 @@ do_shutdown(struct plug *p, struct sock *s, int how)
 		return -1;
 	if (how != SHUT_RD && how != SHUT_WR && how != SHUT_RDWR)
 		return plug_fail(EINVAL);
+	/* Linux takes it back to where it was before. */
+	if (s->listener && !p->profile.is_freebsd) {
+		if (how != SHUT_WR)
+			sock_unlisten(p, s);
+		return 0;
+	}
+	if (s->is_connecting) {
+		pmtcp_abort(s->conn);
+		sock_forget_conn(s);
+		plug_turn(p);
+		return 0;
+	}
 	if (!s->conn || s->has_ended)
 		return plug_fail(ENOTCONN);
 	/* Receiving goes on: what comes is acknowledged and never read. */
@@ -306,138 +341,4 @@ plug_shutdown(void *userdata, int fd, int how)
 	ret = do_shutdown(p, sock_of(p, fd), how);
 	plug_leave(p);
 	return ret;
-}
-
-/* ---- fcntl, ioctl, poll ------------------------------------------------------------------ */
-
-int
-plug_fcntl(void *userdata, int fd, int cmd, ...)
-{
-	struct plug *p = userdata;
-	struct sock *s;
-	va_list args;
-	int flags, ret = 0;
-
-	va_start(args, cmd);
-	flags = va_arg(args, int);
-	va_end(args);
-	plug_enter(p);
-	s = sock_of(p, fd);
-	if (!s)
-		ret = -1;
-	else if (cmd == F_GETFL)
-		ret = O_RDWR | (s->is_nonblock ? O_NONBLOCK : 0);
-	else if (cmd == F_SETFL)
-		s->is_nonblock = (flags & O_NONBLOCK) != 0;
-	else
-		ret = plug_fail(EINVAL);
-	plug_leave(p);
-	return ret;
-}
-
-static int
-do_ioctl(const struct sock *s, unsigned long request, int *value)
-{
-	struct pmtcp_conn_info info = {0};
-
-	if (!s)
-		return -1;
-	if (s->listener || !value)
-		return plug_fail(EINVAL);
-	if (s->conn)
-		pmtcp_conn_info(s->conn, &info);
-	switch (request) {
-	case SIOCINQ:
-		*value = (int)sock_unread(s);
-		return 0;
-	case SIOCOUTQ:
-		*value = (int)(info.unsent + info.unacked);
-		return 0;
-	case SIOCOUTQNSD:
-		*value = (int)info.unsent;
-		return 0;
-	default:
-		return plug_fail(ENOTTY);
-	}
-}
-
-int
-plug_ioctl(void *userdata, int fd, unsigned long request, ...)
-{
-	struct plug *p = userdata;
-	va_list args;
-	int *value;
-	int ret;
-
-	va_start(args, request);
-	value = va_arg(args, int *);
-	va_end(args);
-	plug_enter(p);
-	ret = do_ioctl(sock_of(p, fd), request, value);
-	plug_leave(p);
-	return ret;
-}
-
-static short
-revents(struct plug *p, const struct sock *s)
-{
-	bool has_no_conn = !s->conn && !s->listener;
-	short got = 0;
-
-	if (s->listener)
-		return sock_pending(p, s) ? POLLIN | POLLRDNORM : 0;
-	if (has_no_conn || s->has_ended || (s->has_fin && s->is_wr_shut))
-		got |= POLLHUP;
-	if (s->err)
-		got |= POLLERR;
-	if (s->has_fin || s->has_ended || s->is_rd_shut)
-		got |= POLLRDHUP;
-	if (!has_no_conn && sock_is_readable(s))
-		got |= POLLIN | POLLRDNORM;
-	if (has_no_conn || sock_is_writable(s))
-		got |= POLLOUT | POLLWRNORM;
-	return got;
-}
-
-static int
-look(struct plug *p, struct pollfd *fds, nfds_t n)
-{
-	int ready = 0;
-
-	for (nfds_t i = 0; i < n; i++) {
-		const struct sock *s = sock_of(p, fds[i].fd);
-
-		fds[i].revents = 0;
-		if (fds[i].fd < 0)
-			continue;
-		if (s)
-			fds[i].revents = (short)(revents(p, s) &
-						 (fds[i].events | POLLERR | POLLHUP));
-		else
-			fds[i].revents = POLLNVAL;
-		ready += fds[i].revents != 0;
-	}
-	return ready;
-}
-
-static bool
-is_any_ready(const struct wait *w)
-{
-	return look(w->plug, w->fds, w->n_fds) > 0;
-}
-
-int
-plug_poll(void *userdata, struct pollfd *fds, nfds_t n, int timeout_ms)
-{
-	struct plug *p = userdata;
-	struct wait w = {.is_ready = is_any_ready, .plug = p, .fds = fds, .n_fds = n};
-	int ready;
-
-	plug_enter(p);
-	w.deadline_us = timeout_ms < 0 ? UINT64_MAX : p->now_us + (uint64_t)timeout_ms * 1000;
-	if (timeout_ms != 0)
-		(void)plug_wait(p, &w);
-	ready = look(p, fds, n);
-	plug_leave(p);
-	return ready;
 }

@@ -40,10 +40,22 @@ enum {
 #define DLOPEN_FLAGS (RTLD_NOW | RTLD_LOCAL | RTLD_NODELETE | RTLD_DEEPBIND)
 #endif
 
-const char *drill_path;
+static const char *drill_path;
+static int drill_domain = AF_INET;
+
+bool
+drill_args(int argc, char **argv)
+{
+	if (argc == 3 && strcmp(argv[2], "ipv6") == 0)
+		drill_domain = AF_INET6;
+	else if (argc != 2)
+		return false;
+	drill_path = argv[1];
+	return true;
+}
 
 void
-drill_begin(struct drill *d, int domain, const char *so_flags)
+drill_begin(struct drill *d, const char *so_flags)
 {
 	void (*init)(const char *, struct packetdrill_interface *);
 
@@ -55,7 +67,8 @@ drill_begin(struct drill *d, int domain, const char *so_flags)
 	assert_non_null(init);
 	init(so_flags, &d->ifc);
 	d->ud = d->ifc.userdata;
-	d->domain = domain;
+	d->domain = drill_domain;
+	d->mss = d->domain == AF_INET6 ? 1440 : 1460;
 	d->rport = DRILL_PEER_PORT;
 	d->t0 = drill_now(d);
 }
@@ -122,7 +135,7 @@ drill_seg(struct drill *d, uint8_t flags, uint32_t seq, uint32_t ack, uint32_t l
 	b.wnd = d->win ? d->win : 65535;
 	if (flags & PKT_SYN)
 		b.opts = PKT_OPT_MSS;
-	b.mss = 1460;
+	b.mss = (uint16_t)d->mss;
 	if (d->has_ts)
 		b.opts |= PKT_OPT_TS;
 	b.tsval = d->tsval;
@@ -131,7 +144,7 @@ drill_seg(struct drill *d, uint8_t flags, uint32_t seq, uint32_t ack, uint32_t l
 }
 
 static void
-fill_cksum(uint8_t *at, uint32_t sum)
+put_cksum(uint8_t *at, uint32_t sum)
 {
 	uint16_t cksum = build_cksum(sum);
 
@@ -139,23 +152,64 @@ fill_cksum(uint8_t *at, uint32_t sum)
 	at[1] = (uint8_t)cksum;
 }
 
-/* IPv4: a header, 8 octets of ICMP, the quoted header with 8 octets of its TCP. */
 void
-drill_icmp(struct drill *d, uint8_t type, uint8_t code)
+drill_big(struct drill *d, uint8_t flags, uint32_t seq, uint32_t len)
 {
-	uint8_t ip[20 + 8 + 28] = {0x45, 0, 0, sizeof(ip), 0, 0, 0, 0, 64, IPPROTO_ICMP};
-	uint8_t *icmp = ip + 20;
-	const uint8_t *quoted = d->pkt.bytes + ETH_LEN;
+	static uint8_t ip[UINT16_MAX];
+	struct build b = {
+			.version = d->domain == AF_INET6 ? 6 : 4,
+			.saddr = REMOTE4,
+			.daddr = LOCAL4,
+			.sport = d->rport,
+			.dport = d->port,
+			.flags = flags,
+			.seq = seq,
+			.ack = d->iss + 1,
+			.wnd = 65535,
+	};
+	uint32_t header = b.version == 6 ? 40 : 20;
+	uint32_t tcp_len = 20 + len;
+	uint8_t frame[128];
+	uint32_t sum;
 
-	assert_int_equal(d->pkt.version, 4);
-	memcpy(ip + 12, quoted + 16, 4);
-	memcpy(ip + 16, quoted + 12, 4);
-	fill_cksum(ip + 10, build_sum(0, ip, 20));
-	icmp[0] = type;
-	icmp[1] = code;
-	memcpy(icmp + 8, quoted, 28);
-	fill_cksum(icmp + 2, build_sum(0, icmp, sizeof(ip) - 20));
-	assert_int_equal(d->ifc.netdev_send(d->ud, ip, sizeof(ip)), 0);
+	inet_pton(AF_INET6, REMOTE6, b.saddr6);
+	inet_pton(AF_INET6, LOCAL6, b.daddr6);
+	(void)build_tcp_bytes(&b, frame, sizeof(frame));
+	memcpy(ip, frame + ETH_LEN, header + 20);
+	memset(ip + header + 16, 0, 2);
+	sum = build_sum(IPPROTO_TCP + tcp_len, ip + (b.version == 6 ? 8 : 12),
+			b.version == 6 ? 32 : 8);
+	put_cksum(ip + header + 16, build_sum(sum, ip + header, tcp_len));
+	tcp_len += b.version == 6 ? 0 : header;
+	ip[b.version == 6 ? 4 : 2] = (uint8_t)(tcp_len >> 8);
+	ip[b.version == 6 ? 5 : 3] = (uint8_t)tcp_len;
+	if (b.version == 4) {
+		memset(ip + 10, 0, 2);
+		put_cksum(ip + 10, build_sum(0, ip, header));
+	}
+	assert_int_equal(d->ifc.netdev_send(d->ud, ip, header + 20 + len), 0);
+}
+
+/* 8 octets of ICMP, then the quoted header with 8 octets of its TCP. */
+void
+drill_icmp(struct drill *d, uint8_t type, uint8_t code, uint32_t rest)
+{
+	static uint8_t bytes[BUILD_BYTES_MAX];
+	const uint8_t *quoted = d->pkt.bytes + ETH_LEN;
+	struct build b = {
+			.version = d->pkt.version,
+			.saddr = d->pkt.daddr,
+			.daddr = d->pkt.saddr,
+			.payload = quoted,
+			.len = (d->pkt.version == 6 ? 40 : 20) + 8,
+	};
+	struct build_icmp icmp = {.type = type, .code = code, .rest = rest};
+	size_t len;
+
+	memcpy(b.saddr6, d->pkt.daddr6, 16);
+	memcpy(b.daddr6, d->pkt.saddr6, 16);
+	len = build_icmp_bytes(&b, &icmp, bytes, sizeof(bytes));
+	assert_int_equal(d->ifc.netdev_send(d->ud, bytes + ETH_LEN, len - ETH_LEN), 0);
 }
 
 const struct pkt *
@@ -191,6 +245,7 @@ drill_expect(struct drill *d, uint8_t flags, uint32_t seq, uint32_t ack, uint32_
 
 	assert_non_null(p);
 	assert_int_equal(p->kind, PKT_KIND_TCP);
+	assert_int_equal(p->version, d->domain == AF_INET6 ? 6 : 4);
 	assert_int_equal(p->flags, flags);
 	assert_int_equal(p->seq, seq);
 	assert_int_equal(p->ack, ack);
@@ -199,23 +254,36 @@ drill_expect(struct drill *d, uint8_t flags, uint32_t seq, uint32_t ack, uint32_
 	return p;
 }
 
+/* It is the first of the options of each order. */
+static void
+write_mss(uint8_t *opts, uint32_t mss)
+{
+	assert_int_equal(opts[0], 2);
+	opts[2] = (uint8_t)(mss >> 8);
+	opts[3] = (uint8_t)mss;
+}
+
 const char *
 drill_options(const struct drill *d)
 {
 	static char text[2 * 40 + 1];
 	uint32_t ip_len = d->pkt.version == 6 ? 40 : 20;
 	const uint8_t *opts = d->pkt.bytes + ETH_LEN + ip_len + 20;
+	uint8_t shown[40];
 
 	text[0] = '\0';
+	memcpy(shown, opts, d->pkt.opts_len);
+	if (d->pkt.version == 6 && (d->pkt.opts & PKT_OPT_MSS))
+		write_mss(shown, d->pkt.mss + 20);
 	for (uint8_t i = 0; i < d->pkt.opts_len; i++)
-		snprintf(text + 2 * (size_t)i, 3, "%02x", opts[i]);
+		snprintf(text + 2 * (size_t)i, 3, "%02x", shown[i]);
 	return text;
 }
 
 /* ---- calls ----------------------------------------------------------------------------- */
 
-static socklen_t
-address(const struct drill *d, bool is_peer, struct sockaddr_storage *ss)
+socklen_t
+drill_address(const struct drill *d, bool is_peer, struct sockaddr_storage *ss)
 {
 	struct sockaddr_in *in = (void *)ss;
 	struct sockaddr_in6 *in6 = (void *)ss;
@@ -248,7 +316,7 @@ drill_listener(struct drill *d)
 	int fd = drill_socket(d);
 
 	assert_int_equal(drill_set(d, fd, SOL_SOCKET, SO_REUSEADDR, 1), 0);
-	assert_int_equal(d->ifc.bind(d->ud, fd, (void *)&ss, address(d, false, &ss)), 0);
+	assert_int_equal(d->ifc.bind(d->ud, fd, (void *)&ss, drill_address(d, false, &ss)), 0);
 	assert_int_equal(d->ifc.listen(d->ud, fd, 1), 0);
 	d->port = DRILL_PORT;
 	return fd;
@@ -259,7 +327,7 @@ drill_accept(struct drill *d, int fd)
 {
 	struct sockaddr_storage want, got;
 	socklen_t len = sizeof(got);
-	socklen_t want_len = address(d, true, &want);
+	socklen_t want_len = drill_address(d, true, &want);
 	int ret;
 
 	memset(&got, 0, sizeof(got));
@@ -289,7 +357,7 @@ drill_connect(struct drill *d, int fd)
 {
 	struct sockaddr_storage ss;
 
-	return d->ifc.connect(d->ud, fd, (void *)&ss, address(d, true, &ss));
+	return d->ifc.connect(d->ud, fd, (void *)&ss, drill_address(d, true, &ss));
 }
 
 int
@@ -357,7 +425,8 @@ run_call(void *arg)
 	__atomic_store_n(&call->tid, (int)syscall(SYS_gettid), __ATOMIC_RELEASE);
 	call->ret = call->fn(call);
 	call->err = errno;
-	call->done_us = drill_now(call->d);
+	if (!call->is_at_end)
+		call->done_us = drill_now(call->d);
 	__atomic_store_n(&call->is_over, true, __ATOMIC_RELEASE);
 	return NULL;
 }

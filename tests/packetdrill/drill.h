@@ -12,6 +12,7 @@
 #include <pthread.h>
 #include <stdbool.h>
 #include <stdint.h>
+#include <sys/socket.h>
 
 #include "packetdrill/interface.h"
 #include "support/build.h"
@@ -35,6 +36,7 @@ struct drill {
 	struct packetdrill_interface ifc;
 	void *ud;       /* ifc.userdata */
 	int domain;     /* AF_INET or AF_INET6: of sockets and packets */
+	uint32_t mss;   /* that the peer offers: of an MTU of 1500 */
 	long long t0;   /* us */
 	uint32_t iss;   /* on the wire; the scripts' 0 */
 	uint16_t port;  /* ours, as seen in what left */
@@ -54,19 +56,20 @@ struct drill_call {
 	int fd;
 	size_t len;
 	void *buf;
-	int timeout_ms;
 	long long ret;
 	int err;
 	long long done_us; /* since t0, by the plug-in's clock */
 	pthread_t thread;
 	int tid;
+	bool is_at_end; /* the plug-in will be gone: it is not asked for the time */
 	bool is_over;
 };
 
-/* Where the plug-in lies: the program's first argument. */
-extern const char *drill_path;
+/* The program's arguments: where the plug-in lies, and `ipv6` if the cases shall run over
+ * that. False: others. */
+bool drill_args(int argc, char **argv);
 
-void drill_begin(struct drill *d, int domain, const char *so_flags);
+void drill_begin(struct drill *d, const char *so_flags);
 void drill_end(struct drill *d);
 /* Time goes on to so many microseconds after the start. */
 void drill_at(struct drill *d, long long us);
@@ -76,16 +79,21 @@ long long drill_now(struct drill *d);
  * from 0, b->ack too. */
 void drill_in(struct drill *d, const struct build *b);
 void drill_seg(struct drill *d, uint8_t flags, uint32_t seq, uint32_t ack, uint32_t len);
+/* One of `len` octets of text, up to 64 KB, which no frame could carry. */
+void drill_big(struct drill *d, uint8_t flags, uint32_t seq, uint32_t len);
 /* An ICMP error of that type and code that quotes the last packet that left. */
-void drill_icmp(struct drill *d, uint8_t type, uint8_t code);
+void drill_icmp(struct drill *d, uint8_t type, uint8_t code, uint32_t rest);
 /* The next packet, NULL if none comes. Verified; seq counts from the first of ours. */
 const struct pkt *drill_out(struct drill *d);
 /* It must come, with these flags, numbers and length. */
 const struct pkt *drill_expect(
 		struct drill *d, uint8_t flags, uint32_t seq, uint32_t ack, uint32_t len);
-/* The option octets of the last packet, in hex. */
+/* The option octets of the last packet, in hex. An MSS that came over IPv6 is shown as that
+ * of IPv4, 20 more, so that one expectation stands for both. */
 const char *drill_options(const struct drill *d);
 
+/* Ours with the listening port, or the peer's; the length. */
+socklen_t drill_address(const struct drill *d, bool is_peer, struct sockaddr_storage *ss);
 int drill_socket(struct drill *d);
 int drill_listener(struct drill *d);
 /* A connection in ESTABLISHED, by passive open on fd's port or by connect(). */

@@ -26,56 +26,6 @@ enum {
 	OPT_SACK = 5,
 };
 
-struct tuple {
-	uint8_t version;
-	uint8_t addr_len;
-	const uint8_t *laddr;
-	const uint8_t *raddr;
-	uint16_t lport;
-	uint16_t rport;
-};
-
-static bool
-is_of(const struct flow *f, const struct tuple *t)
-{
-	return f->is_used && f->version == t->version && f->lport == t->lport &&
-	       f->rport == t->rport && memcmp(f->laddr, t->laddr, t->addr_len) == 0 &&
-	       memcmp(f->raddr, t->raddr, t->addr_len) == 0;
-}
-
-static struct flow *
-find(struct plug *p, const struct tuple *t)
-{
-	for (uint32_t i = 0; i < PLUG_FLOWS_MAX; i++)
-		if (is_of(&p->flows[i], t)) {
-			p->flows[i].used = p->clock++;
-			return &p->flows[i];
-		}
-	return NULL;
-}
-
-static struct flow *
-find_or_make(struct plug *p, const struct tuple *t)
-{
-	struct flow *f = find(p, t);
-
-	if (f)
-		return f;
-	f = &p->flows[0];
-	for (uint32_t i = 0; i < PLUG_FLOWS_MAX && f->is_used; i++)
-		if (!p->flows[i].is_used || p->flows[i].used < f->used)
-			f = &p->flows[i];
-	memset(f, 0, sizeof(*f));
-	f->is_used = true;
-	f->version = t->version;
-	f->lport = t->lport;
-	f->rport = t->rport;
-	f->used = p->clock++;
-	memcpy(f->laddr, t->laddr, t->addr_len);
-	memcpy(f->raddr, t->raddr, t->addr_len);
-	return f;
-}
-
 /* The option of that kind, NULL if there is none or the options are torn. */
 static uint8_t *
 option(uint8_t *tcp, uint32_t header, uint8_t kind)
@@ -94,14 +44,6 @@ option(uint8_t *tcp, uint32_t header, uint8_t kind)
 		at += tcp[at + 1];
 	}
 	return NULL;
-}
-
-static uint32_t
-header_len(const struct layout *l)
-{
-	uint32_t header = l->l4_len >= TCP_LEN ? (l->l4[12] >> 4) * 4u : 0;
-
-	return header >= TCP_LEN && header <= l->l4_len ? header : 0;
 }
 
 /* ---- out ---------------------------------------------------------------------------- */
@@ -142,10 +84,10 @@ isn_out(struct plug *p, struct layout *l)
 {
 	uint8_t *tcp = l->l4;
 	struct tuple t = {l->version, l->addr_len, l->saddr, l->daddr, get16(tcp), get16(tcp + 2)};
-	uint32_t header = header_len(l);
+	uint32_t header = packet_tcp_header(l);
 	uint32_t seq = get32(tcp + 4);
 	bool is_syn = (tcp[13] & PKT_SYN) != 0;
-	struct flow *f = is_syn ? find_or_make(p, &t) : find(p, &t);
+	struct flow *f = is_syn ? flow_make(p, &t) : flow_find(p, &t);
 
 	if (!f)
 		return;
@@ -153,6 +95,8 @@ isn_out(struct plug *p, struct layout *l)
 		own_syn(p, f, l, header);
 	else
 		scale_window(p, f, tcp);
+	if (tcp[13] & PKT_ACK)
+		f->n_text = 0;
 	/* RFC 9293 3.5.2: the RST of a segment without ACK has number 0, not one of ours. */
 	if ((tcp[13] & PKT_RST) && seq == 0)
 		return;
@@ -173,7 +117,7 @@ tcp_in(struct plug *p, struct layout *l)
 {
 	uint8_t *tcp = l->l4;
 	struct tuple t = {l->version, l->addr_len, l->daddr, l->saddr, 0, 0};
-	uint32_t header = header_len(l);
+	uint32_t header = packet_tcp_header(l);
 	struct flow *f;
 	uint8_t *sack;
 
@@ -182,13 +126,17 @@ tcp_in(struct plug *p, struct layout *l)
 		return;
 	t.lport = get16(tcp + 2);
 	t.rport = get16(tcp);
-	f = tcp[13] & PKT_SYN ? find_or_make(p, &t) : find(p, &t);
+	f = tcp[13] & PKT_SYN ? flow_make(p, &t) : flow_find(p, &t);
 	if (!f)
 		return;
 	if (tcp[13] & PKT_SYN)
 		f->peer_wscale = option(tcp, header, OPT_WSCALE) != NULL;
 	if (tcp[13] & PKT_ACK)
 		put32(tcp + 8, get32(tcp + 8) - f->delta);
+	if (l->l4_len > header) {
+		f->n_text++;
+		p->text_flow = f;
+	}
 	sack = option(tcp, header, OPT_SACK);
 	if (sack)
 		shift_sack(sack, f->delta);
@@ -249,7 +197,7 @@ icmp_in(struct plug *p, struct layout *l)
 	if (!is_error || !quoted_tuple(l->l4 + ICMP_LEN, l->l4_len - ICMP_LEN, &t, &tcp))
 		return;
 	p->icmp_err = icmp_errno(l);
-	f = find(p, &t);
+	f = flow_find(p, &t);
 	if (!f)
 		return;
 	put32(tcp + 4, get32(tcp + 4) - f->delta);

@@ -14,92 +14,15 @@
 
 #include "base/check.h"
 #include "support/build.h"
-#include "support/pool.h"
 
 enum {
-	ROOM = RTE_PKTMBUF_HEADROOM + RTE_ETHER_HDR_LEN + PLUG_PACKET_MAX,
 	TCP_CKSUM_AT = 16,
-	PREFIX_MAX = 30,
-	PREFIX_MIN = 16,
-	SHARE = 512,
+	IP4_CKSUM_AT = 10,
+	TCP_LEN = 20,
+	PIECES_MAX = 160, /* of a packet of 64 KB at the smallest MTU */
+	ND_FIRST = 133,   /* ICMPv6: router solicitation ... */
+	ND_LAST = 137,    /* ... redirect */
 };
-
-/* ---- the context --------------------------------------------------------------------- */
-
-static bool
-is_host(uint32_t ip4, uint8_t prefix)
-{
-	uint32_t low = ip4 & ~(UINT32_MAX << (32 - prefix));
-
-	return low != 0 && low != ~(UINT32_MAX << (32 - prefix));
-}
-
-/* The smallest subnet in which the own address is a host, with another host as the
- * gateway to everybody; the tool's remote addresses lie outside, or are static too. */
-static void
-set_addresses(struct pmtcp_conf *conf, uint32_t self)
-{
-	uint8_t prefix = PREFIX_MAX;
-	uint32_t mask;
-
-	while (prefix > PREFIX_MIN && !is_host(self, prefix))
-		prefix--;
-	mask = UINT32_MAX << (32 - prefix);
-	conf->prefix_len = prefix;
-	conf->n_static_neigh = 0;
-	for (uint32_t ip = (self & mask) + 1; ip < (self | ~mask); ip++) {
-		if (ip == self || conf->n_static_neigh == PMTCP_STATIC_NEIGH_MAX)
-			continue;
-		conf->static_neigh[conf->n_static_neigh++] =
-				(struct pmtcp_static_neigh){.ip4 = ip, .mac = ctx_mac_of(ip)};
-	}
-	conf->gateway = conf->static_neigh[0].ip4;
-}
-
-void
-plug_start(struct plug *p, const struct pmtcp_addr *addr)
-{
-	uint32_t self = p->profile.local.ip4;
-
-	if (p->ctx)
-		return;
-	if (addr && addr->version == 4 && addr->ip4 != 0)
-		self = addr->ip4;
-	ctx_conf_small(&p->conf, self, self ^ 3, 1);
-	set_addresses(&p->conf, self);
-	p->pool = test_pool_create(ROOM);
-	p->conf.pool = p->pool;
-	p->conf.max_conns = SHARE;
-	p->conf.max_half_open = SHARE;
-	p->conf.max_time_wait = SHARE;
-	p->conf.max_transfers = SHARE;
-	p->conf.max_records = 16 * SHARE;
-	p->conf.max_port_pairs = SHARE;
-	p->conf.max_listeners = PLUG_SOCKS_MAX;
-	p->conf.max_classes = 2 * PLUG_SOCKS_MAX;
-	p->conf.max_neighbours = 2 * PMTCP_STATIC_NEIGH_MAX;
-	p->conf.spare_max = 0;
-	profile_conf(&p->profile, &p->conf);
-	p->mem_len = pmtcp_ctx_memsize(&p->conf);
-	p->mem = ctx_mem_map(p->mem_len);
-	CHECK(pmtcp_ctx_init(p->mem, p->mem_len, &p->conf, &p->ctx) == 0);
-	pmtcp_tick(p->ctx, plug_core_ns(p));
-}
-
-void
-plug_stop(struct plug *p)
-{
-	for (; p->n_out > 0; p->n_out--) {
-		free(p->out[p->first_out].bytes);
-		p->first_out = (p->first_out + 1) % PLUG_QUEUE_MAX;
-	}
-	if (!p->ctx)
-		return;
-	pmtcp_ctx_fini(p->ctx);
-	test_pool_destroy(p->pool);
-	ctx_mem_unmap(p->mem, p->mem_len);
-	p->ctx = NULL;
-}
 
 /* ---- out ------------------------------------------------------------------------------ */
 
@@ -122,6 +45,9 @@ is_for_the_tool(struct plug *p, const struct rte_mbuf *m)
 	if (pkt_decode(pkt, m) != 0)
 		die(p, "malformed");
 	if (pkt->kind != PKT_KIND_TCP && pkt->kind != PKT_KIND_ICMP)
+		return false;
+	if (pkt->version == 6 && pkt->kind == PKT_KIND_ICMP && pkt->icmp_type >= ND_FIRST &&
+			pkt->icmp_type <= ND_LAST)
 		return false;
 	if (!pkt->is_ip_cksum_good)
 		die(p, "IP checksum");
@@ -165,6 +91,15 @@ plug_transmit(struct plug *p, struct rte_mbuf *m)
 	enqueue(p, l.ip, l.len);
 }
 
+void
+plug_drop_output(struct plug *p)
+{
+	for (; p->n_out > 0; p->n_out--) {
+		free(p->out[p->first_out].bytes);
+		p->first_out = (p->first_out + 1) % PLUG_QUEUE_MAX;
+	}
+}
+
 int
 plug_netdev_receive(void *userdata, void *buf, size_t *len, long long *time_us)
 {
@@ -200,18 +135,16 @@ own_address(const void *buf, size_t len)
 {
 	struct pmtcp_addr addr = {0};
 	const uint8_t *ip = buf;
-	uint8_t top;
 
-	if (len < 20 || ip[0] >> 4 != 4)
-		return addr;
-	top = ip[16];
-	if (top != 0 && top != 127 && top < 224)
+	if (len >= IP6_LEN && ip[0] >> 4 == 6 && ip[24] != 0 && ip[24] != 0xff)
+		addr = pmtcp_addr6(ip + 24, 0);
+	else if (len >= IP4_LEN && ip[0] >> 4 == 4 && ip[16] != 0 && ip[16] != 127 && ip[16] < 224)
 		addr = pmtcp_addr4(get32(ip + 16), 0);
 	return addr;
 }
 
 static struct rte_mbuf *
-frame_of(struct plug *p, const void *buf, size_t len)
+frame_of(struct plug *p, const void *buf, uint32_t len)
 {
 	uint8_t bytes[RTE_ETHER_HDR_LEN + PLUG_PACKET_MAX];
 	struct rte_ether_hdr *eth = (void *)bytes;
@@ -223,9 +156,96 @@ frame_of(struct plug *p, const void *buf, size_t len)
 	eth->ether_type =
 			rte_cpu_to_be_16(bytes[RTE_ETHER_HDR_LEN] >> 4 == 6 ? RTE_ETHER_TYPE_IPV6
 									    : RTE_ETHER_TYPE_IPV4);
-	if (packet_lay_out(&l, eth + 1, (uint32_t)len))
+	if (packet_lay_out(&l, eth + 1, len))
 		isn_in(p, &l);
 	return build_mbuf(p->pool, bytes, RTE_ETHER_HDR_LEN + len, 0);
+}
+
+/* A segment above the MTU, as the network would have brought it: `room` octets of its text
+ * from `at`. What belongs to the last octet (FIN, PSH) or the first (CWR) stays there. */
+static void
+cut_piece(const struct layout *whole, struct layout *piece, uint32_t at, uint32_t room)
+{
+	uint32_t header = (whole->l4[12] >> 4) * 4u;
+	uint32_t left = whole->l4_len - header - at;
+	uint32_t n = left < room ? left : room;
+	uint16_t urg = get16(whole->l4 + 18);
+	uint8_t *tcp = piece->l4;
+
+	memcpy(tcp + header, whole->l4 + header + at, n);
+	piece->l4_len = header + n;
+	piece->len = (uint32_t)(tcp - piece->ip) + piece->l4_len;
+	put32(tcp + 4, get32(whole->l4 + 4) + at);
+	tcp[13] = whole->l4[13];
+	if (n < left)
+		tcp[13] &= (uint8_t) ~(PKT_FIN | PKT_PSH);
+	if (at > 0)
+		tcp[13] &= (uint8_t)~PKT_CWR;
+	if (urg <= at)
+		tcp[13] &= (uint8_t)~PKT_URG;
+	put16(tcp + 18, urg > at ? (uint16_t)(urg - at) : 0);
+	packet_l4_fill(piece, TCP_CKSUM_AT);
+	if (piece->version == 6) {
+		put16(piece->ip + 4, (uint16_t)piece->l4_len);
+		return;
+	}
+	put16(piece->ip + 2, (uint16_t)piece->len);
+	put16(piece->ip + IP4_CKSUM_AT, 0);
+	put16(piece->ip + IP4_CKSUM_AT,
+			build_cksum(build_sum(0, piece->ip, (size_t)(tcp - piece->ip))));
+}
+
+/* The frames of one packet, 0 if it is none that could be cut. */
+static uint16_t
+cut(struct plug *p, uint8_t *buf, uint32_t len, struct rte_mbuf **pkts)
+{
+	uint8_t bytes[PLUG_PACKET_MAX];
+	struct layout whole, piece;
+	uint32_t header, room;
+	uint16_t n = 0;
+
+	if (!packet_lay_out(&whole, buf, len) || whole.proto != IPPROTO_TCP ||
+			packet_l4_sum(&whole) != 0)
+		return 0;
+	header = packet_tcp_header(&whole);
+	if (header == 0 || whole.l4[13] & (PKT_SYN | PKT_RST))
+		return 0;
+	piece = whole;
+	piece.ip = bytes;
+	piece.l4 = bytes + (whole.l4 - whole.ip);
+	piece.saddr = bytes + (whole.saddr - whole.ip);
+	piece.daddr = bytes + (whole.daddr - whole.ip);
+	memcpy(bytes, buf, (size_t)(whole.l4 - whole.ip) + header);
+	room = p->profile.mtu - (uint32_t)(whole.l4 - whole.ip) - header;
+	for (uint32_t at = 0; at < whole.l4_len - header && n < PIECES_MAX; at += room) {
+		cut_piece(&whole, &piece, at, room);
+		pkts[n++] = frame_of(p, bytes, piece.len);
+	}
+	return n;
+}
+
+static uint16_t
+frames_of(struct plug *p, const void *buf, size_t len, struct rte_mbuf **pkts)
+{
+	static uint8_t copy[UINT16_MAX + IP6_LEN];
+	uint16_t n = 0;
+
+	if (len == 0)
+		return 0;
+	if (len <= p->profile.mtu) {
+		pkts[0] = frame_of(p, buf, (uint32_t)len);
+		return 1;
+	}
+	if (len <= sizeof(copy)) {
+		memcpy(copy, buf, len);
+		n = cut(p, copy, (uint32_t)len, pkts);
+	}
+	if (n == 0 && !p->has_warned_size) {
+		fprintf(stderr, "pmtcp: a packet of %zu octets is lost: above the MTU of %u\n", len,
+				p->profile.mtu);
+		p->has_warned_size = true;
+	}
+	return n;
 }
 
 /* One packet per turn: how many ACKs a burst gets depends on the burst. */
@@ -234,20 +254,21 @@ plug_netdev_send(void *userdata, const void *buf, size_t len)
 {
 	struct plug *p = userdata;
 	struct pmtcp_addr addr = own_address(buf, len);
-	struct rte_mbuf *m;
+	struct rte_mbuf *pkts[PIECES_MAX];
+	struct sock *at_once = NULL;
+	uint16_t n;
 
 	plug_enter(p);
 	plug_start(p, &addr);
-	if (len > p->profile.mtu && !p->has_warned_size) {
-		fprintf(stderr, "pmtcp: a packet of %zu octets is lost: above the MTU of %u\n", len,
-				p->profile.mtu);
-		p->has_warned_size = true;
-	}
-	if (len <= p->profile.mtu && len > 0) {
-		m = frame_of(p, buf, len);
-		pmtcp_input(p->ctx, plug_core_ns(p), &m, 1);
+	p->text_flow = NULL;
+	n = frames_of(p, buf, len, pkts);
+	if (n > 0) {
+		at_once = delack_end(p);
+		pmtcp_input(p->ctx, plug_core_ns(p), pkts, n);
 		plug_turn(p);
 	}
+	if (at_once)
+		delack_resume(at_once);
 	plug_leave(p);
 	return 0;
 }

@@ -17,10 +17,10 @@ enum {
 	DELACK_MS = 40,
 	MS = 1000,
 	SLOW_MAX_S = 7 * 24 * 3600, /* of what the context takes in ms */
-	KEEP_INTVL_S = 75,
-	KEEP_COUNT = 9,
+	CC_NAME_LEN = 16,
 	MSS_MIN = 88,
-	MSS_DEFAULT = 536, /* RFC 9293 3.7.1 */
+	MSS_DEFAULT = 536, /* RFC 9293 3.7.1, IPv4 */
+	MSS_DEFAULT6 = 1220,
 };
 
 /* SO_MEMINFO of asm-generic, which not every libc names. */
@@ -93,6 +93,11 @@ set_socket(struct sock *s, int name, const void *val, socklen_t len)
 	memcpy(&value, val, sizeof(value));
 	switch (name) {
 	case SO_REUSEADDR:
+		s->is_reuse = value != 0;
+		return 0;
+	case SO_OOBINLINE:
+		s->is_oob_inline = value != 0;
+		return 0;
 	case SO_REUSEPORT:
 	case SO_PRIORITY:
 	case SO_MARK:
@@ -129,6 +134,20 @@ set_tcp_time(struct sock *s, int name, int value)
 		s->opts.user_timeout_ms = (uint32_t)value;
 		return tell(s, PMTCP_OPT_USER_TIMEOUT_MS, (uint64_t)value);
 	}
+}
+
+static int
+set_congestion(struct sock *s, const char *name, socklen_t len)
+{
+	char text[CC_NAME_LEN] = "";
+	enum pmtcp_cc cc;
+
+	memcpy(text, name, len < CC_NAME_LEN ? len : CC_NAME_LEN - 1);
+	cc = profile_cc(text);
+	if (cc == PMTCP_CC_DEFAULT)
+		return plug_fail(ENOENT);
+	s->opts.cc = (uint8_t)cc;
+	return tell(s, PMTCP_OPT_CC, cc);
 }
 
 static int
@@ -170,10 +189,21 @@ set_tcp(struct sock *s, int name, int value)
 	}
 }
 
+/* What the option of either version means; 0: none that we have. */
 static int
-set_ip(struct sock *s, int name, int value)
+ip_option(int level, int name)
 {
-	switch (name) {
+	if (level == IPPROTO_IP)
+		return name == IP_TTL || name == IP_TOS ? name : 0;
+	if (name == IPV6_UNICAST_HOPS)
+		return IP_TTL;
+	return name == IPV6_TCLASS ? IP_TOS : 0;
+}
+
+static int
+set_ip(struct sock *s, int level, int name, int value)
+{
+	switch (ip_option(level, name)) {
 	case IP_TTL:
 		if (value < 1 || value > 255)
 			return plug_fail(EINVAL);
@@ -183,7 +213,8 @@ set_ip(struct sock *s, int name, int value)
 		s->opts.dscp = (uint8_t)(value >> 2 & 0x3f);
 		return tell(s, PMTCP_OPT_DSCP, s->opts.dscp);
 	default:
-		return plug_fail(ENOPROTOOPT);
+		/* One that listens for IPv6 takes IPv4 too only if bound to such an address. */
+		return level == IPPROTO_IPV6 && name == IPV6_V6ONLY ? 0 : plug_fail(ENOPROTOOPT);
 	}
 }
 
@@ -196,13 +227,15 @@ do_setsockopt(struct sock *s, int level, int name, const void *val, socklen_t le
 		return -1;
 	if (level == SOL_SOCKET)
 		return set_socket(s, name, val, len);
+	if (level == IPPROTO_TCP && name == TCP_CONGESTION)
+		return set_congestion(s, val, len);
 	if (len < sizeof(value))
 		return plug_fail(EINVAL);
 	memcpy(&value, val, sizeof(value));
 	if (level == IPPROTO_TCP)
 		return set_tcp(s, name, value);
-	if (level == IPPROTO_IP)
-		return set_ip(s, name, value);
+	if (level == IPPROTO_IP || level == IPPROTO_IPV6)
+		return set_ip(s, level, name, value);
 	return plug_fail(ENOPROTOOPT);
 }
 
@@ -245,7 +278,10 @@ get_socket(const struct plug *p, struct sock *s, int name, int *value)
 		*value = (int)first_of(s->opts.send_buffer, p->profile.sndbuf);
 		return 0;
 	case SO_REUSEADDR:
-		*value = 1;
+		*value = s->is_reuse;
+		return 0;
+	case SO_OOBINLINE:
+		*value = s->is_oob_inline;
 		return 0;
 	case SO_KEEPALIVE:
 		*value = s->has_keepalive;
@@ -269,16 +305,18 @@ get_tcp(const struct plug *p, const struct sock *s, int name, int *value)
 		*value = s->opts.nodelay;
 		return 0;
 	case TCP_MAXSEG:
-		*value = s->conn ? pmtcp_mss(s->conn) : (int)first_of(s->opts.mss, MSS_DEFAULT);
+		*value = s->conn ? pmtcp_mss(s->conn)
+				 : (int)first_of(s->opts.mss, s->domain == AF_INET6 ? MSS_DEFAULT6
+										    : MSS_DEFAULT);
 		return 0;
 	case TCP_KEEPIDLE:
 		*value = s->idle_s;
 		return 0;
 	case TCP_KEEPINTVL:
-		*value = (int)first_of(s->opts.keepalive_intvl_ms / MS, KEEP_INTVL_S);
+		*value = (int)(s->opts.keepalive_intvl_ms / MS);
 		return 0;
 	case TCP_KEEPCNT:
-		*value = (int)first_of(s->opts.keepalive_count, KEEP_COUNT);
+		*value = s->opts.keepalive_count;
 		return 0;
 	case TCP_USER_TIMEOUT:
 		*value = (int)s->opts.user_timeout_ms;
@@ -298,9 +336,9 @@ get_tcp(const struct plug *p, const struct sock *s, int name, int *value)
 }
 
 static int
-get_ip(const struct sock *s, int name, int *value)
+get_ip(const struct sock *s, int level, int name, int *value)
 {
-	switch (name) {
+	switch (ip_option(level, name)) {
 	case IP_TTL:
 		*value = s->opts.ttl ? s->opts.ttl : 64;
 		return 0;
@@ -319,9 +357,21 @@ get_int(const struct plug *p, struct sock *s, int level, int name, int *value)
 		return get_socket(p, s, name, value);
 	if (level == IPPROTO_TCP)
 		return get_tcp(p, s, name, value);
-	if (level == IPPROTO_IP)
-		return get_ip(s, name, value);
+	if (level == IPPROTO_IP || level == IPPROTO_IPV6)
+		return get_ip(s, level, name, value);
 	return plug_fail(ENOPROTOOPT);
+}
+
+static void
+get_congestion(const struct plug *p, const struct sock *s, void *val, socklen_t *len)
+{
+	char text[CC_NAME_LEN] = "cubic";
+	uint32_t cc = first_of(s->opts.cc, p->profile.cc);
+
+	if (cc == PMTCP_CC_NEWRENO)
+		strcpy(text, p->profile.is_freebsd ? "newreno" : "reno");
+	*len = *len < CC_NAME_LEN ? *len : CC_NAME_LEN;
+	memcpy(val, text, *len);
 }
 
 /* Options that are structures, or that the tool wants for its own variables: as many
@@ -337,6 +387,10 @@ get_struct(const struct plug *p, const struct sock *s, int level, int name, void
 	if ((level == IPPROTO_TCP && name == TCP_CC_INFO) ||
 			(level == SOL_SOCKET && name == SO_MEMINFO)) {
 		memset(val, 0, *len);
+		return true;
+	}
+	if (level == IPPROTO_TCP && name == TCP_CONGESTION) {
+		get_congestion(p, s, val, len);
 		return true;
 	}
 	if (level == SOL_SOCKET && name == SO_LINGER && *len >= sizeof(s->linger)) {

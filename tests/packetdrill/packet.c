@@ -12,7 +12,7 @@
 
 #include "support/build.h"
 
-enum { IP4_LEN = 20, IP6_LEN = 40 };
+enum { TCP_LEN = 20 };
 
 uint16_t
 get16(const uint8_t *b)
@@ -104,4 +104,12 @@ packet_l4_fill(struct layout *l, uint32_t at)
 {
 	put16(l->l4 + at, 0);
 	put16(l->l4 + at, packet_l4_sum(l));
+}
+
+uint32_t
+packet_tcp_header(const struct layout *l)
+{
+	uint32_t header = l->l4_len >= TCP_LEN ? (l->l4[12] >> 4) * 4u : 0;
+
+	return header >= TCP_LEN && header <= l->l4_len ? header : 0;
 }

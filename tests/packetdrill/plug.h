@@ -34,6 +34,10 @@ enum {
 	PLUG_KEEP_SHIFT = 255,
 };
 
+enum { IP4_LEN = 20, IP6_LEN = 40 };
+
+enum oob { OOB_NONE, OOB_AHEAD, OOB_TAKEN };
+
 struct sock {
 	bool is_used;
 	bool is_nonblock;
@@ -56,9 +60,14 @@ struct sock {
 	struct sock *parent; /* the listener, until accepted */
 	struct pmtcp_conn_opts opts;
 	bool has_keepalive;
+	bool is_reuse;      /* SO_REUSEADDR */
+	bool is_oob_inline; /* SO_OOBINLINE */
+	enum oob oob;
+	uint64_t mark; /* where in the stream the urgent octet is, unless OOB_NONE */
 	struct linger linger;
 	uint8_t *peeked; /* taken from the context, not yet from us; malloc */
 	uint32_t n_peeked;
+	uint64_t n_read; /* by the script, since the connection began */
 };
 
 /* A blocking call that cannot return yet. */
@@ -79,6 +88,28 @@ struct out {
 	uint8_t *bytes; /* malloc */
 };
 
+struct tuple {
+	uint8_t version;
+	uint8_t addr_len;
+	const uint8_t *laddr;
+	const uint8_t *raddr;
+	uint16_t lport;
+	uint16_t rport;
+};
+
+/* Where things lie in an IP packet. */
+struct layout {
+	uint8_t *ip;
+	uint32_t len; /* of the whole packet */
+	uint8_t version;
+	uint8_t proto;
+	uint8_t *l4;
+	uint32_t l4_len;
+	const uint8_t *saddr;
+	const uint8_t *daddr;
+	uint8_t addr_len;
+};
+
 /* Both directions of one tuple, as far as wire and context differ. */
 struct flow {
 	bool is_used;
@@ -91,9 +122,10 @@ struct flow {
 	uint8_t raddr[16];
 	uint16_t lport;
 	uint16_t rport;
-	uint32_t iss;   /* the context's */
-	uint32_t delta; /* wire minus context, of our sequence numbers */
-	uint32_t used;  /* the oldest goes first */
+	uint32_t iss;    /* the context's */
+	uint32_t delta;  /* wire minus context, of our sequence numbers */
+	uint32_t used;   /* the oldest goes first */
+	uint32_t n_text; /* segments with text that came since the last ACK left */
 };
 
 struct plug {
@@ -118,7 +150,8 @@ struct plug {
 	struct pkt pkt;                 /* of the packet that is being checked */
 
 	uint32_t n_isn;
-	uint32_t clock; /* of flow.used and sock.order */
+	uint32_t clock;         /* of flow.used and sock.order */
+	struct flow *text_flow; /* whose text came last, in this packet; NULL: it was none */
 	struct flow flows[PLUG_FLOWS_MAX];
 	struct sock socks[PLUG_SOCKS_MAX];
 	char state_text[1024]; /* as last written */
@@ -156,12 +189,18 @@ int sock_give_fd(struct plug *p, struct sock *s);
 /* NULL with errno EBADF. */
 struct sock *sock_of(struct plug *p, int fd);
 void sock_drop(struct plug *p, struct sock *s);
+/* A listener is none any more; whom nobody accepted is reset. */
+void sock_unlisten(struct plug *p, struct sock *s);
 void sock_event(struct plug *p, const struct pmtcp_event *ev);
 /* The oldest connection that nobody accepted; NULL if none. */
 struct sock *sock_pending(struct plug *p, const struct sock *listener);
 bool sock_is_readable(const struct sock *s);
 bool sock_is_writable(const struct sock *s);
 uint32_t sock_unread(const struct sock *s);
+/* All that is unread becomes ours, but is not done with: the window stays shut. */
+void sock_pull(struct sock *s);
+/* Nothing came of its connection: it may try again. */
+void sock_forget_conn(struct sock *s);
 /* SO_ERROR and clears it. */
 int sock_take_err(struct sock *s);
 enum pmtcp_state sock_state(const struct sock *s);
@@ -170,30 +209,53 @@ int sock_addr_get(const struct sockaddr *sa, socklen_t len, struct pmtcp_addr *a
 void sock_addr_put(const struct sock *s, const struct pmtcp_addr *addr, struct sockaddr *sa,
 		socklen_t *len);
 
-/* ---- netdev.c --------------------------------------------------------------- */
+/* ---- urgent.c --------------------------------------------------------------- */
 
-/* Makes the context, once; addr NULL or unspecified: the profile's own address. */
+/* The context told that the peer's mark moved. */
+void urgent_event(struct sock *s);
+bool urgent_is_at_mark(const struct sock *s);
+/* Of so many unread octets those that one read can give. */
+uint32_t urgent_readable(const struct sock *s, uint32_t unread);
+/* 1: a read must first pass over an octet. */
+uint32_t urgent_hole(const struct sock *s);
+/* How far a read of `len` may go. */
+uint32_t urgent_limit(const struct sock *s, uint32_t len);
+void urgent_was_read(struct sock *s);
+/* Can it be read out of band? */
+bool urgent_is_there(const struct sock *s);
+/* MSG_OOB: 1, 0 or -1. */
+int urgent_take(struct sock *s, uint8_t *buf, bool is_peek);
+
+/* ---- context.c -------------------------------------------------------------- */
+
+/* Makes the context, once; addr NULL or unspecified: the profile's own addresses. */
 void plug_start(struct plug *p, const struct pmtcp_addr *addr);
 void plug_stop(struct plug *p);
+bool plug_addr_is_any(const struct pmtcp_addr *addr);
+/* Or any address. Caller: plug_start(). */
+bool plug_is_own(const struct plug *p, const struct pmtcp_addr *addr);
+
+/* ---- netdev.c --------------------------------------------------------------- */
+
+void plug_drop_output(struct plug *p);
 /* A frame of the context leaves: checked, made presentable, queued. Takes m. */
 void plug_transmit(struct plug *p, struct rte_mbuf *m);
 int plug_netdev_send(void *userdata, const void *buf, size_t len);
 int plug_netdev_receive(void *userdata, void *buf, size_t *len, long long *time_us);
 
-/* ---- packet.c, isn.c, canon.c ------------------------------------------------- */
+/* ---- flow.c, delack.c --------------------------------------------------------- */
 
-/* Where things lie in an IP packet. */
-struct layout {
-	uint8_t *ip;
-	uint32_t len; /* of the whole packet */
-	uint8_t version;
-	uint8_t proto;
-	uint8_t *l4;
-	uint32_t l4_len;
-	const uint8_t *saddr;
-	const uint8_t *daddr;
-	uint8_t addr_len;
-};
+/* NULL: never seen, or forgotten. */
+struct flow *flow_find(struct plug *p, const struct tuple *t);
+struct flow *flow_make(struct plug *p, const struct tuple *t);
+
+/* Before p->text_flow's segment goes in: shall it be acknowledged at once, because it is the
+ * profile's n-th with text? Then the socket; NULL: as the context thinks. */
+struct sock *delack_end(struct plug *p);
+/* And after it: as before. */
+void delack_resume(struct sock *s);
+
+/* ---- packet.c, isn.c, canon.c ------------------------------------------------- */
 
 uint16_t get16(const uint8_t *b);
 uint32_t get32(const uint8_t *b);
@@ -203,6 +265,8 @@ void put32(uint8_t *b, uint32_t v);
 /* False if the lengths do not agree or it is a fragment. Options and extension
  * headers: IPv4's are skipped, with IPv6's it is not TCP. */
 bool packet_lay_out(struct layout *l, void *bytes, uint32_t len);
+/* The length of a TCP header; 0 if it is torn. */
+uint32_t packet_tcp_header(const struct layout *l);
 /* Of the upper layer; 0 is right. */
 uint16_t packet_l4_sum(const struct layout *l);
 /* Fills in the upper layer's checksum, which lies `at` bytes into it. */

@@ -30,10 +30,13 @@ plug_free(void *userdata)
 {
 	struct plug *p = userdata;
 
+	plug_enter(p);
 	for (uint32_t i = 0; i < PLUG_SOCKS_MAX; i++)
 		if (p->socks[i].is_used && !p->socks[i].parent)
 			sock_drop(p, &p->socks[i]);
 	plug_turn(p);
+	plug_leave(p); /* who still sleeps wakes and finds its socket gone */
+	plug_drop_output(p);
 	plug_stop(p);
 	if (plug_current == p)
 		plug_current = NULL;
@@ -123,7 +126,7 @@ packetdrill_interface_init(const char *so_flags, struct packetdrill_interface *i
 
 	CHECK(p);
 	if (profile_parse(&p->profile, so_flags, why, sizeof(why)) != 0) {
-		fprintf(stderr, "pmtcp: %s\n", why);
+		fprintf(stderr, "pmtcp: so_flags: %s\n", why);
 		free(p);
 		exit(2);
 	}

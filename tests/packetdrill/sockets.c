@@ -13,6 +13,8 @@
 #include <string.h>
 #include <sys/syscall.h>
 
+#include "packetdrill/control.h"
+
 static struct sock *
 vacant(struct plug *p)
 {
@@ -34,7 +36,7 @@ sock_init(struct plug *p, int domain)
 	s->fd = -1;
 	s->domain = domain;
 	s->order = p->clock++;
-	s->idle_s = PMTCP_KEEPALIVE_DEFAULT_MS / 1000;
+	s->idle_s = (int)p->profile.keep_idle_s;
 	profile_conn(&p->profile, &s->opts);
 	s->opts.user = s;
 	return s;
@@ -61,8 +63,10 @@ sock_give_fd(struct plug *p, struct sock *s)
 struct sock *
 sock_new(struct plug *p, int domain)
 {
-	struct sock *s = sock_init(p, domain);
+	struct sock *s;
 
+	control_read(&p->profile);
+	s = sock_init(p, domain);
 	if (!s || sock_give_fd(p, s) < 0) {
 		if (s)
 			s->is_used = false;
@@ -82,8 +86,8 @@ sock_of(struct plug *p, int fd)
 	return NULL;
 }
 
-static void
-drop_listener(struct plug *p, struct sock *s)
+void
+sock_unlisten(struct plug *p, struct sock *s)
 {
 	for (uint32_t i = 0; i < PLUG_SOCKS_MAX; i++) {
 		struct sock *child = &p->socks[i];
@@ -112,10 +116,20 @@ drop_conn(struct sock *s)
 }
 
 void
+sock_forget_conn(struct sock *s)
+{
+	pmtcp_detach(s->conn);
+	s->conn = NULL;
+	s->has_ended = false;
+	s->has_fin = false;
+	s->is_connecting = false;
+}
+
+void
 sock_drop(struct plug *p, struct sock *s)
 {
 	if (s->listener)
-		drop_listener(p, s);
+		sock_unlisten(p, s);
 	if (s->conn)
 		drop_conn(s);
 	if (s->fd >= 0)
@@ -175,6 +189,8 @@ adopt(struct plug *p, struct sock *listener, struct pmtcp_conn *conn)
 	s->opts.user = s;
 	s->linger = listener->linger;
 	s->has_keepalive = listener->has_keepalive;
+	s->is_reuse = listener->is_reuse;
+	s->is_oob_inline = listener->is_oob_inline;
 	s->idle_s = listener->idle_s;
 	s->linger2_s = listener->linger2_s;
 	pmtcp_set_user(conn, s);
@@ -194,6 +210,8 @@ sock_event(struct plug *p, const struct pmtcp_event *ev)
 		s->is_connected = true;
 		s->is_connecting = false;
 	}
+	if (ev->flags & PMTCP_EV_URGENT)
+		urgent_event(s);
 	if (ev->flags & PMTCP_EV_PEER_FIN)
 		s->has_fin = true;
 	/* What is heard from the peer outdates what was heard of it. */
@@ -240,7 +258,8 @@ sock_is_readable(const struct sock *s)
 {
 	if (s->is_connecting)
 		return false;
-	return s->err || s->has_fin || s->has_ended || s->is_rd_shut || sock_unread(s) > 0;
+	return s->err || s->has_fin || s->has_ended || s->is_rd_shut ||
+	       urgent_readable(s, sock_unread(s)) > 0;
 }
 
 bool

@@ -12,6 +12,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+enum { NO_SSTHRESH = 1 << 30 }; /* as a context says it; Linux says INT32_MAX */
+
 static const char *
 sockstat_name(enum pmtcp_state state)
 {
@@ -91,9 +93,10 @@ state_linux(enum pmtcp_state state)
 }
 
 static void
-fill_info(struct tcp_info *ti, const struct pmtcp_conn_info *info)
+fill_info(const struct plug *p, struct tcp_info *ti, const struct pmtcp_conn_info *info)
 {
 	uint32_t mss = info->mss ? info->mss : 536;
+	uint32_t ssthresh = info->ssthresh / mss;
 
 	ti->tcpi_options = (uint8_t)((info->timestamps ? TCPI_OPT_TIMESTAMPS : 0) |
 				     (info->sack ? TCPI_OPT_SACK : 0) |
@@ -105,8 +108,11 @@ fill_info(struct tcp_info *ti, const struct pmtcp_conn_info *info)
 	ti->tcpi_rttvar = info->rttvar_us;
 	ti->tcpi_snd_mss = mss;
 	ti->tcpi_advmss = mss;
-	ti->tcpi_snd_cwnd = info->cwnd / mss;
-	ti->tcpi_snd_ssthresh = info->ssthresh / mss;
+	/* Of a connection that has nothing to send the context keeps no window. */
+	ti->tcpi_snd_cwnd = info->cwnd ? info->cwnd / mss : p->profile.iw;
+	ti->tcpi_snd_ssthresh = ssthresh && info->ssthresh < NO_SSTHRESH ? ssthresh : INT32_MAX;
+	ti->tcpi_retransmits = info->retries;
+	ti->tcpi_pmtu = info->path_mtu ? info->path_mtu : p->profile.mtu;
 	ti->tcpi_unacked = (info->unacked + mss - 1) / mss;
 	ti->tcpi_notsent_bytes = info->unsent;
 	ti->tcpi_rcv_space = info->rcv_wnd;
@@ -119,12 +125,11 @@ state_tcp_info(const struct plug *p, const struct sock *s, void *val, socklen_t 
 	struct pmtcp_conn_info info;
 	struct tcp_info ti;
 
-	(void)p;
 	memset(&ti, 0, sizeof(ti));
 	ti.tcpi_state = (uint8_t)state_linux(sock_state(s));
 	if (s->conn) {
 		pmtcp_conn_info(s->conn, &info);
-		fill_info(&ti, &info);
+		fill_info(p, &ti, &info);
 	}
 	memset(val, 0, len);
 	memcpy(val, &ti, len < sizeof(ti) ? len : sizeof(ti));

@@ -54,11 +54,25 @@ call_close(struct drill_call *call)
 	return call->d->ifc.close(call->d->ud, call->fd);
 }
 
+/* 100 octets in flight, and so many seconds for them. */
+static long long
+call_lingering_close(struct drill_call *call)
+{
+	const struct linger linger = {.l_onoff = 1, .l_linger = (int)call->len};
+	struct drill *d = call->d;
+
+	assert_int_equal(d->ifc.setsockopt(d->ud, call->fd, SOL_SOCKET, SO_LINGER, &linger,
+					 sizeof(linger)),
+			0);
+	assert_int_equal(d->ifc.write(d->ud, call->fd, text, 100), 100);
+	return d->ifc.close(d->ud, call->fd);
+}
+
 static long long
 call_poll(struct drill_call *call)
 {
 	struct pollfd pfd = {.fd = call->fd, .events = POLLIN};
-	int n = call->d->ifc.poll(call->d->ud, &pfd, 1, call->timeout_ms);
+	int n = call->d->ifc.poll(call->d->ud, &pfd, 1, (int)call->len);
 
 	return n == 1 ? pfd.revents : n;
 }
@@ -69,197 +83,158 @@ is_over(const struct drill_call *call)
 	return __atomic_load_n(&call->is_over, __ATOMIC_ACQUIRE);
 }
 
-static void
-accept_sleeps_until_the_third_ack(void **state)
-{
-	struct drill_call call = {.fn = call_accept};
-	struct drill d;
+/* ---- one call, a few packets ------------------------------------------------------------- */
 
-	drill_begin(&d, AF_INET, NULL);
-	call.d = &d;
-	call.fd = drill_listener(&d);
-	drill_start(&call);
-	drill_at(&d, 100 * DRILL_MS);
-	drill_seg(&d, PKT_SYN, 0, 0, 0);
-	drill_expect(&d, PKT_SYN | PKT_ACK, 0, 1, 0);
-	drill_at(&d, 200 * DRILL_MS);
-	assert_false(is_over(&call));
-	drill_seg(&d, PKT_ACK, 1, 1, 0);
-	drill_at(&d, 300 * DRILL_MS);
-	drill_join(&call);
-	assert_true(call.ret > 2);
-	NEAR(call.done_us, 200 * DRILL_MS, 10);
-	drill_end(&d);
-}
+enum opening { UNCONNECTED, LISTENING, CONNECTED };
 
-/* The peer's answer lets connect() return; its refusal too. */
-static void
-connect_sleeps_until_the_answer(void **state)
-{
-	for (int is_refused = 0; is_refused < 2; is_refused++) {
-		struct drill_call call = {.fn = call_connect};
-		struct drill d;
+enum { STEPS_MAX = 4, ANY_FD = -2, TO_THE_END_MS = 10000 };
 
-		drill_begin(&d, AF_INET, NULL);
-		call.d = &d;
-		call.fd = drill_socket(&d);
-		drill_start(&call);
-		drill_expect(&d, PKT_SYN, 0, 0, 0);
-		drill_at(&d, 50 * DRILL_MS);
-		if (is_refused) {
-			drill_seg(&d, PKT_RST | PKT_ACK, 0, 1, 0);
-		} else {
-			drill_seg(&d, PKT_SYN | PKT_ACK, 0, 1, 0);
-			drill_expect(&d, PKT_ACK, 1, 1, 0);
-		}
-		drill_at(&d, 60 * DRILL_MS);
-		drill_join(&call);
-		assert_int_equal(call.ret, is_refused ? -1 : 0);
-		if (is_refused)
-			assert_int_equal(call.err, ECONNREFUSED);
-		NEAR(call.done_us, 50 * DRILL_MS, 10);
-		assert_int_equal(drill_error(&d, call.fd), 0);
-		drill_end(&d);
-	}
-}
+struct step {
+	enum { STEP_END, STEP_IN, STEP_OUT } what;
+	long long at_ms; /* of what comes in: the call must sleep until then */
+	uint8_t flags;
+	uint32_t seq, ack, len;
+};
 
-/* Nothing is injected: the clock alone, moved by the wait, ends the call. */
-static void
-connect_times_out_in_virtual_time(void **state)
-{
-	struct drill_call call = {.fn = call_connect};
-	struct drill d;
+struct row {
+	const char *name;
+	const char *flags;
+	enum opening opening;
+	long long (*fn)(struct drill_call *call);
+	size_t len; /* or a timeout in ms */
+	struct step steps[STEPS_MAX];
+	long long ret; /* ANY_FD: a descriptor */
+	int err;       /* if ret is -1 */
+	long long done_ms, tolerance_ms;
+};
 
-	drill_begin(&d, AF_INET, "linux,synretries=2");
-	call.d = &d;
-	call.fd = drill_socket(&d);
-	drill_start(&call);
-	drill_at(&d, 100000 * DRILL_MS);
-	drill_join(&call);
-	assert_int_equal(call.ret, -1);
-	assert_int_equal(call.err, ETIMEDOUT);
+/* clang-format off */
+static const struct row rows[] = {
+	{"accept sleeps until the third ACK", NULL, LISTENING, call_accept, 0,
+		{{STEP_IN, 100, PKT_SYN, 0, 0, 0},
+		 {STEP_OUT, 0, PKT_SYN | PKT_ACK, 0, 1, 0},
+		 {STEP_IN, 200, PKT_ACK, 1, 1, 0}},
+		ANY_FD, 0, 200, 0},
+	{"connect sleeps until the answer", NULL, UNCONNECTED, call_connect, 0,
+		{{STEP_OUT, 0, PKT_SYN, 0, 0, 0},
+		 {STEP_IN, 50, PKT_SYN | PKT_ACK, 0, 1, 0},
+		 {STEP_OUT, 0, PKT_ACK, 1, 1, 0}},
+		0, 0, 50, 0},
+	{"connect sleeps until it is refused", NULL, UNCONNECTED, call_connect, 0,
+		{{STEP_OUT, 0, PKT_SYN, 0, 0, 0},
+		 {STEP_IN, 50, PKT_RST | PKT_ACK, 0, 1, 0}},
+		-1, ECONNREFUSED, 50, 0},
 	/* After 1 s, 2 s more, and the wait of 4 s for the last one. */
-	NEAR(call.done_us, 7000 * DRILL_MS, 2000 * DRILL_MS);
-	drill_end(&d);
+	{"connect times out in virtual time", "linux,synretries=2", UNCONNECTED, call_connect, 0,
+		{{STEP_END}}, -1, ETIMEDOUT, 7000, 2000},
+	{"read sleeps until there is text", NULL, CONNECTED, call_recv, 1000,
+		{{STEP_IN, 70, PKT_PSH | PKT_ACK, 1, 1, 300}}, 300, 0, 70, 0},
+	{"read ends with a FIN", NULL, CONNECTED, call_recv, 1000,
+		{{STEP_IN, 5, PKT_FIN | PKT_ACK, 1, 1, 0}}, 0, 0, 5, 0},
+	{"read ends with a reset", NULL, CONNECTED, call_recv, 1000,
+		{{STEP_IN, 5, PKT_RST | PKT_ACK, 1, 1, 0}}, -1, ECONNRESET, 5, 0},
+	{"read of all sleeps for each piece", NULL, CONNECTED, call_recv_all, 500,
+		{{STEP_IN, 10, PKT_ACK, 1, 1, 300},
+		 {STEP_IN, 20, PKT_ACK, 301, 1, 300}}, 500, 0, 20, 0},
+	{"read of all ends early with a FIN", NULL, CONNECTED, call_recv_all, 500,
+		{{STEP_IN, 10, PKT_FIN | PKT_ACK, 1, 1, 300}}, 300, 0, 10, 0},
+	{"poll sleeps until something is readable", NULL, CONNECTED, call_poll, 250,
+		{{STEP_IN, 110, PKT_ACK, 1, 1, 100}}, POLLIN, 0, 110, 0},
+	{"poll sleeps until its timeout", NULL, CONNECTED, call_poll, 250,
+		{{STEP_END}}, 0, 0, 250, 0},
+	{"close need not sleep", NULL, CONNECTED, call_close, 0,
+		{{STEP_OUT, 0, PKT_FIN | PKT_ACK, 1, 1, 0}}, 0, 0, 0, 0},
+	{"close lingers until all is acknowledged", NULL, CONNECTED, call_lingering_close, 2,
+		{{STEP_OUT, 0, PKT_PSH | PKT_ACK, 1, 1, 100},
+		 {STEP_OUT, 0, PKT_FIN | PKT_ACK, 101, 1, 0},
+		 {STEP_IN, 50, PKT_ACK, 1, 102, 0}}, 0, 0, 50, 20},
+	{"close lingers until its time is over", NULL, CONNECTED, call_lingering_close, 2,
+		{{STEP_OUT, 0, PKT_PSH | PKT_ACK, 1, 1, 100},
+		 {STEP_OUT, 0, PKT_FIN | PKT_ACK, 101, 1, 0}}, 0, 0, 2000, 20},
+};
+/* clang-format on */
+
+enum { N_ROWS = sizeof(rows) / sizeof(rows[0]) };
+
+static int
+open_for(struct drill *d, enum opening opening)
+{
+	int fd;
+
+	if (opening == UNCONNECTED)
+		return drill_socket(d);
+	if (opening == LISTENING)
+		return drill_listener(d);
+	fd = drill_connected(d);
+	assert_int_equal(d->ifc.fcntl(d->ud, fd, F_SETFL, 0), 0);
+	return fd;
 }
 
 static void
-read_sleeps_until_there_is_text(void **state)
+run_step(const struct drill_call *call, const struct step *step)
 {
-	struct drill_call call = {.fn = call_recv, .buf = text, .len = 1000};
+	if (step->what == STEP_OUT)
+		drill_expect(call->d, step->flags, step->seq, step->ack, step->len);
+	if (step->what != STEP_IN)
+		return;
+	drill_at(call->d, step->at_ms * DRILL_MS);
+	assert_false(is_over(call));
+	drill_seg(call->d, step->flags, step->seq, step->ack, step->len);
+}
+
+static void
+call_sleeps(void **state)
+{
+	const struct row *r = *state;
+	struct drill_call call = {.fn = r->fn, .buf = text, .len = r->len};
 	struct drill d;
 
-	drill_begin(&d, AF_INET, NULL);
+	drill_begin(&d, r->flags);
 	call.d = &d;
-	call.fd = drill_connected(&d);
-	d.ifc.fcntl(d.ud, call.fd, F_SETFL, 0);
+	call.fd = open_for(&d, r->opening);
 	drill_start(&call);
-	drill_at(&d, 70 * DRILL_MS);
-	assert_false(is_over(&call));
-	drill_seg(&d, PKT_PSH | PKT_ACK, 1, 1, 300);
-	drill_at(&d, 80 * DRILL_MS);
+	for (int i = 0; i < STEPS_MAX; i++)
+		run_step(&call, &r->steps[i]);
+	drill_at(&d, TO_THE_END_MS * DRILL_MS);
 	drill_join(&call);
-	assert_int_equal(call.ret, 300);
-	NEAR(call.done_us, 70 * DRILL_MS, 10);
+	if (r->ret == ANY_FD)
+		assert_true(call.ret > 2);
+	else
+		assert_int_equal(call.ret, r->ret);
+	if (r->ret == -1)
+		assert_int_equal(call.err, r->err);
+	NEAR(call.done_us, r->done_ms * DRILL_MS, r->tolerance_ms * DRILL_MS + 10);
 	drill_end(&d);
 }
 
-/* A FIN ends it with 0, a reset with ECONNRESET. */
-static void
-read_ends_with_the_connection(void **state)
-{
-	for (int is_reset = 0; is_reset < 2; is_reset++) {
-		struct drill_call call = {.fn = call_recv, .buf = text, .len = 1000};
-		struct drill d;
-
-		drill_begin(&d, AF_INET, NULL);
-		call.d = &d;
-		call.fd = drill_connected(&d);
-		d.ifc.fcntl(d.ud, call.fd, F_SETFL, 0);
-		drill_start(&call);
-		drill_seg(&d, (is_reset ? PKT_RST : PKT_FIN) | PKT_ACK, 1, 1, 0);
-		drill_at(&d, 10 * DRILL_MS);
-		drill_join(&call);
-		assert_int_equal(call.ret, is_reset ? -1 : 0);
-		if (is_reset)
-			assert_int_equal(call.err, ECONNRESET);
-		drill_end(&d);
-	}
-}
-
-/* Two sleeps in one call. */
-static void
-read_all_sleeps_for_each_piece(void **state)
-{
-	struct drill_call call = {.fn = call_recv_all, .buf = text, .len = 500};
-	struct drill d;
-
-	drill_begin(&d, AF_INET, NULL);
-	call.d = &d;
-	call.fd = drill_connected(&d);
-	d.ifc.fcntl(d.ud, call.fd, F_SETFL, 0);
-	drill_start(&call);
-	drill_at(&d, 10 * DRILL_MS);
-	drill_seg(&d, PKT_ACK, 1, 1, 300);
-	drill_at(&d, 20 * DRILL_MS);
-	assert_false(is_over(&call));
-	drill_seg(&d, PKT_ACK, 301, 1, 300);
-	drill_at(&d, 30 * DRILL_MS);
-	drill_join(&call);
-	assert_int_equal(call.ret, 500);
-	NEAR(call.done_us, 20 * DRILL_MS, 10);
-	drill_end(&d);
-}
+/* ---- others ------------------------------------------------------------------------------ */
 
 /* A buffer of 5 segments: the call returns when the last octet is queued. */
 static void
 write_sleeps_until_all_is_queued(void **state)
 {
-	struct drill_call call = {.fn = call_write, .buf = text, .len = 14600};
+	struct drill_call call = {.fn = call_write, .buf = text};
 	struct drill d;
 
-	drill_begin(&d, AF_INET, "linux,sndbuf=7300");
+	drill_begin(&d, "linux");
 	call.d = &d;
+	call.len = 10 * d.mss;
 	call.fd = drill_connected(&d);
+	assert_int_equal(drill_set(&d, call.fd, SOL_SOCKET, SO_SNDBUF, 5 * d.mss), 0);
 	d.ifc.fcntl(d.ud, call.fd, F_SETFL, 0);
 	drill_start(&call);
-	for (uint32_t at = 1; at < 7301; at += 1460)
+	for (uint32_t at = 1; at < 1 + 5 * d.mss; at += d.mss)
 		assert_int_equal(drill_out(&d)->seq, at);
 	drill_at(&d, 40 * DRILL_MS);
 	assert_false(is_over(&call));
-	drill_seg(&d, PKT_ACK, 1, 7301, 0);
-	for (uint32_t at = 7301; at < 14601; at += 1460)
+	drill_seg(&d, PKT_ACK, 1, 1 + 5 * d.mss, 0);
+	for (uint32_t at = 1 + 5 * d.mss; at < 1 + 10 * d.mss; at += d.mss)
 		assert_int_equal(drill_out(&d)->seq, at);
 	drill_at(&d, 50 * DRILL_MS);
 	drill_join(&call);
-	assert_int_equal(call.ret, 14600);
+	assert_int_equal(call.ret, 10 * d.mss);
 	NEAR(call.done_us, 40 * DRILL_MS, 10);
 	drill_end(&d);
-}
-
-static void
-poll_sleeps_until_readable_or_timeout(void **state)
-{
-	for (int is_early = 0; is_early < 2; is_early++) {
-		struct drill_call call = {.fn = call_poll, .timeout_ms = 250};
-		struct drill d;
-		long long start;
-
-		drill_begin(&d, AF_INET, NULL);
-		call.d = &d;
-		call.fd = drill_connected(&d);
-		drill_at(&d, 10 * DRILL_MS);
-		start = drill_now(&d);
-		drill_start(&call);
-		drill_at(&d, 110 * DRILL_MS);
-		if (is_early)
-			drill_seg(&d, PKT_ACK, 1, 1, 100);
-		drill_at(&d, 1000 * DRILL_MS);
-		drill_join(&call);
-		assert_int_equal(call.ret, is_early ? POLLIN : 0);
-		NEAR(call.done_us, is_early ? 110 * DRILL_MS : start + 250 * DRILL_MS, 10);
-		drill_end(&d);
-	}
 }
 
 /* The socket goes away under the sleeper. */
@@ -269,7 +244,7 @@ closed_while_accept_sleeps(void **state)
 	struct drill_call call = {.fn = call_accept};
 	struct drill d;
 
-	drill_begin(&d, AF_INET, NULL);
+	drill_begin(&d, NULL);
 	call.d = &d;
 	call.fd = drill_listener(&d);
 	drill_start(&call);
@@ -280,6 +255,25 @@ closed_while_accept_sleeps(void **state)
 	drill_end(&d);
 }
 
+/* The tool gives the plug-in back while a call still sleeps. */
+static void
+the_end_wakes_a_sleeper(void **state)
+{
+	struct drill_call call = {.fn = call_recv, .buf = text, .len = 10};
+	struct drill d;
+
+	drill_begin(&d, NULL);
+	call.d = &d;
+	call.fd = open_for(&d, CONNECTED);
+	drill_start(&call);
+	assert_false(is_over(&call));
+	call.is_at_end = true;
+	drill_end(&d);
+	drill_join(&call);
+	assert_int_equal(call.ret, -1);
+	assert_int_equal(call.err, EBADF);
+}
+
 /* Without a second thread a blocking call moves the clock itself. */
 static void
 the_main_thread_moves_its_own_clock(void **state)
@@ -287,7 +281,7 @@ the_main_thread_moves_its_own_clock(void **state)
 	struct drill d;
 	int fd;
 
-	drill_begin(&d, AF_INET, "linux,synretries=1,wait=30");
+	drill_begin(&d, "linux,synretries=1,wait=30");
 	fd = drill_socket(&d);
 	assert_int_equal(drill_connect(&d, fd), -1);
 	assert_int_equal(errno, ETIMEDOUT);
@@ -298,44 +292,22 @@ the_main_thread_moves_its_own_clock(void **state)
 	drill_end(&d);
 }
 
-static void
-a_call_that_need_not_sleep(void **state)
-{
-	struct drill_call call = {.fn = call_close};
-	struct drill d;
-
-	drill_begin(&d, AF_INET, NULL);
-	call.d = &d;
-	call.fd = drill_connected(&d);
-	drill_at(&d, 5 * DRILL_MS);
-	drill_start(&call);
-	drill_at(&d, 400 * DRILL_MS);
-	drill_join(&call);
-	assert_int_equal(call.ret, 0);
-	NEAR(call.done_us, 5 * DRILL_MS, 10);
-	drill_expect(&d, PKT_FIN | PKT_ACK, 1, 1, 0);
-	drill_end(&d);
-}
-
 int
 main(int argc, char **argv)
 {
-	const struct CMUnitTest tests[] = {
-			cmocka_unit_test(accept_sleeps_until_the_third_ack),
-			cmocka_unit_test(connect_sleeps_until_the_answer),
-			cmocka_unit_test(connect_times_out_in_virtual_time),
-			cmocka_unit_test(read_sleeps_until_there_is_text),
-			cmocka_unit_test(read_ends_with_the_connection),
-			cmocka_unit_test(read_all_sleeps_for_each_piece),
+	static const struct CMUnitTest others[] = {
 			cmocka_unit_test(write_sleeps_until_all_is_queued),
-			cmocka_unit_test(poll_sleeps_until_readable_or_timeout),
 			cmocka_unit_test(closed_while_accept_sleeps),
+			cmocka_unit_test(the_end_wakes_a_sleeper),
 			cmocka_unit_test(the_main_thread_moves_its_own_clock),
-			cmocka_unit_test(a_call_that_need_not_sleep),
 	};
+	struct CMUnitTest tests[N_ROWS + sizeof(others) / sizeof(others[0])];
 
-	if (argc != 2)
+	if (!drill_args(argc, argv))
 		return 2;
-	drill_path = argv[1];
+	for (size_t i = 0; i < N_ROWS; i++)
+		tests[i] = (struct CMUnitTest){
+				rows[i].name, call_sleeps, NULL, NULL, (void *)(uintptr_t)&rows[i]};
+	memcpy(tests + N_ROWS, others, sizeof(others));
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

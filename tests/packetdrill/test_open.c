@@ -53,7 +53,7 @@ active_open_and_close_first(void **state)
 	struct drill d;
 
 	for (size_t i = 0; i < sizeof(flags) / sizeof(flags[0]); i++) {
-		drill_begin(&d, AF_INET, flags[i]);
+		drill_begin(&d, flags[i]);
 		close_first(&d);
 		drill_end(&d);
 	}
@@ -66,7 +66,7 @@ time_wait_lasts_60_s_of_virtual_time(void **state)
 {
 	struct drill d;
 
-	drill_begin(&d, AF_INET, "linux");
+	drill_begin(&d, "linux");
 	close_first(&d);
 	drill_at(&d, 59000 * DRILL_MS);
 	drill_seg(&d, PKT_FIN | PKT_ACK, 1, 2, 0);
@@ -85,7 +85,7 @@ shorter_2msl(void **state)
 {
 	struct drill d;
 
-	drill_begin(&d, AF_INET, "linux,2msl=2000");
+	drill_begin(&d, "linux,2msl=2000");
 	close_first(&d);
 	drill_at(&d, 3000 * DRILL_MS);
 	drill_seg(&d, PKT_FIN | PKT_ACK, 1, 2, 0);
@@ -100,13 +100,13 @@ the_example_script(void **state)
 	struct drill d;
 	int fd, conn;
 
-	drill_begin(&d, AF_INET, "linux,nots");
+	drill_begin(&d, "linux,nots");
 	fd = drill_listener(&d);
 	drill_at(&d, 100 * DRILL_MS);
 	drill_in(&d, &(struct build){.flags = PKT_SYN,
 				     .wnd = 65535,
 				     .opts = PKT_OPT_MSS | PKT_OPT_SACK_PERM | PKT_OPT_WSCALE,
-				     .mss = 1460,
+				     .mss = (uint16_t)d.mss,
 				     .wscale = 7});
 	drill_expect(&d, PKT_SYN | PKT_ACK, 0, 1, 0);
 	assert_string_equal(drill_options(&d), "020405b40101040201030308");
@@ -140,7 +140,7 @@ struct order_row {
 static void
 syn_of(struct drill *d, const char *flags)
 {
-	drill_begin(d, AF_INET, flags);
+	drill_begin(d, flags);
 	assert_int_equal(drill_nonblock(d, drill_socket(d)), 0);
 }
 
@@ -189,7 +189,7 @@ peer_syn(struct drill *d)
 				    .wnd = 65535,
 				    .opts = PKT_OPT_MSS | PKT_OPT_WSCALE | PKT_OPT_TS |
 					    PKT_OPT_SACK_PERM,
-				    .mss = 1460,
+				    .mss = (uint16_t)d->mss,
 				    .wscale = 6,
 				    .tsval = 1000});
 }
@@ -202,7 +202,7 @@ freebsd_passive_open_with_window_scale_6(void **state)
 	struct drill d;
 	int fd;
 
-	drill_begin(&d, AF_INET, "freebsd");
+	drill_begin(&d, "freebsd");
 	fd = drill_listener(&d);
 	peer_syn(&d);
 	drill_expect(&d, PKT_SYN | PKT_ACK, 0, 1, 0);
@@ -227,7 +227,7 @@ no_window_scale_if_the_peer_has_none(void **state)
 	struct drill d;
 	int fd;
 
-	drill_begin(&d, AF_INET, "linux");
+	drill_begin(&d, "linux");
 	fd = drill_listener(&d);
 	assert_true(drill_accepted(&d, fd) > 2);
 	drill_seg(&d, PKT_ACK, 1, 1, 1000);
@@ -244,7 +244,7 @@ initial_numbers_65536_apart(void **state)
 	struct drill d;
 	int fd;
 
-	drill_begin(&d, AF_INET, "linux,isn=4294967295");
+	drill_begin(&d, "linux,isn=4294967295");
 	fd = drill_listener(&d);
 	drill_accepted(&d, fd);
 	assert_int_equal(d.iss, 4294967295u);
@@ -265,7 +265,7 @@ cookies_in_the_numbers_of_the_wire(void **state)
 	struct drill d;
 	int fd;
 
-	drill_begin(&d, AF_INET, "linux,syncookies,wait=20");
+	drill_begin(&d, "linux,syncookies,wait=20");
 	fd = drill_listener(&d);
 	drill_seg(&d, PKT_SYN, 0, 0, 0);
 	drill_expect(&d, PKT_SYN | PKT_ACK, 0, 1, 0);
@@ -282,7 +282,7 @@ a_syn_is_repeated_with_its_number(void **state)
 	struct drill d;
 	int fd;
 
-	drill_begin(&d, AF_INET, "linux");
+	drill_begin(&d, "linux");
 	fd = drill_socket(&d);
 	drill_nonblock(&d, fd);
 	drill_connect(&d, fd);
@@ -301,7 +301,7 @@ selective_acknowledgments_in_the_numbers_of_the_wire(void **state)
 	char text[4000] = {0};
 	int fd;
 
-	drill_begin(&d, AF_INET, "linux,nots,nows");
+	drill_begin(&d, "linux,nots,nows");
 	fd = drill_listener(&d);
 	drill_in(&d, &(struct build){.flags = PKT_SYN,
 				     .wnd = 65535,
@@ -335,7 +335,7 @@ closed_port_resets_without_any_socket(void **state)
 {
 	struct drill d;
 
-	drill_begin(&d, AF_INET, "linux");
+	drill_begin(&d, "linux");
 	d.port = DRILL_PORT;
 	drill_seg(&d, PKT_SYN, 0, 0, 0);
 	drill_expect(&d, PKT_RST | PKT_ACK, 0, 1, 0);
@@ -350,7 +350,7 @@ nothing_leaves_within_the_bound(void **state)
 	struct drill d;
 	long long before;
 
-	drill_begin(&d, AF_INET, "linux,wait=50");
+	drill_begin(&d, "linux,wait=50");
 	drill_listener(&d);
 	before = drill_now(&d);
 	assert_null(drill_out(&d));
@@ -364,7 +364,7 @@ passive_close_after_the_peer(void **state)
 	struct drill d;
 	int fd, conn;
 
-	drill_begin(&d, AF_INET, "linux");
+	drill_begin(&d, "linux");
 	fd = drill_listener(&d);
 	assert_int_equal(drill_state(&d, fd), LISTEN);
 	conn = drill_accepted(&d, fd);
@@ -386,7 +386,7 @@ states_in_the_numbers_of_linux(void **state)
 	struct drill d;
 	int fd;
 
-	drill_begin(&d, AF_INET, "linux");
+	drill_begin(&d, "linux");
 	fd = drill_socket(&d);
 	assert_int_equal(drill_state(&d, fd), CLOSE);
 	drill_nonblock(&d, fd);
@@ -434,8 +434,7 @@ main(int argc, char **argv)
 			cmocka_unit_test(states_in_the_numbers_of_linux),
 	};
 
-	if (argc != 2)
+	if (!drill_args(argc, argv))
 		return 2;
-	drill_path = argv[1];
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -28,7 +28,7 @@ options_are_kept_and_told(void **state)
 	struct drill d;
 	int fd, conn;
 
-	drill_begin(&d, AF_INET, NULL);
+	drill_begin(&d, NULL);
 	fd = drill_listener(&d);
 	assert_int_equal(drill_set(&d, fd, IPPROTO_TCP, TCP_NODELAY, 1), 0);
 	assert_int_equal(drill_set(&d, fd, SOL_SOCKET, SO_RCVBUF, 10000), 0);
@@ -39,12 +39,35 @@ options_are_kept_and_told(void **state)
 	assert_int_equal(drill_get(&d, conn, SOL_SOCKET, SO_SNDBUF), 5000);
 	drill_nonblock(&d, conn);
 	assert_int_equal(d.ifc.write(d.ud, conn, text, 9000), 5000);
-	assert_int_equal(drill_get(&d, conn, IPPROTO_TCP, TCP_MAXSEG), 1460);
-	assert_int_equal(drill_set(&d, conn, IPPROTO_IP, IP_TTL, 17), 0);
+	assert_int_equal(drill_get(&d, conn, IPPROTO_TCP, TCP_MAXSEG), d.mss);
 	FAILS(drill_set(&d, conn, IPPROTO_IP, IP_TTL, 256), EINVAL);
+	FAILS(drill_set(&d, conn, IPPROTO_IPV6, IPV6_UNICAST_HOPS, 0), EINVAL);
 	FAILS(drill_set(&d, conn, IPPROTO_TCP, 9999, 1), ENOPROTOOPT);
 	FAILS(drill_set(&d, conn, SOL_SOCKET, 9999, 1), ENOPROTOOPT);
 	FAILS(drill_set(&d, -1, SOL_SOCKET, SO_REUSEADDR, 1), EBADF);
+	drill_end(&d);
+}
+
+/* Told by the option of the version, seen in the header. */
+static void
+hop_limit_and_traffic_class(void **state)
+{
+	struct drill d;
+	bool is_v6;
+	int fd, level;
+
+	drill_begin(&d, NULL);
+	is_v6 = d.domain == AF_INET6;
+	level = is_v6 ? IPPROTO_IPV6 : IPPROTO_IP;
+	fd = drill_connected(&d);
+	assert_int_equal(drill_get(&d, fd, level, is_v6 ? IPV6_UNICAST_HOPS : IP_TTL), 64);
+	assert_int_equal(drill_set(&d, fd, level, is_v6 ? IPV6_UNICAST_HOPS : IP_TTL, 17), 0);
+	assert_int_equal(drill_set(&d, fd, level, is_v6 ? IPV6_TCLASS : IP_TOS, 0x28), 0);
+	assert_int_equal(drill_get(&d, fd, level, is_v6 ? IPV6_TCLASS : IP_TOS), 0x28);
+	assert_int_equal(d.ifc.write(d.ud, fd, text, 10), 10);
+	drill_expect(&d, PKT_PSH | PKT_ACK, 1, 1, 10);
+	assert_int_equal(d.pkt.ttl, 17);
+	assert_int_equal(d.pkt.tos, 0x28);
 	drill_end(&d);
 }
 
@@ -54,7 +77,7 @@ nodelay_is_nagle_off(void **state)
 	struct drill d;
 	int fd;
 
-	drill_begin(&d, AF_INET, NULL);
+	drill_begin(&d, NULL);
 	fd = drill_connected(&d);
 	assert_int_equal(d.ifc.write(d.ud, fd, text, 10), 10);
 	drill_expect(&d, PKT_PSH | PKT_ACK, 1, 1, 10);
@@ -84,7 +107,7 @@ poll_tells_what_can_be_done(void **state)
 	struct drill d;
 	int fd, conn;
 
-	drill_begin(&d, AF_INET, NULL);
+	drill_begin(&d, NULL);
 	assert_int_equal(events_of(&d, 999), POLLNVAL);
 	fd = drill_listener(&d);
 	assert_int_equal(events_of(&d, fd), 0);
@@ -115,7 +138,7 @@ poll_runs_the_clock(void **state)
 	struct drill d;
 	long long before;
 
-	drill_begin(&d, AF_INET, NULL);
+	drill_begin(&d, NULL);
 	pfd.fd = drill_connected(&d);
 	before = drill_now(&d);
 	assert_int_equal(d.ifc.poll(d.ud, &pfd, 1, 500), 0);
@@ -137,7 +160,7 @@ exit_code_of(const char *flags, char *said, size_t len)
 	pid = fork();
 	if (pid == 0) {
 		dup2(fds[1], STDERR_FILENO);
-		drill_begin(&d, AF_INET, flags);
+		drill_begin(&d, flags);
 		_exit(0);
 	}
 	close(fds[1]);
@@ -156,9 +179,12 @@ bad_flags_are_named(void **state)
 			{"mtu", "mtu takes a number from 576 to 9000"},
 			{"mtu=100", "mtu takes a number from 576 to 9000"},
 			{"mtu=1500x", "mtu takes a number from 576 to 9000"},
-			{"iw=4", "iw takes a number from 10 to 10"},
+			{"iw=0", "iw takes a number from 1 to 100"},
 			{"nopsh=1", "nopsh takes no value"},
 			{"local=here", "local takes an address"},
+			{"cc=bbr", "cc takes cubic or newreno"},
+			{"ecn", "ecn takes off, accept or offer"},
+			{"ecn=2", "ecn takes off, accept or offer"},
 	};
 	char said[256];
 
@@ -167,8 +193,8 @@ bad_flags_are_named(void **state)
 		if (!strstr(said, rows[i][1]))
 			fail_msg("%s: %s", rows[i][0], said);
 	}
-	assert_int_equal(exit_code_of("freebsd,nopsh,iw=10,mtu=9000,local=10.0.0.1", said,
-					 sizeof(said)),
+	assert_int_equal(exit_code_of("freebsd,nopsh,iw=4,mtu=9000,local=10.0.0.1,local=fd00::7",
+					 said, sizeof(said)),
 			0);
 }
 
@@ -177,14 +203,14 @@ main(int argc, char **argv)
 {
 	const struct CMUnitTest tests[] = {
 			cmocka_unit_test(options_are_kept_and_told),
+			cmocka_unit_test(hop_limit_and_traffic_class),
 			cmocka_unit_test(nodelay_is_nagle_off),
 			cmocka_unit_test(poll_tells_what_can_be_done),
 			cmocka_unit_test(poll_runs_the_clock),
 			cmocka_unit_test(bad_flags_are_named),
 	};
 
-	if (argc != 2)
+	if (!drill_args(argc, argv))
 		return 2;
-	drill_path = argv[1];
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

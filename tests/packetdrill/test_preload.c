@@ -28,7 +28,7 @@ libc_close_is_a_close(void **state)
 	struct drill d;
 	int fd;
 
-	drill_begin(&d, AF_INET, NULL);
+	drill_begin(&d, NULL);
 	assert_null(getenv("LD_PRELOAD"));
 	fd = drill_connected(&d);
 	drill_at(&d, 10 * DRILL_MS);
@@ -48,12 +48,12 @@ libc_getsockopt_reads_tcp_info(void **state)
 	char more[64];
 	int fd;
 
-	drill_begin(&d, AF_INET, NULL);
+	drill_begin(&d, NULL);
 	fd = drill_connected(&d);
 	assert_int_equal(getsockopt(fd, IPPROTO_TCP, TCP_INFO, &ti, &len), 0);
 	assert_int_equal(len, sizeof(ti));
 	assert_int_equal(ti.tcpi_state, 1);
-	assert_int_equal(ti.tcpi_snd_mss, 1460);
+	assert_int_equal(ti.tcpi_snd_mss, d.mss);
 	len = sizeof(more);
 	assert_int_equal(getsockopt(fd, IPPROTO_TCP, TCP_CC_INFO, more, &len), 0);
 	assert_int_equal(getsockopt(fd, SOL_SOCKET, 55 /* SO_MEMINFO */, more, &len), 0);
@@ -69,7 +69,7 @@ other_descriptors_are_the_kernels(void **state)
 	int type = 0;
 	int fd = socket(AF_INET, SOCK_STREAM, 0);
 
-	drill_begin(&d, AF_INET, NULL);
+	drill_begin(&d, NULL);
 	assert_true(fd >= 0);
 	assert_int_equal(getsockopt(fd, SOL_SOCKET, SO_TYPE, &type, &len), 0);
 	assert_int_equal(type, SOCK_STREAM);
@@ -102,8 +102,7 @@ main(int argc, char **argv)
 			cmocka_unit_test(the_real_clock_holds_nothing_up),
 	};
 
-	if (argc != 2)
+	if (!drill_args(argc, argv))
 		return 2;
-	drill_path = argv[1];
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

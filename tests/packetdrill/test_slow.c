@@ -37,7 +37,7 @@ keepalive_ends_a_silent_connection(void **state)
 	int fd;
 	char c;
 
-	drill_begin(&d, AF_INET, "linux");
+	drill_begin(&d, "linux");
 	fd = drill_connected(&d);
 	keep_alive(&d, fd);
 	for (long long s = 10; s <= 14; s += 2) {
@@ -59,7 +59,7 @@ keepalive_is_inherited(void **state)
 	struct drill d;
 	int fd, conn;
 
-	drill_begin(&d, AF_INET, "linux");
+	drill_begin(&d, "linux");
 	fd = drill_listener(&d);
 	keep_alive(&d, fd);
 	conn = drill_accepted(&d, fd);
@@ -81,7 +81,7 @@ keepalive_defaults(void **state)
 	struct drill d;
 	int fd;
 
-	drill_begin(&d, AF_INET, "linux");
+	drill_begin(&d, "linux");
 	fd = drill_socket(&d);
 	assert_int_equal(drill_get(&d, fd, SOL_SOCKET, SO_KEEPALIVE), 0);
 	assert_int_equal(drill_get(&d, fd, IPPROTO_TCP, TCP_KEEPIDLE), 7200);
@@ -100,7 +100,7 @@ user_timeout_ends_what_is_not_acknowledged(void **state)
 	struct drill d;
 	int fd;
 
-	drill_begin(&d, AF_INET, "linux");
+	drill_begin(&d, "linux");
 	fd = drill_connected(&d);
 	assert_int_equal(drill_set(&d, fd, IPPROTO_TCP, TCP_USER_TIMEOUT, 5000), 0);
 	assert_int_equal(drill_get(&d, fd, IPPROTO_TCP, TCP_USER_TIMEOUT), 5000);
@@ -121,7 +121,7 @@ maxseg_caps_offer_and_segments(void **state)
 	struct drill d;
 	int fd;
 
-	drill_begin(&d, AF_INET, "linux,nots");
+	drill_begin(&d, "linux,nots");
 	fd = drill_listener(&d);
 	assert_int_equal(drill_set(&d, fd, IPPROTO_TCP, TCP_MAXSEG, 1000), 0);
 	assert_int_equal(drill_get(&d, fd, IPPROTO_TCP, TCP_MAXSEG), 1000);
@@ -142,7 +142,7 @@ a_closed_window_is_probed(void **state)
 	struct drill d;
 	int fd;
 
-	drill_begin(&d, AF_INET, "linux,nots");
+	drill_begin(&d, "linux,nots");
 	fd = drill_connected(&d);
 	drill_in(&d, &shut);
 	assert_int_equal(d.ifc.write(d.ud, fd, text, 1000), 1000);
@@ -158,63 +158,41 @@ a_closed_window_is_probed(void **state)
 	drill_end(&d);
 }
 
-/* ---- linger --------------------------------------------------------------------------------- */
-
-static long long
-call_close(struct drill_call *call)
-{
-	return call->d->ifc.close(call->d->ud, call->fd);
-}
-
-/* close() sleeps until all is acknowledged, or the time is over. */
-static void
-close_lingers(void **state)
-{
-	static const struct linger linger = {.l_onoff = 1, .l_linger = 2};
-
-	for (int is_acked = 0; is_acked < 2; is_acked++) {
-		struct drill_call call = {.fn = call_close};
-		struct drill d;
-
-		drill_begin(&d, AF_INET, "linux");
-		call.d = &d;
-		call.fd = drill_connected(&d);
-		assert_int_equal(d.ifc.setsockopt(d.ud, call.fd, SOL_SOCKET, SO_LINGER, &linger,
-						 sizeof(linger)),
-				0);
-		assert_int_equal(d.ifc.write(d.ud, call.fd, text, 100), 100);
-		drill_expect(&d, PKT_PSH | PKT_ACK, 1, 1, 100);
-		drill_start(&call);
-		drill_expect(&d, PKT_FIN | PKT_ACK, 101, 1, 0);
-		drill_at(&d, 50 * DRILL_MS);
-		if (is_acked)
-			drill_seg(&d, PKT_ACK, 1, 102, 0);
-		drill_at(&d, 10000 * DRILL_MS);
-		drill_join(&call);
-		assert_int_equal(call.ret, 0);
-		NEAR(call.done_us, (is_acked ? 50 : 2000) * DRILL_MS, 20 * DRILL_MS);
-		drill_end(&d);
-	}
-}
-
 /* ---- ICMP errors -------------------------------------------------------------------------------- */
+
+/* What each version calls it. */
+struct icmp_row {
+	int domain;
+	uint8_t type;
+	uint8_t code;
+	int err;
+};
+
+enum { UNREACHABLE4 = 3, UNREACHABLE6 = 1 };
 
 static void
 hard_error_ends_an_opening(void **state)
 {
-	static const int errors[] = {0, 0, ENOPROTOOPT, ECONNREFUSED};
+	static const struct icmp_row rows[] = {
+			{AF_INET, UNREACHABLE4, 2, ENOPROTOOPT},
+			{AF_INET, UNREACHABLE4, 3, ECONNREFUSED},
+			{AF_INET6, UNREACHABLE6, 1, EACCES},
+			{AF_INET6, UNREACHABLE6, 4, ECONNREFUSED},
+	};
 	struct drill d;
 
-	for (uint8_t code = 2; code <= 3; code++) {
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
 		int fd;
 
-		drill_begin(&d, AF_INET, "linux");
+		drill_begin(&d, "linux");
 		fd = drill_socket(&d);
 		drill_nonblock(&d, fd);
 		assert_int_equal(drill_connect(&d, fd), -1);
 		drill_expect(&d, PKT_SYN, 0, 0, 0);
-		drill_icmp(&d, 3, code);
-		assert_int_equal(drill_error(&d, fd), errors[code]);
+		if (d.domain == rows[i].domain) {
+			drill_icmp(&d, rows[i].type, rows[i].code, 0);
+			assert_int_equal(drill_error(&d, fd), rows[i].err);
+		}
 		drill_end(&d);
 	}
 }
@@ -226,12 +204,13 @@ soft_error_names_the_timeout(void **state)
 	struct drill d;
 	int fd;
 
-	drill_begin(&d, AF_INET, "linux,synretries=1");
+	drill_begin(&d, "linux,synretries=1");
 	fd = drill_socket(&d);
 	drill_nonblock(&d, fd);
 	assert_int_equal(drill_connect(&d, fd), -1);
 	drill_expect(&d, PKT_SYN, 0, 0, 0);
-	drill_icmp(&d, 3, 1);
+	drill_icmp(&d, d.domain == AF_INET6 ? UNREACHABLE6 : UNREACHABLE4,
+			d.domain == AF_INET6 ? 3 : 1, 0);
 	assert_int_equal(drill_error(&d, fd), 0);
 	drill_at(&d, 10000 * DRILL_MS);
 	assert_int_equal(drill_connect(&d, fd), -1);
@@ -246,15 +225,36 @@ an_open_connection_survives(void **state)
 	struct drill d;
 	int fd;
 
-	drill_begin(&d, AF_INET, "linux,retries=2");
+	drill_begin(&d, "linux,retries=2");
 	fd = drill_connected(&d);
 	assert_int_equal(d.ifc.write(d.ud, fd, text, 10), 10);
 	drill_expect(&d, PKT_PSH | PKT_ACK, 1, 1, 10);
-	drill_icmp(&d, 3, 3);
+	drill_icmp(&d, d.domain == AF_INET6 ? UNREACHABLE6 : UNREACHABLE4,
+			d.domain == AF_INET6 ? 4 : 3, 0);
 	assert_int_equal(drill_error(&d, fd), 0);
 	assert_int_equal(drill_state(&d, fd), 1);
 	drill_at(&d, 30000 * DRILL_MS);
 	assert_int_equal(drill_error(&d, fd), ECONNREFUSED);
+	drill_end(&d);
+}
+
+/* The path takes less than the link: the segment is cut anew (RFC 1191, RFC 8201). */
+static void
+too_big_makes_segments_smaller(void **state)
+{
+	struct drill d;
+	bool is_v6;
+	int fd;
+
+	drill_begin(&d, "linux,nots");
+	is_v6 = d.domain == AF_INET6;
+	fd = drill_connected(&d);
+	assert_int_equal(d.ifc.write(d.ud, fd, text, d.mss), d.mss);
+	drill_expect(&d, PKT_PSH | PKT_ACK, 1, 1, d.mss);
+	drill_icmp(&d, is_v6 ? 2 : UNREACHABLE4, is_v6 ? 0 : 4, 1280);
+	drill_expect(&d, PKT_ACK, 1, 1, d.mss - 220);
+	NEAR(d.pkt_time, 0, 3000 * DRILL_MS); /* at once, or when it was not acknowledged */
+	assert_int_equal(drill_get(&d, fd, IPPROTO_TCP, TCP_MAXSEG), d.mss - 220);
 	drill_end(&d);
 }
 
@@ -268,14 +268,13 @@ main(int argc, char **argv)
 			cmocka_unit_test(user_timeout_ends_what_is_not_acknowledged),
 			cmocka_unit_test(maxseg_caps_offer_and_segments),
 			cmocka_unit_test(a_closed_window_is_probed),
-			cmocka_unit_test(close_lingers),
 			cmocka_unit_test(hard_error_ends_an_opening),
 			cmocka_unit_test(soft_error_names_the_timeout),
 			cmocka_unit_test(an_open_connection_survives),
+			cmocka_unit_test(too_big_makes_segments_smaller),
 	};
 
-	if (argc != 2)
+	if (!drill_args(argc, argv))
 		return 2;
-	drill_path = argv[1];
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
