@@ -101,6 +101,19 @@ drill_at(struct drill *d, long long us)
 
 /* ---- packets ------------------------------------------------------------------------- */
 
+/* From the peer to us. */
+static void
+fill_addresses(const struct drill *d, struct build *b)
+{
+	b->version = d->domain == AF_INET6 ? 6 : 4;
+	b->saddr = REMOTE4;
+	b->daddr = LOCAL4;
+	inet_pton(AF_INET6, REMOTE6, b->saddr6);
+	inet_pton(AF_INET6, LOCAL6, b->daddr6);
+	b->sport = b->sport ? b->sport : d->rport;
+	b->dport = b->dport ? b->dport : d->port;
+}
+
 void
 drill_in(struct drill *d, const struct build *b)
 {
@@ -108,13 +121,7 @@ drill_in(struct drill *d, const struct build *b)
 	struct build full = *b;
 	size_t len;
 
-	full.version = d->domain == AF_INET6 ? 6 : 4;
-	full.saddr = full.saddr ? full.saddr : REMOTE4;
-	full.daddr = LOCAL4;
-	inet_pton(AF_INET6, REMOTE6, full.saddr6);
-	inet_pton(AF_INET6, LOCAL6, full.daddr6);
-	full.sport = full.sport ? full.sport : d->rport;
-	full.dport = full.dport ? full.dport : d->port;
+	fill_addresses(d, &full);
 	full.wnd = full.wnd ? full.wnd : d->win;
 	if (full.flags & PKT_ACK)
 		full.ack += d->iss;
@@ -156,38 +163,27 @@ void
 drill_big(struct drill *d, uint8_t flags, uint32_t seq, uint32_t len)
 {
 	static uint8_t ip[UINT16_MAX];
-	struct build b = {
-			.version = d->domain == AF_INET6 ? 6 : 4,
-			.saddr = REMOTE4,
-			.daddr = LOCAL4,
-			.sport = d->rport,
-			.dport = d->port,
-			.flags = flags,
-			.seq = seq,
-			.ack = d->iss + 1,
-			.wnd = 65535,
-	};
-	uint32_t header = b.version == 6 ? 40 : 20;
+	struct build b = {.flags = flags, .seq = seq, .ack = d->iss + 1, .wnd = 65535};
+	bool is_v6 = d->domain == AF_INET6;
+	uint32_t header = is_v6 ? 40 : 20;
 	uint32_t tcp_len = 20 + len;
+	uint32_t ip_len = is_v6 ? tcp_len : header + tcp_len;
 	uint8_t frame[128];
 	uint32_t sum;
 
-	inet_pton(AF_INET6, REMOTE6, b.saddr6);
-	inet_pton(AF_INET6, LOCAL6, b.daddr6);
+	fill_addresses(d, &b);
 	(void)build_tcp_bytes(&b, frame, sizeof(frame));
 	memcpy(ip, frame + ETH_LEN, header + 20);
 	memset(ip + header + 16, 0, 2);
-	sum = build_sum(IPPROTO_TCP + tcp_len, ip + (b.version == 6 ? 8 : 12),
-			b.version == 6 ? 32 : 8);
+	sum = build_sum(IPPROTO_TCP + tcp_len, ip + (is_v6 ? 8 : 12), is_v6 ? 32 : 8);
 	put_cksum(ip + header + 16, build_sum(sum, ip + header, tcp_len));
-	tcp_len += b.version == 6 ? 0 : header;
-	ip[b.version == 6 ? 4 : 2] = (uint8_t)(tcp_len >> 8);
-	ip[b.version == 6 ? 5 : 3] = (uint8_t)tcp_len;
-	if (b.version == 4) {
+	ip[is_v6 ? 4 : 2] = (uint8_t)(ip_len >> 8);
+	ip[is_v6 ? 5 : 3] = (uint8_t)ip_len;
+	if (!is_v6) {
 		memset(ip + 10, 0, 2);
 		put_cksum(ip + 10, build_sum(0, ip, header));
 	}
-	assert_int_equal(d->ifc.netdev_send(d->ud, ip, header + 20 + len), 0);
+	assert_int_equal(d->ifc.netdev_send(d->ud, ip, header + tcp_len), 0);
 }
 
 /* 8 octets of ICMP, then the quoted header with 8 octets of its TCP. */

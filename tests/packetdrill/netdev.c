@@ -61,7 +61,9 @@ enqueue(struct plug *p, const void *bytes, uint32_t len)
 {
 	struct out *out = &p->out[(p->first_out + p->n_out) % PLUG_QUEUE_MAX];
 
-	CHECK(p->n_out < PLUG_QUEUE_MAX);
+	/* The script takes none of them: as a device without a reader. */
+	if (p->n_out == PLUG_QUEUE_MAX)
+		return;
 	out->bytes = malloc(len);
 	CHECK(out->bytes);
 	memcpy(out->bytes, bytes, len);

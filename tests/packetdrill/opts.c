@@ -16,6 +16,7 @@ enum {
 	LINGER2_MAX_S = 24 * 3600,
 	DELACK_MS = 40,
 	MS = 1000,
+	KEEP_COUNT_MAX = 127,
 	SLOW_MAX_S = 7 * 24 * 3600, /* of what the context takes in ms */
 	CC_NAME_LEN = 16,
 	MSS_MIN = 88,
@@ -117,8 +118,13 @@ set_socket(struct sock *s, int name, const void *val, socklen_t len)
 static int
 set_tcp_time(struct sock *s, int name, int value)
 {
-	if (value < (name == TCP_USER_TIMEOUT ? 0 : 1) ||
-			value > (name == TCP_KEEPCNT ? 127 : SLOW_MAX_S))
+	int max = SLOW_MAX_S;
+
+	if (name == TCP_KEEPCNT)
+		max = KEEP_COUNT_MAX;
+	if (name == TCP_USER_TIMEOUT)
+		max = SLOW_MAX_S * MS;
+	if (value < (name == TCP_USER_TIMEOUT ? 0 : 1) || value > max)
 		return plug_fail(EINVAL);
 	switch (name) {
 	case TCP_KEEPIDLE:
@@ -264,12 +270,25 @@ first_of(uint32_t set, uint32_t otherwise)
 	return set ? set : otherwise;
 }
 
+/* Linux tells what an ICMP error said, too, if nothing worse happened. */
+static int
+take_any_err(const struct plug *p, struct sock *s)
+{
+	int err = sock_take_err(s);
+
+	if (err || p->profile.is_freebsd)
+		return err;
+	err = s->soft_err;
+	s->soft_err = 0;
+	return err;
+}
+
 static int
 get_socket(const struct plug *p, struct sock *s, int name, int *value)
 {
 	switch (name) {
 	case SO_ERROR:
-		*value = sock_take_err(s);
+		*value = take_any_err(p, s);
 		return 0;
 	case SO_RCVBUF:
 		*value = (int)first_of(s->opts.recv_buffer, p->profile.rcvbuf);

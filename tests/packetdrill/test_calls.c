@@ -91,40 +91,6 @@ ipv4_in_ipv6_form(void **state)
 	drill_end(&d);
 }
 
-/* One line per connection, closed sockets' too, for the sockstat of a script. */
-static void
-a_file_holds_the_states(void **state)
-{
-	char name[] = "/tmp/pmtcp_states_XXXXXX";
-	char line[64] = "";
-	struct drill d;
-	FILE *file;
-	int fd = mkstemp(name);
-
-	assert_true(fd >= 0);
-	close(fd);
-	setenv("PMTCP_STATE_FILE", name, 1);
-	drill_begin(&d, NULL);
-	fd = drill_connected(&d);
-	file = fopen(name, "r");
-	assert_non_null(file);
-	assert_non_null(fgets(line, sizeof(line), file));
-	assert_string_equal(line, "tcp ESTABLISHED\n");
-	assert_null(fgets(line, sizeof(line), file));
-	fclose(file);
-	d.ifc.close(d.ud, fd);
-	drill_expect(&d, PKT_FIN | PKT_ACK, 1, 1, 0);
-	drill_seg(&d, PKT_FIN | PKT_ACK, 1, 2, 0);
-	file = fopen(name, "r");
-	assert_non_null(file);
-	assert_non_null(fgets(line, sizeof(line), file));
-	assert_string_equal(line, "tcp TIME_WAIT\n");
-	fclose(file);
-	drill_end(&d);
-	unsetenv("PMTCP_STATE_FILE");
-	unlink(name);
-}
-
 static void
 what_is_not_there_says_so(void **state)
 {
@@ -482,7 +448,6 @@ main(int argc, char **argv)
 			cmocka_unit_test(sockets_are_descriptors),
 			cmocka_unit_test(closed_by_libc_and_used_again),
 			cmocka_unit_test(ipv4_in_ipv6_form),
-			cmocka_unit_test(a_file_holds_the_states),
 			cmocka_unit_test(what_is_not_there_says_so),
 			cmocka_unit_test(flags_of_a_descriptor),
 			cmocka_unit_test(nonblocking_calls_say_so),
