@@ -28,9 +28,10 @@ enum {
 	ISS_NONE = 0,
 };
 
-#define LOCAL4  PMTCP_IP4(192, 168, 0, 1)
+/* Not those that the plug-in takes if it is told none. */
+#define LOCAL4  PMTCP_IP4(192, 168, 5, 9)
 #define REMOTE4 PMTCP_IP4(192, 0, 2, 1)
-#define LOCAL6  "fd00::1"
+#define LOCAL6  "fd00:5::9"
 #define REMOTE6 "2001:db8::1"
 
 /* As the tool loads it, but that ASan refuses one of the flags. */
@@ -70,6 +71,8 @@ drill_begin(struct drill *d, const char *so_flags)
 	d->domain = drill_domain;
 	d->mss = d->domain == AF_INET6 ? 1440 : 1460;
 	d->rport = DRILL_PEER_PORT;
+	d->ip4 = LOCAL4;
+	inet_pton(AF_INET6, LOCAL6, d->ip6);
 	d->t0 = drill_now(d);
 }
 
@@ -107,9 +110,9 @@ fill_addresses(const struct drill *d, struct build *b)
 {
 	b->version = d->domain == AF_INET6 ? 6 : 4;
 	b->saddr = REMOTE4;
-	b->daddr = LOCAL4;
+	b->daddr = d->ip4;
 	inet_pton(AF_INET6, REMOTE6, b->saddr6);
-	inet_pton(AF_INET6, LOCAL6, b->daddr6);
+	memcpy(b->daddr6, d->ip6, 16);
 	b->sport = b->sport ? b->sport : d->rport;
 	b->dport = b->dport ? b->dport : d->port;
 }
@@ -223,8 +226,11 @@ drill_out(struct drill *d)
 	assert_int_equal(pkt_decode_bytes(&d->pkt, bytes, ETH_LEN + len), 0);
 	assert_true(d->pkt.is_ip_cksum_good);
 	assert_true(d->pkt.is_l4_cksum_good);
-	if (d->pkt.flags & PKT_SYN)
+	if (d->pkt.flags & PKT_SYN) {
 		d->iss = d->pkt.seq;
+		d->ip4 = d->pkt.saddr;
+		memcpy(d->ip6, d->pkt.saddr6, 16);
+	}
 	d->port = d->pkt.sport;
 	d->pkt_time = time_us - d->t0;
 	if (d->pkt.opts & PKT_OPT_TS)
@@ -287,11 +293,13 @@ drill_address(const struct drill *d, bool is_peer, struct sockaddr_storage *ss)
 	memset(ss, 0, sizeof(*ss));
 	ss->ss_family = (sa_family_t)d->domain;
 	if (d->domain == AF_INET) {
-		in->sin_addr.s_addr = htonl(is_peer ? REMOTE4 : LOCAL4);
+		in->sin_addr.s_addr = htonl(is_peer ? REMOTE4 : d->ip4);
 		in->sin_port = htons(is_peer ? d->rport : DRILL_PORT);
 		return sizeof(*in);
 	}
-	inet_pton(AF_INET6, is_peer ? REMOTE6 : LOCAL6, &in6->sin6_addr);
+	memcpy(&in6->sin6_addr, d->ip6, 16);
+	if (is_peer)
+		inet_pton(AF_INET6, REMOTE6, &in6->sin6_addr);
 	in6->sin6_port = htons(is_peer ? d->rport : DRILL_PORT);
 	return sizeof(*in6);
 }

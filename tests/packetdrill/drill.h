@@ -34,10 +34,12 @@ enum { DRILL_PORT = 8080, DRILL_PEER_PORT = 40000 };
 struct drill {
 	void *so;
 	struct packetdrill_interface ifc;
-	void *ud;       /* ifc.userdata */
-	int domain;     /* AF_INET or AF_INET6: of sockets and packets */
-	uint32_t mss;   /* that the peer offers: of an MTU of 1500 */
-	long long t0;   /* us */
+	void *ud;     /* ifc.userdata */
+	int domain;   /* AF_INET or AF_INET6: of sockets and packets */
+	uint32_t mss; /* that the peer offers: of an MTU of 1500 */
+	long long t0; /* us */
+	uint32_t ip4; /* ours: of bind(), then as seen in our SYN */
+	uint8_t ip6[16];
 	uint32_t iss;   /* on the wire; the scripts' 0 */
 	uint16_t port;  /* ours, as seen in what left */
 	uint16_t rport; /* the peer's */

@@ -261,9 +261,10 @@ plug_netdev_send(void *userdata, const void *buf, size_t len)
 	uint16_t n;
 
 	plug_enter(p);
-	plug_start(p, &addr);
+	if (addr.version != 0)
+		plug_start(p, &addr);
 	p->text_flow = NULL;
-	n = frames_of(p, buf, len, pkts);
+	n = p->ctx ? frames_of(p, buf, len, pkts) : 0;
 	if (n > 0) {
 		at_once = delack_end(p);
 		pmtcp_input(p->ctx, plug_core_ns(p), pkts, n);

@@ -74,7 +74,7 @@ ipv4_in_ipv6_form(void **state)
 	drill_begin(&d, NULL);
 	d.domain = AF_INET;
 	d.mss = 1460;
-	inet_pton(AF_INET6, "::ffff:192.168.0.1", &local.sin6_addr);
+	inet_pton(AF_INET6, "::ffff:192.168.5.9", &local.sin6_addr);
 	fd = d.ifc.socket(d.ud, AF_INET6, SOCK_STREAM, 0);
 	assert_int_equal(d.ifc.bind(d.ud, fd, (void *)&local, sizeof(local)), 0);
 	assert_int_equal(d.ifc.listen(d.ud, fd, 5), 0);

@@ -267,6 +267,30 @@ own_address_of_the_flags(void **state)
 	drill_end(&d);
 }
 
+/* The context answers its neighbours; the tool, which is none, sees nothing of it. */
+static void
+neighbours_talk_unseen(void **state)
+{
+	/* Who has the address; the asker's MAC. */
+	uint8_t asked[24] = {[16] = 1, 1, 2, 0, 0, 0, 0, 5};
+	struct build_icmp icmp = {.type = 135};
+	struct build b = {.version = 6, .ttl = 255, .payload = asked, .len = sizeof(asked)};
+	uint8_t frame[128];
+	struct drill d;
+	size_t len;
+
+	drill_begin(&d, "linux,wait=1");
+	drill_listener(&d);
+	memcpy(asked, d.ip6, 16);
+	memcpy(b.daddr6, d.ip6, 16);
+	memcpy(b.saddr6, d.ip6, 16);
+	b.saddr6[15] ^= 1;
+	len = build_icmp_bytes(&b, &icmp, frame, sizeof(frame));
+	assert_int_equal(d.ifc.netdev_send(d.ud, frame + 14, len - 14), 0);
+	assert_null(drill_out(&d));
+	drill_end(&d);
+}
+
 /* ---- large packets ------------------------------------------------------------------------------- */
 
 /* A script's segment of 50 000 octets comes as the network would bring it, but is
@@ -302,6 +326,7 @@ main(int argc, char **argv)
 			cmocka_unit_test(tail_probed_or_not),
 			cmocka_unit_test(every_second_small_segment),
 			cmocka_unit_test(own_address_of_the_flags),
+			cmocka_unit_test(neighbours_talk_unseen),
 			cmocka_unit_test(a_segment_above_the_mtu),
 	};
 
