@@ -19,6 +19,7 @@ under way can be lost.
 Everything runs below the first process of a PID namespace, so that nothing can
 outlive it; see tools/netns.sh."""
 
+import ipaddress
 import json
 import os
 import signal
@@ -283,8 +284,10 @@ class Rig:
         name = f"pm{self.taps}" if self.device == "tap" else "w0"
         if mss == 0 and self.device == "tap":
             return  # the interface is gone, and its route with it
-        run("ip", "route", "replace", self.net.replace(".2/", ".0/"), "dev", name, "src",
-            self.linux, *(["advmss", mss] if mss else []), ns="linux")
+        # The metric is the one that the kernel gives the route of an address.
+        run("ip", "route", "replace", ipaddress.ip_interface(self.net).network, "dev", name,
+            "src", self.linux, "metric", 256 if self.version == 6 else 0,
+            *(["advmss", mss] if mss else []), ns="linux")
 
     def kernel(self, program, *args, **more):
         return self.start(self.programs.get(program, program), *args, ns="linux", **more)

@@ -68,7 +68,7 @@ def cookies(rig, has_timestamps):
     run("sysctl", "-qw", f"net.ipv4.tcp_timestamps={int(has_timestamps)}", ns="linux")
     try:
         server = rig.pmtcp("peer", "--listen", 5001, "--syn-cookies", "always", "--count", count,
-                           "--send", ours, "--expect", theirs, "--hold", "1s")
+                           "--send", ours, "--expect", theirs, "--hold", "2s")
         server.says("ready")
         client = rig.kernel("kernel_peer", "--connect", rig.at(5001, rig.ip), "--count", count,
                             "--concurrency", count, "--send", theirs, "--expect", ours)

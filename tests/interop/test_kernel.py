@@ -22,7 +22,7 @@ from rig import OUT, main, run, until
 MIB = 1 << 20
 SHORT = 10_000
 SHORT_LOSSY = 1_000
-SEGMENTS, ODD_MSS = 1_000_000, 1437  # 1425 octets of text beside timestamps
+SEGMENTS, ODD_MSS = 1_000_000, 1437  # 1425 octets of text beside timestamps; fits IPv6, too
 LOSS_PERMILLE = 20
 TIMEOUT_S = 540  # of all cases; no process outlives this one (tools/netns.sh)
 TOOLS = ("ip", "nft", "nstat", "ethtool", "sysctl", "curl", "nginx", "ncat",
@@ -324,29 +324,12 @@ LOSSY = [
 ]
 
 
-# Over IPv6: the half of them that would notice.
-SIX = [
-    ("the self-check names the kernel's address and its offloads", self_check),
-    ("curl gets files from our server", curl_from_our_server),
-    ("our client gets files from nginx", our_client_from_nginx),
-    ("ncat half-closes to our echo", ncat_half_closes_to_our_echo),
-    ("a listening ncat half-closes to us", ncat_server_half_closes),
-    ("2 000 short connections, ours to the kernel, server-fin", short_ours_to_kernel, 2000,
-     "server-fin", 100, 1000),
-    ("2 000 short connections, the kernel to ours, client-fin", short_kernel_to_ours, 2000,
-     "client-fin", 100, 1000),
-]
-
-SIX_LOSSY = [
-    ("200 short connections to us with 2 % loss each way", short_kernel_to_ours, 200,
-     "client-fin", 100, 1000),
-    ("10 MB to the kernel with 2 % loss each way", bulk_to_kernel),
-    ("10 MB to us with 2 % loss each way", bulk_to_us),
-]
+# The picture is drawn with IPv4 addresses.
+SIX = [case for case in STRAIGHT if case[1] is not open_and_four_way_close]
 
 
 GROUPS = [("", 4, False, None, STRAIGHT), ("lossy", 4, True, lose, LOSSY),
-          ("IPv6", 6, False, None, SIX), ("IPv6 lossy", 6, True, lose, SIX_LOSSY)]
+          ("IPv6", 6, False, None, SIX), ("IPv6 lossy", 6, True, lose, LOSSY)]
 
 
 if __name__ == "__main__":

@@ -212,11 +212,11 @@ STILL = [("half-closed for a minute, both ways", half_closed_for_a_minute)]
 # Name, IP version, router, what is done to the wire, cases.
 GROUPS = [
     ("VLAN", 4, False, tag, TAGGED),
-    ("VLAN IPv6", 6, False, tag, TAGGED[1:4]),
+    ("VLAN IPv6", 6, False, tag, TAGGED),
     ("ECN", 4, True, None, CONGESTED),
     ("ECN IPv6", 6, True, None, CONGESTED),
     ("5 % loss", 4, True, lambda rig: rig.impair("lost", 50), BAD),
-    ("5 % loss IPv6", 6, True, lambda rig: rig.impair("lost", 50), BAD[:2]),
+    ("5 % loss IPv6", 6, True, lambda rig: rig.impair("lost", 50), BAD),
     ("MTU 1400", 4, True, narrow, NARROWS),
     ("MTU 1400 IPv6", 6, True, narrow, NARROWS),
     ("very still", 4, False, None, STILL),
