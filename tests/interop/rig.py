@@ -51,6 +51,9 @@ DOUBTS = ("TcpExtTCPChallengeACK", "TcpExtTCPSYNChallenge", "TcpExtTCPACKSkipped
           "TcpExtTCPACKSkippedPAWS", "TcpExtTCPACKSkippedSeq", "TcpExtTCPACKSkippedFinWait2",
           "TcpExtTCPACKSkippedTimeWait", "TcpExtTCPACKSkippedChallenge")
 
+# What the kernel sent twice, and what it received twice from us: RFC 2883 has it say so.
+REPEATED = ("TcpRetransSegs", "TcpExtTCPDSACKOldSent", "TcpExtTCPDSACKOfoSent")
+
 # Both ways, whoever they are for: pmtcp's resets are not in the kernel's counters.
 WATCH = """
 table inet watch {
@@ -318,7 +321,7 @@ class Rig:
         now = self.nstat()
         moved = {name: now[name] - before.get(name, 0) for name in now
                  if now[name] != before.get(name, 0)}
-        again = moved.get("TcpRetransSegs", 0) + sum(moved.get(name, 0) for name in self.impaired())
+        again = sum(moved.get(name, 0) for name in (*REPEATED, *self.impaired()))
         bad = [name for name in NEVER if name in moved and name not in allowed]
         bad += [name for name in DOUBTS if moved.get(name, 0) > again]
         if moved.get("TcpInErrs", 0) != moved.get("TcpExtTCPSYNChallenge", 0):
