@@ -362,10 +362,8 @@ struct pmtcp_conf {
 	uint32_t stall_abort_ms;
 	/** Octets of an IP packet; an ICMPv4 too-big that says less is ignored: 552, 160..1280. */
 	uint16_t pmtu_min;
-	/** Two timeouts of a full segment without an ICMP error make segments smaller (RFC 2923):
-	 * true. */
-	bool pmtu_blackhole;
-	bool tlp; /**< probe a flight's tail before its RTO (RFC 8985 section 7): true */
+	bool pmtu_blackhole; /**< lost full segments, no ICMP: smaller ones (RFC 2923): true */
+	bool tlp;            /**< probe a flight's tail before its RTO (RFC 8985 section 7): true */
 	uint32_t pmtu_raise_ms; /**< lowered path MTUs are forgotten after: 600000; 0: never */
 	bool ts_lenient;        /**< take segments without the negotiated timestamp (DEC-10) */
 	bool fin_rst_lenient;   /**< RST at RCV.NXT-1 after the peer's FIN is exact (CLOSE-34) */
