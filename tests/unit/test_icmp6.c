@@ -22,7 +22,6 @@
 enum { UNREACHABLE = 1, ECHO = 128, ECHO_REPLY = 129 };
 
 static struct bed bed;
-static uint8_t text[1400];
 
 static void
 tune(struct pmtcp_conf *conf)
@@ -79,50 +78,6 @@ hear_unreachable(uint32_t source, uint16_t port, uint32_t seq, uint8_t code)
 	b.payload = quote;
 	b.len = sizeof(quote);
 	hear(&b, UNREACHABLE, code);
-}
-
-static void
-w_21_echo_is_returned_as_it_came(void **state)
-{
-	struct build b;
-
-	(void)state;
-	bed_create(&bed, tune);
-	for (size_t i = 0; i < sizeof(text); i++)
-		text[i] = (uint8_t)(i * 7);
-	b = from_to(TEST_PEER, TEST_ADDR);
-	b.payload = text;
-	b.len = sizeof(text);
-	hear(&b, ECHO, 0);
-	assert_non_null(bed_take(&bed));
-	assert_int_equal(bed.taken.icmp_type, ECHO_REPLY);
-	assert_int_equal(bed.taken.icmp_rest, 0x12345678);
-	assert_true(bed.taken.is_l4_cksum_good);
-	assert_int_equal(bed.taken.len, sizeof(text));
-	assert_memory_equal(bed.taken.payload, text, sizeof(text));
-	assert_memory_equal(bed.taken.saddr6, b.daddr6, 16);
-	assert_memory_equal(bed.taken.daddr6, b.saddr6, 16);
-	assert_memory_equal(bed.taken.dmac, b.smac, 6);
-	bed_destroy(&bed);
-}
-
-/* Ten a second, as the configuration says; the eleventh is a drop. */
-static void
-sec_7_echo_flood_is_throttled(void **state)
-{
-	struct build b;
-
-	(void)state;
-	bed_create(&bed, tune);
-	b = from_to(TEST_PEER, TEST_ADDR);
-	for (int i = 0; i < 100; i++)
-		hear(&b, ECHO, 0);
-	assert_true(bed_forget(&bed) <= 10);
-	assert_true(bed_counter(&bed, PMTCP_C_drop_icmp_limit) >= 90);
-	bed_advance(&bed, 1000 * BED_MS);
-	hear(&b, ECHO, 0);
-	assert_int_equal(bed_forget(&bed), 1);
-	bed_destroy(&bed);
 }
 
 /* The reply is written into the request, which somebody else holds, too: none is. */
@@ -307,8 +262,6 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-			cmocka_unit_test(w_21_echo_is_returned_as_it_came),
-			cmocka_unit_test(sec_7_echo_flood_is_throttled),
 			cmocka_unit_test(w_21_echo_in_a_shared_buffer_is_not_written_into),
 			cmocka_unit_test(w_23_what_is_not_for_us_is_not_answered),
 			cmocka_unit_test(w_22_error_about_a_packet_of_others_is_refused),

@@ -101,87 +101,6 @@ begin_resolved(void)
 	expect_frame_to(PKT_KIND_TCP, STRANGER);
 }
 
-/* The SYN comes again after a second: to whom? */
-static void
-expect_syn_to(uint32_t mac_of)
-{
-	bed_forget(&bed);
-	bed_advance(&bed, 1100 * BED_MS);
-	expect_frame_to(PKT_KIND_TCP, mac_of);
-	assert_int_equal(bed.taken.flags & PKT_SYN, PKT_SYN);
-}
-
-/* INCOMPLETE to REACHABLE; without an address the answer says nothing. */
-static void
-w_20_advertisement_resolves_who_was_asked_for(void **state)
-{
-	(void)state;
-	begin();
-	say(NA, SOLICITED, STRANGER, STRANGER, 0);
-	assert_null(bed_take(&bed));
-	say(NA, SOLICITED, STRANGER, STRANGER, STRANGER);
-	expect_frame_to(PKT_KIND_TCP, STRANGER);
-	assert_int_equal(bed_counter(&bed, PMTCP_C_nd_taken), 2);
-	end();
-}
-
-static void
-w_20_advertisement_of_the_unknown_makes_no_entry(void **state)
-{
-	struct pmtcp_addr addr = {.version = 6};
-
-	(void)state;
-	bed_create(&bed, tune);
-	say(NA, OVERRIDE, STRANGER, STRANGER, STRANGER);
-	say(NA, OVERRIDE, TEST_PEER, TEST_PEER, MOVED); /* configured: not changed by anybody */
-	assert_int_equal(bed_counter(&bed, PMTCP_C_drop_nd_unused), 2);
-	assert_null(bed_take(&bed));
-	ctx_ip6_of(STRANGER, addr.ip6);
-	assert_int_equal(pmtcp_neigh_resolve(bed.ctx, bed.now, &addr), 0);
-	ctx_ip6_of(TEST_PEER, addr.ip6);
-	assert_int_equal(pmtcp_neigh_resolve(bed.ctx, bed.now, &addr), 1);
-	bed_turn(&bed);
-	bed_destroy(&bed);
-}
-
-/* RFC 4861 7.2.5: another address without the override flag is not taken, but the one that
- * is known is asked. */
-static void
-w_20_without_override_the_address_stays_and_is_asked(void **state)
-{
-	(void)state;
-	begin_resolved();
-	say(NA, SOLICITED, STRANGER, STRANGER, MOVED);
-	expect_solicitation_to(STRANGER);
-	expect_syn_to(STRANGER);
-	end();
-}
-
-static void
-w_20_override_moves_the_neighbour(void **state)
-{
-	(void)state;
-	begin_resolved();
-	say(NA, SOLICITED | OVERRIDE, STRANGER, STRANGER, MOVED);
-	assert_null(bed_take(&bed));
-	expect_syn_to(MOVED);
-	end();
-}
-
-/* Nobody asked: the new address is used, and asked. */
-static void
-w_20_unasked_override_moves_and_is_asked(void **state)
-{
-	(void)state;
-	begin_resolved();
-	say(NA, OVERRIDE, STRANGER, STRANGER, MOVED);
-	expect_solicitation_to(MOVED);
-	say(NA, SOLICITED, STRANGER, STRANGER, MOVED);
-	assert_null(bed_take(&bed));
-	expect_syn_to(MOVED);
-	end();
-}
-
 /* A group's MAC address is nobody's. */
 static void
 w_20_group_address_is_not_taken(void **state)
@@ -204,53 +123,6 @@ w_20_group_address_is_not_taken(void **state)
 	bed_turn(&bed);
 	assert_null(bed_take(&bed));
 	end();
-}
-
-static void
-w_19_advertisement_of_our_address_is_a_conflict(void **state)
-{
-	struct pmtcp_diag diag;
-
-	(void)state;
-	bed_create(&bed, tune);
-	say(NA, OVERRIDE, STRANGER, TEST_ADDR, STRANGER);
-	assert_null(bed_take(&bed));
-	assert_int_equal(pmtcp_diag(bed.ctx, &diag, 1), 1);
-	assert_int_equal(diag.kind, PMTCP_DIAG_ADDR_CONFLICT);
-	assert_int_equal(diag.value, TEST_ADDR);
-	assert_int_equal(bed_counter(&bed, PMTCP_C_arp_conflict), 1);
-	bed_destroy(&bed);
-}
-
-/* RFC 4862 5.4.3: somebody is about to take our address, and has none yet: all are told. */
-static void
-w_19_duplicate_address_detection_is_answered_to_all(void **state)
-{
-	static const uint8_t group[6] = {0x33, 0x33, 0xff, 0x00, 0x00, 0x01};
-	static const uint8_t all_mac[6] = {0x33, 0x33, 0x00, 0x00, 0x00, 0x01};
-	static const uint8_t solicited_node[16] = {0xff, 2, [11] = 1, 0xff, 0, 0, 1};
-	static const uint8_t all_nodes[16] = {0xff, 2, [15] = 1};
-	struct rte_ether_addr mac = ctx_mac_of(STRANGER);
-	struct build b = {.version = 6};
-	struct build_nd nd = {.type = NS};
-	struct pmtcp_diag diag;
-
-	(void)state;
-	bed_create(&bed, tune);
-	memcpy(b.daddr6, solicited_node, 16);
-	memcpy(b.dmac, group, 6);
-	memcpy(b.smac, mac.addr_bytes, 6);
-	ctx_ip6_of(TEST_ADDR, nd.target);
-	bed_inject_mbuf(&bed, build_nd(bed.pool, &b, &nd));
-	bed_turn(&bed);
-	assert_non_null(bed_take(&bed));
-	assert_int_equal(bed.taken.icmp_type, NA);
-	assert_int_equal(bed.taken.nd.flags, OVERRIDE);
-	assert_memory_equal(bed.taken.dmac, all_mac, 6);
-	assert_memory_equal(bed.taken.daddr6, all_nodes, 16);
-	assert_int_equal(pmtcp_diag(bed.ctx, &diag, 1), 1);
-	assert_int_equal(diag.kind, PMTCP_DIAG_ADDR_CONFLICT);
-	bed_destroy(&bed);
 }
 
 /* W-19: a hop limit that a router has lowered, and a solicitation for somebody else. */
@@ -299,14 +171,7 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-			cmocka_unit_test(w_20_advertisement_resolves_who_was_asked_for),
-			cmocka_unit_test(w_20_advertisement_of_the_unknown_makes_no_entry),
-			cmocka_unit_test(w_20_without_override_the_address_stays_and_is_asked),
-			cmocka_unit_test(w_20_override_moves_the_neighbour),
-			cmocka_unit_test(w_20_unasked_override_moves_and_is_asked),
 			cmocka_unit_test(w_20_group_address_is_not_taken),
-			cmocka_unit_test(w_19_advertisement_of_our_address_is_a_conflict),
-			cmocka_unit_test(w_19_duplicate_address_detection_is_answered_to_all),
 			cmocka_unit_test(
 					w_19_solicitations_from_afar_and_for_others_are_not_answered),
 			cmocka_unit_test(w_8_ageing_asks_by_unicast),

@@ -23,20 +23,6 @@
 #include "wire/wire_icmp.h"
 #include "wire_bed.h"
 
-static int
-pool_setup(void **state)
-{
-	*state = test_pool_create(4096);
-	return 0;
-}
-
-static int
-pool_teardown(void **state)
-{
-	test_pool_destroy(*state);
-	return 0;
-}
-
 static struct rte_mbuf *
 arp_frame(struct rte_mempool *pool, uint16_t op)
 {
@@ -320,5 +306,5 @@ main(void)
 			cmocka_unit_test(w_22_error_about_something_else_is_refused),
 	};
 
-	return cmocka_run_group_tests(tests, pool_setup, pool_teardown);
+	return cmocka_run_group_tests(tests, bed_pool_setup, bed_pool_teardown);
 }

@@ -30,20 +30,6 @@ static const struct rte_ether_addr peer_mac = {{2, 0, 0, 0, 0, 1}};
 static const struct rte_ether_addr own_mac = {{2, 0, 0, 0, 0, 2}};
 static const struct wire_tx_conf software;
 
-static int
-pool_setup(void **state)
-{
-	*state = test_pool_create(4096);
-	return 0;
-}
-
-static int
-pool_teardown(void **state)
-{
-	test_pool_destroy(*state);
-	return 0;
-}
-
 static struct rte_mbuf *
 payload_mbuf(struct rte_mempool *pool, struct rng *rng, uint32_t len, uint16_t piece)
 {
@@ -286,5 +272,5 @@ main(void)
 			cmocka_unit_test(w_34_syn_options_stand_in_order),
 	};
 
-	return cmocka_run_group_tests(tests, pool_setup, pool_teardown);
+	return cmocka_run_group_tests(tests, bed_pool_setup, bed_pool_teardown);
 }

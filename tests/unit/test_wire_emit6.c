@@ -30,20 +30,6 @@ static const struct rte_ether_addr peer_mac = {{2, 0, 0, 0, 0, 1}};
 static const struct rte_ether_addr own_mac = {{2, 0, 0, 0, 0, 2}};
 static const struct wire_tx_conf software;
 
-static int
-pool_setup(void **state)
-{
-	*state = test_pool_create(4096);
-	return 0;
-}
-
-static int
-pool_teardown(void **state)
-{
-	test_pool_destroy(*state);
-	return 0;
-}
-
 static void
 random_bytes(struct rng *rng, void *to, size_t len)
 {
@@ -291,5 +277,5 @@ main(void)
 			cmocka_unit_test(data_44_ecn_code_point_is_written),
 	};
 
-	return cmocka_run_group_tests(tests, pool_setup, pool_teardown);
+	return cmocka_run_group_tests(tests, bed_pool_setup, bed_pool_teardown);
 }

@@ -33,57 +33,6 @@ enum { RANDOM_FRAMES = 100000 };
 
 enum { IP_AT = 14, EXT_AT = 54 };
 
-static int
-pool_setup(void **state)
-{
-	*state = test_pool_create(4096);
-	return 0;
-}
-
-static int
-pool_teardown(void **state)
-{
-	test_pool_destroy(*state);
-	return 0;
-}
-
-/* Parses a copy whose buffer ends exactly where the bytes do. */
-static enum wire_kind
-parse_exact(const uint8_t *bytes, uint32_t len, struct seg *seg, uint16_t *reason)
-{
-	struct rte_mempool *pool = test_pool_create((uint32_t)(RTE_PKTMBUF_HEADROOM + len));
-	struct rte_mbuf *m = build_mbuf(pool, bytes, len, 0);
-	enum wire_kind kind = wire_parse(m, &bed6_conf, seg, reason);
-
-	rte_pktmbuf_free(m);
-	test_pool_destroy(pool);
-	return kind;
-}
-
-static void
-assert_is_bed_segment(const struct seg *seg)
-{
-	struct build b = bed6_segment();
-	uint8_t addrs[32];
-	uint64_t digest;
-
-	memcpy(addrs, b.daddr6, 16);
-	memcpy(addrs + 16, b.saddr6, 16);
-	digest = siphash13(&bed_addr_key, addrs, sizeof(addrs));
-	assert_memory_equal(seg->key.addrs, &digest, 8);
-	assert_int_equal(rte_be_to_cpu_16(seg->key.rport), BED_SPORT);
-	assert_int_equal(rte_be_to_cpu_16(seg->key.lport), BED_DPORT);
-	assert_true(seg->is_v6);
-	assert_int_equal(seg->seq, 0xfffffff0);
-	assert_int_equal(seg->ack, 0x12345678);
-	assert_int_equal(seg->flags, TCP_ACK | TCP_PSH);
-	assert_int_equal(seg->wnd, 4321);
-	assert_int_equal(seg->opts, SEG_OPT_TS);
-	assert_int_equal(seg->tsval, 77);
-	assert_int_equal(seg->tsecr, 88);
-	assert_int_equal(seg->len, 11);
-}
-
 struct row {
 	const char *what;
 	uint8_t next;
@@ -191,7 +140,7 @@ check_row(struct rte_mempool *pool, const struct row *row, uint16_t seg_size)
 	if (kind != row->kind)
 		fail_msg("%s: kind %d reason %u", row->what, kind, reason);
 	if (kind == WIRE_TCP) {
-		assert_is_bed_segment(&seg);
+		bed_assert_segment(&seg);
 		assert_int_equal(seg.payload_off, EXT_AT + row->len + 32);
 		assert_int_equal(seg.is_frag, row->is_frag);
 		return;
@@ -246,16 +195,18 @@ w_17_all_header_lengths_stay_in_bounds(void **state)
 		b.ext = ext;
 		b.ext_len = (uint16_t)len;
 		n = (uint32_t)build_tcp_bytes(&b, bytes, sizeof(bytes));
-		assert_int_equal(parse_exact(bytes, n, &seg, &reason),
+		assert_int_equal(bed_parse_exact(&bed6_conf, bytes, n, &seg, &reason),
 				is_short ? WIRE_TCP : WIRE_DROP);
 		if (!is_short) {
 			assert_int_equal(reason, WIRE_DROP_OVERSIZE);
 			continue;
 		}
-		assert_is_bed_segment(&seg);
+		bed_assert_segment(&seg);
 		bytes[IP_AT + 4] = (uint8_t)((len - 1) >> 8);
 		bytes[IP_AT + 5] = (uint8_t)(len - 1);
-		assert_int_equal(parse_exact(bytes, EXT_AT + len - 1, &seg, &reason), WIRE_DROP);
+		assert_int_equal(
+				bed_parse_exact(&bed6_conf, bytes, EXT_AT + len - 1, &seg, &reason),
+				WIRE_DROP);
 		assert_int_equal(reason, WIRE_DROP_IP_TRUNC);
 	}
 }
@@ -320,5 +271,5 @@ main(void)
 			cmocka_unit_test(w_17_random_chains_end),
 	};
 
-	return cmocka_run_group_tests(tests, pool_setup, pool_teardown);
+	return cmocka_run_group_tests(tests, bed_pool_setup, bed_pool_teardown);
 }

@@ -21,20 +21,6 @@
 #include "wire/wire_icmp6.h"
 #include "wire_bed.h"
 
-static int
-pool_setup(void **state)
-{
-	*state = test_pool_create(4096);
-	return 0;
-}
-
-static int
-pool_teardown(void **state)
-{
-	test_pool_destroy(*state);
-	return 0;
-}
-
 static bool
 parse_icmp(struct rte_mbuf *m, struct seg *seg, struct wire_icmp6 *icmp)
 {
@@ -349,5 +335,5 @@ main(void)
 			cmocka_unit_test(w_17_problem_needs_one_buffer_with_room),
 	};
 
-	return cmocka_run_group_tests(tests, pool_setup, pool_teardown);
+	return cmocka_run_group_tests(tests, bed_pool_setup, bed_pool_teardown);
 }

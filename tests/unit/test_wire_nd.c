@@ -29,20 +29,6 @@ static const uint8_t all_nodes[16] = {0xff, 2, [15] = 1};
 static const uint8_t source_opt[8] = {1, 1, 2, 0, 0, 0, 0, 1};
 static const uint8_t target_opt[8] = {2, 1, 2, 0, 0, 0, 0, 9};
 
-static int
-pool_setup(void **state)
-{
-	*state = test_pool_create(4096);
-	return 0;
-}
-
-static int
-pool_teardown(void **state)
-{
-	test_pool_destroy(*state);
-	return 0;
-}
-
 struct message {
 	struct build b;
 	struct build_nd nd;
@@ -347,5 +333,5 @@ main(void)
 			cmocka_unit_test(w_19_messages_are_written),
 	};
 
-	return cmocka_run_group_tests(tests, pool_setup, pool_teardown);
+	return cmocka_run_group_tests(tests, bed_pool_setup, bed_pool_teardown);
 }

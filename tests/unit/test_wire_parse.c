@@ -30,51 +30,6 @@ enum { RANDOM_FRAMES = 100000 };
 enum { RANDOM_FRAMES = 1000000 };
 #endif
 
-static int
-pool_setup(void **state)
-{
-	*state = test_pool_create(4096);
-	return 0;
-}
-
-static int
-pool_teardown(void **state)
-{
-	test_pool_destroy(*state);
-	return 0;
-}
-
-/* Parses a copy whose buffer ends exactly where the bytes do. */
-static enum wire_kind
-parse_exact(const uint8_t *bytes, uint32_t len, struct seg *seg, uint16_t *reason)
-{
-	struct rte_mempool *pool = test_pool_create((uint32_t)(RTE_PKTMBUF_HEADROOM + len));
-	struct rte_mbuf *m = build_mbuf(pool, bytes, len, 0);
-	enum wire_kind kind = wire_parse(m, &bed_conf, seg, reason);
-
-	rte_pktmbuf_free(m);
-	test_pool_destroy(pool);
-	return kind;
-}
-
-static void
-assert_is_bed_segment(const struct seg *seg)
-{
-	assert_int_equal(rte_be_to_cpu_32(seg->key.raddr), BED_SADDR);
-	assert_int_equal(rte_be_to_cpu_32(seg->key.laddr), BED_DADDR);
-	assert_int_equal(rte_be_to_cpu_16(seg->key.rport), BED_SPORT);
-	assert_int_equal(rte_be_to_cpu_16(seg->key.lport), BED_DPORT);
-	assert_int_equal(seg->seq, 0xfffffff0);
-	assert_int_equal(seg->ack, 0x12345678);
-	assert_int_equal(seg->flags, TCP_ACK | TCP_PSH);
-	assert_int_equal(seg->wnd, 4321);
-	assert_int_equal(seg->opts, SEG_OPT_TS);
-	assert_int_equal(seg->tsval, 77);
-	assert_int_equal(seg->tsecr, 88);
-	assert_int_equal(seg->len, 11);
-	assert_int_equal(seg->payload_off, 14 + 20 + 32);
-}
-
 static void
 parse_segment_gives_every_field(void **state)
 {
@@ -83,7 +38,7 @@ parse_segment_gives_every_field(void **state)
 	uint16_t reason;
 
 	assert_int_equal(bed_parse(*state, &b, &seg, &reason), WIRE_TCP);
-	assert_is_bed_segment(&seg);
+	bed_assert_segment(&seg);
 }
 
 /* W-4, NEG-1: link padding is never data. */
@@ -112,7 +67,7 @@ w_1_chain_of_any_pieces_parses_alike(void **state)
 
 		b.seg_size = size;
 		assert_int_equal(bed_parse(*state, &b, &seg, &reason), WIRE_TCP);
-		assert_is_bed_segment(&seg);
+		bed_assert_segment(&seg);
 	}
 }
 
@@ -129,7 +84,7 @@ w_1_frame_cut_anywhere_is_dropped(void **state)
 		struct seg seg;
 		uint16_t reason = WIRE_DROP_MAX;
 
-		assert_int_equal(parse_exact(bytes, cut, &seg, &reason), WIRE_DROP);
+		assert_int_equal(bed_parse_exact(&bed_conf, bytes, cut, &seg, &reason), WIRE_DROP);
 		assert_true(reason < WIRE_DROP_MAX);
 		assert_int_equal(reason, cut < 14 ? WIRE_DROP_ETH_BAD : WIRE_DROP_IP_TRUNC);
 	}
@@ -473,5 +428,5 @@ main(void)
 			cmocka_unit_test(parse_random_frames_stay_in_bounds),
 	};
 
-	return cmocka_run_group_tests(tests, pool_setup, pool_teardown);
+	return cmocka_run_group_tests(tests, bed_pool_setup, bed_pool_teardown);
 }

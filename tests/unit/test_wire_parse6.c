@@ -31,57 +31,6 @@ enum { RANDOM_FRAMES = 100000 };
 
 enum { IP_AT = 14, EXT_AT = 54 };
 
-static int
-pool_setup(void **state)
-{
-	*state = test_pool_create(4096);
-	return 0;
-}
-
-static int
-pool_teardown(void **state)
-{
-	test_pool_destroy(*state);
-	return 0;
-}
-
-/* Parses a copy whose buffer ends exactly where the bytes do. */
-static enum wire_kind
-parse_exact(const uint8_t *bytes, uint32_t len, struct seg *seg, uint16_t *reason)
-{
-	struct rte_mempool *pool = test_pool_create((uint32_t)(RTE_PKTMBUF_HEADROOM + len));
-	struct rte_mbuf *m = build_mbuf(pool, bytes, len, 0);
-	enum wire_kind kind = wire_parse(m, &bed6_conf, seg, reason);
-
-	rte_pktmbuf_free(m);
-	test_pool_destroy(pool);
-	return kind;
-}
-
-static void
-assert_is_bed_segment(const struct seg *seg)
-{
-	struct build b = bed6_segment();
-	uint8_t addrs[32];
-	uint64_t digest;
-
-	memcpy(addrs, b.daddr6, 16);
-	memcpy(addrs + 16, b.saddr6, 16);
-	digest = siphash13(&bed_addr_key, addrs, sizeof(addrs));
-	assert_memory_equal(seg->key.addrs, &digest, 8);
-	assert_int_equal(rte_be_to_cpu_16(seg->key.rport), BED_SPORT);
-	assert_int_equal(rte_be_to_cpu_16(seg->key.lport), BED_DPORT);
-	assert_true(seg->is_v6);
-	assert_int_equal(seg->seq, 0xfffffff0);
-	assert_int_equal(seg->ack, 0x12345678);
-	assert_int_equal(seg->flags, TCP_ACK | TCP_PSH);
-	assert_int_equal(seg->wnd, 4321);
-	assert_int_equal(seg->opts, SEG_OPT_TS);
-	assert_int_equal(seg->tsval, 77);
-	assert_int_equal(seg->tsecr, 88);
-	assert_int_equal(seg->len, 11);
-}
-
 /* W-16: whatever the flow label and the hop limit (W-11). */
 static void
 w_16_segment_gives_every_field(void **state)
@@ -96,7 +45,7 @@ w_16_segment_gives_every_field(void **state)
 		b.flow_label = labels[i];
 		b.ttl = (uint8_t)(1 + i);
 		assert_int_equal(bed_parse(*state, &b, &seg, &reason), WIRE_TCP);
-		assert_is_bed_segment(&seg);
+		bed_assert_segment(&seg);
 		assert_int_equal(seg.payload_off, 14 + 40 + 32);
 		assert_false(seg.is_frag);
 	}
@@ -133,7 +82,7 @@ w_4_padded_frame_has_no_more_data(void **state)
 
 	b.pad_to = 120;
 	assert_int_equal(bed_parse(*state, &b, &seg, &reason), WIRE_TCP);
-	assert_is_bed_segment(&seg);
+	bed_assert_segment(&seg);
 }
 
 static void
@@ -146,7 +95,7 @@ w_1_chain_of_any_pieces_parses_alike(void **state)
 
 		b.seg_size = size;
 		assert_int_equal(bed_parse(*state, &b, &seg, &reason), WIRE_TCP);
-		assert_is_bed_segment(&seg);
+		bed_assert_segment(&seg);
 	}
 }
 
@@ -164,7 +113,7 @@ cut_everywhere(const struct build *b)
 		struct seg seg;
 		uint16_t reason = WIRE_DROP_MAX;
 
-		assert_int_equal(parse_exact(bytes, cut, &seg, &reason), WIRE_DROP);
+		assert_int_equal(bed_parse_exact(&bed6_conf, bytes, cut, &seg, &reason), WIRE_DROP);
 		assert_int_equal(reason, cut < 14 ? WIRE_DROP_ETH_BAD : WIRE_DROP_IP_TRUNC);
 	}
 }
@@ -201,7 +150,7 @@ w_1_datagram_cut_anywhere_is_dropped(void **state)
 
 		bytes[IP_AT + 4] = 0;
 		bytes[IP_AT + 5] = (uint8_t)(cut - EXT_AT);
-		assert_int_equal(parse_exact(bytes, cut, &seg, &reason), WIRE_DROP);
+		assert_int_equal(bed_parse_exact(&bed6_conf, bytes, cut, &seg, &reason), WIRE_DROP);
 		if (cut == EXT_AT) /* no length and hop-by-hop: as a jumbogram */
 			assert_int_equal(reason, WIRE_DROP_IP_HEADER);
 		else if (cut < EXT_AT + sizeof(all_kinds))
@@ -238,7 +187,7 @@ w_25_any_flipped_bit_is_dropped(void **state)
 		kind = wire_parse(m, &bed6_conf, &seg, &reason);
 		if (is_free) {
 			assert_int_equal(kind, WIRE_TCP);
-			assert_is_bed_segment(&seg);
+			bed_assert_segment(&seg);
 		} else {
 			assert_true(kind == WIRE_DROP || (kind == WIRE_IP6_PROBLEM && at == 6));
 			assert_true(reason < WIRE_DROP_MAX);
@@ -426,5 +375,5 @@ main(void)
 			cmocka_unit_test(w_16_version_is_judged),
 	};
 
-	return cmocka_run_group_tests(tests, pool_setup, pool_teardown);
+	return cmocka_run_group_tests(tests, bed_pool_setup, bed_pool_teardown);
 }

@@ -21,20 +21,6 @@
 
 enum { VID = 100 };
 
-static int
-pool_setup(void **state)
-{
-	*state = test_pool_create(4096);
-	return 0;
-}
-
-static int
-pool_teardown(void **state)
-{
-	test_pool_destroy(*state);
-	return 0;
-}
-
 /* ---- the tag ---- */
 
 static void
@@ -197,5 +183,5 @@ main(void)
 			cmocka_unit_test(w_3_offloads_find_their_headers_behind_the_tag),
 	};
 
-	return cmocka_run_group_tests(tests, pool_setup, pool_teardown);
+	return cmocka_run_group_tests(tests, bed_pool_setup, bed_pool_teardown);
 }

@@ -23,6 +23,20 @@ static const struct siphash_key bed_addr_key = {0x1122334455667788, 0x99aabbccdd
 static const struct wire_rx_conf bed_conf = {.max_frame = 1514};
 static const struct wire_rx_conf bed6_conf = {.max_frame = 1514, .addr_key = &bed_addr_key};
 
+static inline int
+bed_pool_setup(void **state)
+{
+	*state = test_pool_create(4096);
+	return 0;
+}
+
+static inline int
+bed_pool_teardown(void **state)
+{
+	test_pool_destroy(*state);
+	return 0;
+}
+
 /* A data segment with timestamps. */
 static inline struct build
 bed_segment(void)
@@ -66,6 +80,50 @@ bed_parse(struct rte_mempool *pool, const struct build *b, struct seg *seg, uint
 
 	rte_pktmbuf_free(m);
 	return kind;
+}
+
+/* Parses a copy whose buffer ends exactly where the bytes do. */
+static inline enum wire_kind
+bed_parse_exact(const struct wire_rx_conf *conf, const uint8_t *bytes, uint32_t len,
+		struct seg *seg, uint16_t *reason)
+{
+	struct rte_mempool *pool = test_pool_create((uint32_t)(RTE_PKTMBUF_HEADROOM + len));
+	struct rte_mbuf *m = build_mbuf(pool, bytes, len, 0);
+	enum wire_kind kind = wire_parse(m, conf, seg, reason);
+
+	rte_pktmbuf_free(m);
+	test_pool_destroy(pool);
+	return kind;
+}
+
+/* What parsing gives of the one or the other segment, at their values. */
+static inline void
+bed_assert_segment(const struct seg *seg)
+{
+	struct build b = bed6_segment();
+	uint8_t addrs[32];
+	uint64_t digest;
+
+	memcpy(addrs, b.daddr6, 16);
+	memcpy(addrs + 16, b.saddr6, 16);
+	digest = siphash13(&bed_addr_key, addrs, sizeof(addrs));
+	if (seg->is_v6) {
+		assert_memory_equal(seg->key.addrs, &digest, 8);
+	} else {
+		assert_int_equal(rte_be_to_cpu_32(seg->key.raddr), BED_SADDR);
+		assert_int_equal(rte_be_to_cpu_32(seg->key.laddr), BED_DADDR);
+		assert_int_equal(seg->payload_off, 14 + 20 + 32);
+	}
+	assert_int_equal(rte_be_to_cpu_16(seg->key.rport), BED_SPORT);
+	assert_int_equal(rte_be_to_cpu_16(seg->key.lport), BED_DPORT);
+	assert_int_equal(seg->seq, 0xfffffff0);
+	assert_int_equal(seg->ack, 0x12345678);
+	assert_int_equal(seg->flags, TCP_ACK | TCP_PSH);
+	assert_int_equal(seg->wnd, 4321);
+	assert_int_equal(seg->opts, SEG_OPT_TS);
+	assert_int_equal(seg->tsval, 77);
+	assert_int_equal(seg->tsecr, 88);
+	assert_int_equal(seg->len, 11);
 }
 
 #endif /* PMTCP_TESTS_UNIT_WIRE_BED_H */
