@@ -183,12 +183,29 @@ def say(mutant, verdict, seen):
     return verdict
 
 
+def check(mutants):
+    """Does each still find its place and its tests? Builds nothing."""
+    tests = {os.path.basename(path)[:-2] for path in glob.glob(ROOT + "/tests/*/test_*.c")}
+    broken = 0
+    for mutant in mutants:
+        with open(os.path.join(ROOT, mutant.file), encoding="utf-8") as file:
+            is_placed = planted(file.read(), mutant) is not None
+        missing = [t for t in mutant.tests if t not in tests]
+        if not is_placed or missing:
+            say(mutant, "broken", "no such test: %s" % missing[0] if missing else "no such place")
+            broken += 1
+    print("%d mutants, %d broken" % (len(mutants), broken))
+    return 1 if broken else 0
+
+
 def main(args):
     mutants = load()
     if args == ["--list"]:
         for mutant in mutants:
             print("%-44s %s (%s)" % (mutant.name, mutant.file, " ".join(mutant.tests)))
         return 0
+    if args == ["--check"]:
+        return check(mutants)
     if args:
         mutants = [m for m in mutants if any(a in m.name for a in args)]
     jobs = min(os.cpu_count() or 1, JOBS_MAX, max(1, len(mutants) // 4))

@@ -8,6 +8,7 @@
 #     tools/mutants.sh              all of them
 #     tools/mutants.sh NAME...      those whose names contain one of these
 #     tools/mutants.sh --list       what there is
+#     tools/mutants.sh --check      does each still have a place and a test? (a style test)
 # The last line is "N killed, N survived, N broken"; survived or broken ones fail the run.
 set -euo pipefail
 cd "$(dirname "$0")/.."
