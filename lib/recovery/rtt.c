@@ -21,7 +21,7 @@ rtt_sample(struct rtt *r, uint32_t sample_us, uint32_t g_us)
 	uint32_t srtt_us;
 	uint32_t err_us;
 
-	if (!rtt_has_sample(r)) {
+	if (!rtt_has_sample(r) || (r->rttvar_us4 & RTT_HELD)) {
 		r->srtt_us8 = us << 3;   /* RFC 6298 2.2: SRTT = R */
 		r->rttvar_us4 = us << 1; /* RTTVAR = R / 2 */
 		return;
@@ -34,13 +34,22 @@ rtt_sample(struct rtt *r, uint32_t sample_us, uint32_t g_us)
 	r->srtt_us8 = r->srtt_us8 - srtt_us + us;
 }
 
+void
+rtt_hold(struct rtt *r, uint32_t rto_us)
+{
+	uint32_t srtt_us = rtt_srtt_us(r);
+
+	r->rttvar_us4 = RTT_HELD | min_u32(rto_us > srtt_us ? rto_us - srtt_us : 0, ~RTT_HELD);
+}
+
 uint32_t
 rtt_rto_us(const struct rtt *r, const struct rtt_limits *lim, uint32_t backoff)
 {
 	uint64_t rto_us = lim->initial_us;
 
 	if (rtt_has_sample(r))
-		rto_us = (uint64_t)rtt_srtt_us(r) + max_u32(RTT_GRANULARITY_US, r->rttvar_us4);
+		rto_us = (uint64_t)rtt_srtt_us(r) +
+			 max_u32(RTT_GRANULARITY_US, r->rttvar_us4 & ~RTT_HELD);
 	rto_us = max_u64(rto_us, lim->floor_us);
 	/* 2^31 times a microsecond is already above any ceiling of 32 bits. */
 	return min_u64(rto_us << min_u32(backoff, 31), lim->ceil_us);

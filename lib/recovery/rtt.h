@@ -24,10 +24,13 @@ enum {
 	RTT_SAMPLE_MAX_US = 0x0fffffff, /* longer ones are taken for this: no overflow times 8 */
 };
 
+/* In rttvar_us4: what lies below it is what a backed-off RTO has above SRTT. */
+#define RTT_HELD (1u << 31)
+
 /* Beside each other in the tcb as srtt and rttvar. All zero: no sample yet. */
 struct rtt {
 	uint32_t srtt_us8;   /* SRTT times 8 */
-	uint32_t rttvar_us4; /* RTTVAR times 4 */
+	uint32_t rttvar_us4; /* RTTVAR times 4, or RTT_HELD */
 };
 
 struct rtt_limits {
@@ -51,6 +54,12 @@ rtt_has_sample(const struct rtt *r)
 }
 
 static inline uint32_t
+rtt_rttvar_us(const struct rtt *r)
+{
+	return (r->rttvar_us4 & ~RTT_HELD) >> 2;
+}
+
+static inline uint32_t
 rtt_srtt_us(const struct rtt *r)
 {
 	return r->srtt_us8 >> 3;
@@ -60,6 +69,11 @@ rtt_srtt_us(const struct rtt *r)
  * microseconds, 1000 for timestamps). A result below the granularity counts as
  * the granularity, which never underestimates. */
 void rtt_sample(struct rtt *r, uint32_t sample_us, uint32_t g_us);
+
+/* Keeps a backed-off RTO until the next sample, which then counts as the first: what was
+ * known before an outage is hardly true behind it (RFC 6298 section 5). Caller:
+ * rtt_has_sample(). */
+void rtt_hold(struct rtt *r, uint32_t rto_us);
 
 /* The timeout after `backoff` doublings: floor <= SRTT + max(G, 4 * RTTVAR), then
  * doubled, at most the ceiling (RFC 6298 2.3, 2.4, 2.5, 5.5). */

@@ -192,7 +192,7 @@ pmtcp_conn_info(const struct pmtcp_conn *conn, struct pmtcp_conn_info *info)
 			.rcv_nxt = c->rcv.nxt,
 			.rcv_wnd = tcb_rcv_wnd(c),
 			.srtt_us = has_estimate ? rtt_srtt_us(&c->rtt) : 0,
-			.rttvar_us = has_estimate ? c->rtt.rttvar_us4 / 4 : 0,
+			.rttvar_us = has_estimate ? rtt_rttvar_us(&c->rtt) : 0,
 			.rto_us = has_estimate ? tcp_rto_ms(t, c) * 1000 : 0,
 			.mss = c->smss,
 			.snd_wscale = tcb_snd_shift(c),

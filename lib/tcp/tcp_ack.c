@@ -139,15 +139,14 @@ restart_timer(struct tcp *t, struct tcb *c, const struct tcp_tx *tx)
 }
 
 /* The other half of Karn's algorithm (RFC 6298 section 5): what was sent again gave no
- * sample, so the backed-off RTO stays until something sent once is acknowledged; it is
- * kept as variance. */
+ * sample, so the backed-off RTO stays until something sent once is acknowledged. */
 static void
 keep_back_off(struct tcb *c, const struct rtt *before, uint32_t rto_ms)
 {
 	if (rto_ms == 0 || !rtt_has_sample(&c->rtt) || c->rtt.srtt_us8 != before->srtt_us8 ||
 			c->rtt.rttvar_us4 != before->rttvar_us4)
 		return;
-	c->rtt.rttvar_us4 = rto_ms * 1000 - min_u32(rtt_srtt_us(&c->rtt), rto_ms * 1000);
+	rtt_hold(&c->rtt, rto_ms * 1000);
 }
 
 /* SND.UNA < SEG.ACK <= SND.MAX. All below is held, whichever ACKs were lost (DATA-8). */

@@ -408,6 +408,29 @@ data_31_retransmitted_segment_gives_no_sample(void **state)
 	rows_end(&ep);
 }
 
+/* RFC 6298 section 5: the backed-off RTO lasts to the first sample behind an outage, and no
+ * longer: that one counts alone. */
+static void
+data_31_sample_behind_an_outage_counts_alone(void **state)
+{
+	static struct ep ep;
+	struct pmtcp_conn_info info;
+
+	(void)state;
+	rows_begin(&ep, "data_31_outage", &rows_plain,
+			REACH_WIDE
+			"; {send 10}; < PA i+1 p+1 len=10; +205; < PA i+1 p+1 len=10; +405;"
+			"< PA i+1 p+1 len=10; +805; < PA i+1 p+1 len=10; [ERROR TIMEOUT_RTX]; > A "
+			"p+1 i+11 wnd=65535");
+	assert_in_range(rows_info(&ep).rto_us, 1590000, 1610000);
+	cell_script(&ep, "{send 10}; < PA i+11 p+1 len=10; +20; > A p+1 i+21 wnd=65535; .");
+	info = rows_info(&ep);
+	assert_in_range(info.srtt_us, 19900, 20200);
+	assert_in_range(info.rttvar_us, 9900, 10200);
+	assert_in_range(info.rto_us, 200000, 201000);
+	rows_end(&ep);
+}
+
 /* DATA-31: SRTT and RTTVAR of RFC 6298 with a round trip of 100 ms, then 200 ms:
  * SRTT 112.5, RTTVAR 3/4 * 50 + 1/4 * 100 = 62.5, RTO 362.5 ms. The handshake gave the
  * first sample. */
@@ -469,6 +492,7 @@ main(void)
 			cmocka_unit_test(sec_12_divided_acks_grow_by_octets),
 			cmocka_unit_test(data_43_idle_connection_restarts_from_initial_window),
 			cmocka_unit_test(data_31_retransmitted_segment_gives_no_sample),
+			cmocka_unit_test(data_31_sample_behind_an_outage_counts_alone),
 			cmocka_unit_test(data_31_rto_follows_rfc_6298),
 	};
 

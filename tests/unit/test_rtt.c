@@ -121,6 +121,28 @@ data_31_rttvar_uses_the_old_srtt(void **state)
 	assert_int_equal(r.srtt_us8, 8 * 1250);
 }
 
+/* Whatever the RTO was; the hold ends with the next sample. */
+static void
+data_31_held_rto_ends_with_a_sample(void **state)
+{
+	static const struct rtt_limits lim = RTT_LIMITS_DEFAULT;
+	struct rtt r;
+
+	(void)state;
+	rtt_init(&r);
+	rtt_sample(&r, 40000, 1);
+	rtt_hold(&r, 6400000);
+	assert_int_equal(rtt_rto_us(&r, &lim, 0), 6400000);
+	assert_int_equal(rtt_rto_us(&r, &lim, 1), 12800000);
+	assert_int_equal(rtt_srtt_us(&r), 40000);
+	rtt_hold(&r, RTT_CEIL_US);
+	assert_int_equal(rtt_rto_us(&r, &lim, 0), 60000000);
+	rtt_sample(&r, 100000, 1);
+	assert_int_equal(rtt_srtt_us(&r), 100000);
+	assert_int_equal(rtt_rttvar_us(&r), 50000);
+	assert_int_equal(rtt_rto_us(&r, &lim, 0), 300000);
+}
+
 static void
 data_31_no_sample_gives_initial_rto(void **state)
 {
@@ -232,6 +254,7 @@ main(void)
 			cmocka_unit_test(data_31_random_samples_match_floating_point),
 			cmocka_unit_test(data_31_first_sample_sets_both),
 			cmocka_unit_test(data_31_rttvar_uses_the_old_srtt),
+			cmocka_unit_test(data_31_held_rto_ends_with_a_sample),
 			cmocka_unit_test(data_31_no_sample_gives_initial_rto),
 			cmocka_unit_test(dec_6_small_rtt_gives_the_floor),
 			cmocka_unit_test(data_31_steady_rtt_keeps_the_granularity),
