@@ -408,6 +408,21 @@ data_31_retransmitted_segment_gives_no_sample(void **state)
 	rows_end(&ep);
 }
 
+/* Nor does an ACK of it and of what waited behind it: those were held up by the loss. */
+static void
+data_31_segments_behind_a_loss_give_no_sample(void **state)
+{
+	static struct ep ep;
+	uint32_t before;
+
+	(void)state;
+	rows_begin(&ep, __func__, &rows_plain, REACH_WIDE "; {send 4380}; ~");
+	before = rows_info(&ep).srtt_us;
+	cell_script(&ep, "+205; < A i+1 p+1 len=1460; +20; > A p+1 i+4381 wnd=65535; .");
+	assert_int_equal(rows_info(&ep).srtt_us, before);
+	rows_end(&ep);
+}
+
 /* RFC 6298 section 5: the backed-off RTO lasts to the first sample behind an outage, and no
  * longer: that one counts alone. */
 static void
@@ -492,6 +507,7 @@ main(void)
 			cmocka_unit_test(sec_12_divided_acks_grow_by_octets),
 			cmocka_unit_test(data_43_idle_connection_restarts_from_initial_window),
 			cmocka_unit_test(data_31_retransmitted_segment_gives_no_sample),
+			cmocka_unit_test(data_31_segments_behind_a_loss_give_no_sample),
 			cmocka_unit_test(data_31_sample_behind_an_outage_counts_alone),
 			cmocka_unit_test(data_31_rto_follows_rfc_6298),
 	};

@@ -111,10 +111,20 @@ ROW(data_40_one_probe_per_flight, &with_sack,
 		       "# tlp_sent rexmt_timeout;" ALL_3)
 
 /* DATA-40, RFC 8985 7.4: the probe repaired the loss: the window is reduced all the same. */
-ROW(data_40_loss_repaired_by_the_probe_counts, &with_sack,
-		SENT_3 "; +5; > A p+1 i+2921 wnd=65535; .; {send 2920}; ~; +15; ~;"
-		       "> A p+1 i+7301 wnd=65535; .; # tlp_sent; {send 100}; ~;"
-		       "> A p+1 i+7401 wnd=65535; ~; # tlp_recovered")
+static void
+data_40_loss_repaired_by_the_probe_counts(void **state)
+{
+	static struct ep ep;
+
+	(void)state;
+	rows_begin(&ep, __func__, &with_sack,
+			SENT_3 "; +5; > A p+1 i+2921 wnd=65535; .; {send 2920}; ~; +15; ~;"
+			       "> A p+1 i+7301 wnd=65535; .; # tlp_sent; {send 100}; ~");
+	assert_int_equal(rows_info(&ep).ssthresh, 1 << 30);
+	cell_script(&ep, "> A p+1 i+7401 wnd=65535; ~; # tlp_recovered");
+	assert_in_range(rows_info(&ep).ssthresh, 2 * 1460, 10 * 1460);
+	rows_end(&ep);
+}
 
 /* And if the peer reports it as a duplicate, nothing was lost. */
 ROW(data_40_duplicate_probe_is_no_loss, &with_sack,
@@ -144,6 +154,13 @@ ROW(data_42_frto_finds_the_timeout_spurious, &with_sack,
 			   "> A p+1 i+4381 wnd=65535; ~; # frto_spurious retransmitted;"
 			   "> A p+1 i+20001 wnd=65535; ~")
 
+/* RFC 5682 3.1 step 3: an original arrived, but behind it the new ones show a hole. */
+ROW(data_42_frto_does_not_believe_in_the_face_of_a_hole, &with_sack,
+		REACH_SACK "; {send 20000}; ~; > A p+1 i+1461 wnd=65535; ~; +9; ~; +230; ~;"
+			   "# rexmt_timeout; > A p+1 i+2921 wnd=65535; ~;"
+			   "> A p+1 i+4381 wnd=65535 sack=i+18981:i+20001; ~; # frto_spurious+0;"
+			   "> A p+1 i+20001 wnd=65535; ~")
+
 static uint32_t
 cwnd_of(struct ep *ep)
 {
@@ -162,6 +179,24 @@ data_42_dsack_undoes_the_reduction(void **state)
 			SACK(1461, 5841) "; < A i+1 p+1 len=1460; ~; > A p+1 i+14601 wnd=65535; ~");
 	assert_true(cwnd_of(&ep) < 14600);
 	cell_script(&ep, "> A p+1 i+14601 wnd=65535 sack=i+1:i+1461; ~; # undo_dsack");
+	assert_true(cwnd_of(&ep) >= 14600);
+	cell_script(&ep, "> A p+1 i+20001 wnd=65535; ~");
+	rows_end(&ep);
+}
+
+/* RFC 3708: two were sent again; a duplicate of one says nothing of the other. */
+static void
+data_42_one_dsack_of_two_undoes_nothing(void **state)
+{
+	static struct ep ep;
+
+	(void)state;
+	rows_begin(&ep, __func__, &with_sack, SENT_IW);
+	cell_script(&ep, SACK(2921, 14601) "; < A i+1 p+1 len=1460; < A i+1461 p+1 len=1460; ~;"
+					   "> A p+1 i+14601 wnd=65535; ~; # retransmitted+2");
+	cell_script(&ep, "> A p+1 i+14601 wnd=65535 sack=i+1:i+1461; ~; # undo_dsack+0");
+	assert_true(cwnd_of(&ep) < 14600);
+	cell_script(&ep, "> A p+1 i+14601 wnd=65535 sack=i+1461:i+2921; ~; # undo_dsack");
 	assert_true(cwnd_of(&ep) >= 14600);
 	cell_script(&ep, "> A p+1 i+20001 wnd=65535; ~");
 	rows_end(&ep);
@@ -276,6 +311,8 @@ main(void)
 			cmocka_unit_test(close_43_lost_tail_and_fin_go_again_together),
 			cmocka_unit_test(data_42_frto_finds_the_timeout_spurious),
 			cmocka_unit_test(data_42_dsack_undoes_the_reduction),
+			cmocka_unit_test(data_42_one_dsack_of_two_undoes_nothing),
+			cmocka_unit_test(data_42_frto_does_not_believe_in_the_face_of_a_hole),
 			cmocka_unit_test(data_45_smaller_mss_among_sacked_segments),
 	};
 

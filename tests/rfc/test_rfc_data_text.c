@@ -487,6 +487,42 @@ data_17_scaled_edge_is_monotone(void **state)
 	rows_end(&ep);
 }
 
+/* DATA-18: once the buffer is promised with interest (RES-10) the field is rounded down, and
+ * says less than before; what was promised is taken to its last octet all the same. */
+static void
+data_18_promise_is_kept_when_rounding_ends(void **state)
+{
+	static const struct ep_opts scaled = {.conn = {.no_timestamps = true, .no_sack = true}};
+	static struct ep ep;
+	struct acks acks;
+	uint32_t edge = 0, now = 0, at = 1;
+
+	(void)state;
+	ep_create(&ep, "data_18_rounding", &scaled);
+	ep.conn_opts.recv_buffer = 1 << 17;
+	cell_script(&ep, "{listen}; > S p ws=7; < SA i= p+1; > A p+1 i+1; [ACCEPTED]");
+	assert_int_equal(rows_info(&ep).rcv_wscale, 2);
+	for (uint32_t i = 0; i < 20000 && now >= edge; i++) {
+		edge = now;
+		text(&ep, at++, 1);
+		cell_script(&ep, "+50");
+		collect(&ep, &acks);
+		assert_int_equal(acks.n, 1);
+		now = acks.ack[0] + (acks.wnd[0] << 2);
+	}
+	assert_true(now < edge);
+	while (at < edge) {
+		text(&ep, at, min_u32(edge - at, 1460));
+		at += min_u32(edge - at, 1460);
+		cell_script(&ep, "~");
+	}
+	assert_int_equal(rows_info(&ep).rcv_nxt - ep.irs, edge);
+	ep.events = 0;
+	read_all(&ep);
+	cell_script(&ep, "~");
+	rows_end(&ep);
+}
+
 int
 main(void)
 {
@@ -511,6 +547,7 @@ main(void)
 			cmocka_unit_test(data_29_burst_above_a_hole_is_three_duplicates),
 			cmocka_unit_test(data_20_window_opens_only_by_a_step),
 			cmocka_unit_test(data_18_smaller_buffer_never_moves_the_edge_left),
+			cmocka_unit_test(data_18_promise_is_kept_when_rounding_ends),
 			cmocka_unit_test(data_17_scaled_edge_is_monotone),
 	};
 

@@ -14,8 +14,8 @@
 
 enum { MANY = 1000 };
 
-static struct bed_peer peers[MANY + 1];
-static struct pmtcp_conn *conns[MANY + 1];
+static struct bed_peer peers[MANY + 2];
+static struct pmtcp_conn *conns[MANY + 2];
 
 static void
 tune_many(struct pmtcp_conf *conf)
@@ -343,6 +343,8 @@ res_13_stalled_peers_go_when_memory_is_low(void **state)
 	for (int i = 0; i < MANY; i++)
 		stall_one(i);
 	accept_one(MANY); /* has nothing to send */
+	accept_one(MANY + 1);
+	peer_closes(MANY + 1, 0); /* is watched, so that the rest is looked at, too */
 	advance_forgetting(15);
 	assert_int_equal(bed_counter(&bed, PMTCP_C_stall_abort), 0);
 	pmtcp_set_pressure(bed.ctx, 100);

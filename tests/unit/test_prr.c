@@ -47,6 +47,8 @@ data_42_every_second_ack_lets_one_out(void **state)
 			pipe += MSS;
 			sent++;
 		}
+		/* Evenly over the round trip, neither all early nor all late. */
+		assert_in_range(sent, (uint32_t)i / 2, (uint32_t)i / 2 + 1);
 	}
 	assert_int_equal(sent, 9);
 	assert_int_equal(pipe, 10 * MSS);

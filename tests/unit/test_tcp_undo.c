@@ -232,6 +232,35 @@ data_42_real_loss_is_not_undone(void **state)
 	each_kind(__func__, lost);
 }
 
+/* RFC 3522 3.2 step 5: the first ACK decides. Two were lost; what is older than the second's
+ * sending again, and comes after the first was found lost, undoes nothing. */
+static void
+second_ack(const char *name, bool has_sack, enum pmtcp_cc cc)
+{
+	uint32_t ssthresh;
+
+	begin(name, has_sack, cc);
+	ep_advance(&ep, 5 * EP_MS);
+	for (uint32_t i = 3; i <= 5; i++)
+		peer_acks(0, first_tsval, 2, i);
+	assert_int_equal(ep_gained(&ep, PMTCP_C_rexmt_fast), 1);
+	ssthresh = rows_info(&ep).ssthresh;
+	ep_advance(&ep, 5 * EP_MS);
+	peer_acks(1, newest_tsval, 2, 5);
+	ep_advance(&ep, 5 * EP_MS);
+	peer_acks(5, first_tsval, 0, 0);
+	assert_int_equal(ep_gained(&ep, PMTCP_C_undo_timestamp), 0);
+	assert_int_equal(rows_info(&ep).ssthresh, ssthresh);
+	end();
+}
+
+static void
+data_42_second_ack_is_not_asked(void **state)
+{
+	(void)state;
+	each_kind(__func__, second_ack);
+}
+
 /* RFC 3708: the duplicate was of the recovery before, and says nothing of this one. */
 static void
 data_42_old_duplicate_undoes_nothing_new(void **state)
@@ -264,6 +293,7 @@ main(void)
 			cmocka_unit_test(data_42_real_timeout_is_not_undone),
 			cmocka_unit_test(data_42_overtaken_segment_undoes_the_fast_retransmit),
 			cmocka_unit_test(data_42_real_loss_is_not_undone),
+			cmocka_unit_test(data_42_second_ack_is_not_asked),
 			cmocka_unit_test(data_42_old_duplicate_undoes_nothing_new),
 	};
 
