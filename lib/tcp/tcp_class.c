@@ -331,8 +331,10 @@ follow_class(struct tcp *t, struct tcb *c, enum pmtcp_opt opt)
 	/* Before the handshake is over the class's cap is looked at there. */
 	if (opt == PMTCP_OPT_MSS && tcb_is_synchronized(c))
 		c->smss = (uint16_t)min_u32(c->smss, k->mss - ts);
-	if (opt == PMTCP_OPT_CC && c->tx)
+	if (opt == PMTCP_OPT_CC && c->tx) {
 		cc_switch(&tcp_tx(t, c)->cc);
+		tcp_tx(t, c)->flags &= (uint16_t)~TX_MARKED; /* its place is gone (tcp_ecn.c) */
+	}
 	if (k->has_slow_timers || c->rare)
 		tcp_rare_options(t, c);
 }

@@ -474,14 +474,13 @@ output_probe(struct tcp *t, struct tcb *c, struct tcp_burst *b)
 /* The number of a segment without text. Behind a window that is shut or was taken back,
  * above all behind a probe that was refused, SND.NXT is unacceptable to the peer and its own
  * text would never be acknowledged (DATA-2, RFC 9293 A.2). A scaled window is rounded: its
- * edge moves back by less than a unit for no other reason. The FIN's number stays used
- * (CLOSE-3). */
+ * edge moves back by less than a unit for no other reason. */
 static uint32_t
 acceptable_seq(const struct tcb *c)
 {
 	uint32_t edge = c->snd.una + c->snd.wnd;
 
-	if (is_likely(seq_geq(edge, c->snd.nxt)) || tcb_has(c, TCB_FIN_SENT | TCB_SYN_UNACKED))
+	if (is_likely(seq_geq(edge, c->snd.nxt)))
 		return c->snd.nxt;
 	return c->snd.wnd == 0 || (c->snd.nxt - edge) >> tcb_snd_shift(c) ? edge : c->snd.nxt;
 }
@@ -489,7 +488,11 @@ acceptable_seq(const struct tcb *c)
 static bool
 pure_ack(struct tcp *t, struct tcb *c, struct tcp_burst *b, uint32_t ack)
 {
-	struct tcp_out out = {.seq = acceptable_seq(c), .ack = ack, .flags = TCP_ACK};
+	/* The FIN's number stays used (CLOSE-3). */
+	bool is_fixed = tcb_has(c, TCB_FIN_SENT | TCB_SYN_UNACKED);
+	struct tcp_out out = {.seq = is_fixed ? c->snd.nxt : acceptable_seq(c),
+			.ack = ack,
+			.flags = TCP_ACK};
 
 	if (b->n == b->max || !tcp_emit(t, c, b, NULL, out))
 		return false;
@@ -521,7 +524,7 @@ output_ack(struct tcp *t, struct tcb *c, struct tcp_burst *b)
 		c->dups--;
 		tcp_count(t, PMTCP_C_dup_ack_sent);
 	}
-	c->dups &= 0xf0;
+	c->dups &= (uint8_t)~TCB_DUPS_OWED;
 	return pure_ack(t, c, b, c->rcv.nxt);
 }
 
@@ -545,7 +548,9 @@ output_syn(struct tcp *t, struct tcb *c, struct tcp_burst *b)
 static bool
 output_ended(struct tcp *t, struct tcb *c, struct tcp_burst *b)
 {
-	struct tcp_out out = {.seq = c->snd.nxt, .ack = c->rcv.nxt, .flags = TCP_RST | TCP_ACK};
+	/* At the window's edge, too: at a number the peer does not take it is not heard. */
+	struct tcp_out out = {
+			.seq = acceptable_seq(c), .ack = c->rcv.nxt, .flags = TCP_RST | TCP_ACK};
 
 	if (tcb_has(c, TCB_RST_DUE)) {
 		if (b->n == b->max || !tcp_emit(t, c, b, NULL, out))

@@ -123,7 +123,9 @@ is_evident(const struct tcp *t, const struct tcb *c, const struct tcp_tx *tx,
 {
 	const struct sendq_rec *rec = segment_at(t, tx, e->seq);
 
-	return e->inner_len > mtu && rec && rec->len + headers_len(t, c) > mtu;
+	/* What is SACKed got through, and its record may be of several segments. */
+	return e->inner_len > mtu && rec && !(rec->flags & SENDQ_SACKED) &&
+	       rec->len + headers_len(t, c) > mtu;
 }
 
 enum pmtcp_counter

@@ -105,6 +105,8 @@ tcp_tlp_start(struct tcp *t, struct tcb *c, struct tcp_tx *tx)
 	/* Never behind the RTO; that of a running probe began no later than now. */
 	if (in_ms >= tcp_rto_ms(t, c) || (!is_probe && seq_geq(at, c->deadline)))
 		return;
+	/* Left over from a timer that was stopped. */
+	tx->flags &= (uint16_t)~TX_REO_TIMER;
 	tcp_timer_start(t, c, TIMER_PROBE, in_ms);
 }
 
@@ -196,28 +198,36 @@ is_dsack_of_probe(const struct tcb *c, const struct tcp_tx *tx, const struct tcp
 	return news->has_dsack && (news->dsack_right == tx->tlp_end || news->dsack_right == end);
 }
 
+/* The probe made good a loss that nothing else tells of. What an earlier reduction waits for
+ * to be undone does not undo this one; a mark of the same window was answered already. */
+static void
+probe_repaired(struct tcp *t, struct tcb *c, struct tcp_tx *tx, const struct tcp_news *news)
+{
+	struct cc_event e = tcp_cc_event(t, c, tx);
+
+	tcp_count(t, PMTCP_C_tlp_recovered);
+	tx->flags &= (uint16_t) ~(TX_UNDO | TX_EIFEL);
+	if (tcp_ecn_is_answered(tx, c->snd.una))
+		return;
+	e.flight = min_u32(e.flight + news->bytes, tx->cc.cwnd);
+	tcp_cc(t, c)->loss(&tx->cc, &e);
+	tcp_ecn_reduced(c);
+	tx->cc.cwnd = tx->cc.ssthresh;
+}
+
 /* RFC 8985 7.4.2. */
 void
 tcp_tlp_ack(struct tcp *t, struct tcb *c, const struct seg *seg, const struct tcp_news *news)
 {
 	struct tcp_tx *tx = tcp_tx(t, c);
-	struct cc_event e = tcp_cc_event(t, c, tx);
 
 	if (!tcp_tx_has(tx, TX_TLP_OUT) || seq_lt(c->snd.una, tx->tlp_end))
 		return;
 	if (tcp_tx_has(tx, TX_TLP_REXMT) && !is_dsack_of_probe(c, tx, news)) {
 		if (c->snd.una == tx->tlp_end && (news->bytes > 0 || seg->n_sack > 0))
 			return; /* one of the two; the next ACK tells */
-		if (c->snd.una != tx->tlp_end) {
-			/* The probe made good a loss that nothing else tells of. What an
-			 * earlier reduction waits for to be undone does not undo this one. */
-			tcp_count(t, PMTCP_C_tlp_recovered);
-			tx->flags &= (uint16_t) ~(TX_UNDO | TX_EIFEL);
-			e.flight = min_u32(e.flight + news->bytes, tx->cc.cwnd);
-			tcp_cc(t, c)->loss(&tx->cc, &e);
-			tcp_ecn_reduced(c);
-			tx->cc.cwnd = tx->cc.ssthresh;
-		}
+		if (c->snd.una != tx->tlp_end)
+			probe_repaired(t, c, tx, news);
 	}
 	tx->flags &= (uint16_t) ~(TX_TLP_OUT | TX_TLP_REXMT);
 }

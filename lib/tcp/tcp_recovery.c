@@ -162,18 +162,29 @@ tcp_recovery_timeout(struct tcp *t, struct tcb *c, struct tcp_tx *tx)
 	tx->judge_rec = 0;
 }
 
+/* DATA-19: the RTO of a flight over which the window was shut. Nothing of it is lost by that,
+ * but what is SACKed and not acknowledged at its head was given up (DATA-38). */
+void
+tcp_recovery_shut(struct tcp *t, struct tcp_tx *tx)
+{
+	uint32_t first = sendq_first(&tx->q);
+
+	if (first && (sendq_rec(&t->recs, first)->flags & SENDQ_SACKED))
+		tcp_sack_renege(t, tx);
+}
+
 /* What goes again next, 0 for nothing. A forced one needs no mark: a probe, or an RTO
- * while the window is shut. RFC 6675's rescue of a silent tail is RACK's already: what goes
+ * while the window is shut, behind which nothing may go. RFC 6675's rescue of a silent tail is RACK's already: what goes
  * again was sent after the tail, so its delivery tells of it (DATA-36). */
 static uint32_t
 next_record(struct tcp *t, struct tcb *c, struct tcp_tx *tx, uint32_t *visits)
 {
 	bool is_forced = tcb_has(c, TCB_REXMT_DUE);
-	uint32_t index = tx->lost > 0 ? tcp_sack_next_lost(t, tx, visits) : 0;
+	uint32_t index = 0;
 
-	if (index || is_forced)
-		return index ? index : sendq_first(&tx->q);
-	return 0;
+	if (tx->lost > 0 && c->snd.wnd > 0)
+		index = tcp_sack_next_lost(t, tx, visits);
+	return index || !is_forced ? index : sendq_first(&tx->q);
 }
 
 static bool

@@ -41,7 +41,8 @@ static inline bool
 tcp_sack_is_calm(const struct tcp_tx *tx, const struct seg *seg)
 {
 	return !tcp_tx_has(tx, TX_RECOVERING | TX_TLP_OUT) &&
-	       (tx->sacked | tx->lost | tx->sack_rec[0] | tx->judge_rec) == 0 && seg->n_sack == 0;
+	       (tx->sacked | tx->lost | tx->sack_rec[0] | tx->sack_rec[1] | tx->judge_rec) == 0 &&
+	       seg->n_sack == 0;
 }
 
 /* Records that were delivered pay for walks to come: SEC-14 binds the sum, and what one
@@ -62,6 +63,8 @@ void tcp_sack_blocks(struct tcp *t, struct tcb *c, const struct seg *seg, struct
 void tcp_sack_check(const struct tcp *t, const struct tcp_tx *tx);
 void tcp_sack_mark_lost(struct tcp *t, struct tcp_tx *tx, uint32_t index);
 /* At a timeout: forgets SACKs that the peer went back on (DATA-38), marks what is lost. */
+/* The peer gave up what it had SACKed (DATA-38): every mark goes. */
+void tcp_sack_renege(struct tcp *t, struct tcp_tx *tx);
 void tcp_sack_mark_timeout(struct tcp *t, struct tcb *c, struct tcp_tx *tx);
 /* Nothing is lost after all. */
 void tcp_sack_unmark_lost(struct tcp *t, struct tcp_tx *tx);
@@ -80,6 +83,7 @@ void tcp_recovery_dup(struct tcp *t, struct tcb *c, const struct seg *seg);
 /* RACK found losses. */
 void tcp_recovery_loss(struct tcp *t, struct tcb *c, struct tcp_tx *tx);
 void tcp_recovery_timeout(struct tcp *t, struct tcb *c, struct tcp_tx *tx);
+void tcp_recovery_shut(struct tcp *t, struct tcp_tx *tx);
 bool tcp_recovery_output(struct tcp *t, struct tcb *c, struct tcp_burst *b, struct tcp_tx *tx);
 
 /* ---- tcp_rack.c: RACK-TLP (RFC 8985) ---- */

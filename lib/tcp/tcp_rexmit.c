@@ -248,7 +248,9 @@ tcp_rexmit_timeout(struct tcp *t, struct tcb *c)
 		if (is_unlikely(c->rare || c->retries > 1))
 			tcp_pmtu_timeout(t, c, tx);
 		tcb_has(c, TCB_SACK) ? tcp_recovery_timeout(t, c, tx) : lose_flight(t, c, tx);
-	} else if (tx && !tcb_has(c, TCB_SACK)) {
+	} else if (tx && tcb_has(c, TCB_SACK)) {
+		tcp_recovery_shut(t, tx);
+	} else if (tx) {
 		/* DATA-19: the window was shut over the flight; its first octet is the probe,
 		 * each time, however far the last one came. */
 		tx->rexmt_from = tx->rexmt_end;

@@ -294,26 +294,34 @@ is_timed_out(const struct tcp *t, const struct tcb *c, const struct tcp_tx *tx,
 	       seq_leq(r->sent_us + wait_us, t->now_us);
 }
 
+/* Once per timeout, so not at the peer's pace, and TCP_SEGS_MAX at most, as below. */
+void
+tcp_sack_renege(struct tcp *t, struct tcp_tx *tx)
+{
+	uint32_t index = sendq_first(&tx->q);
+
+	tcp_count(t, PMTCP_C_sack_reneged);
+	tx->sacked = 0;
+	tx->rack.n_sacked = 0;
+	tx->sack_rec[0] = tx->sack_rec[1] = 0;
+	for (; index; index = sendq_rec(&t->recs, index)->next) {
+		sendq_rec(&t->recs, index)->flags &= (uint8_t)~SENDQ_SACKED;
+		t->counter[PMTCP_C_sack_walked]++;
+	}
+}
+
 void
 tcp_sack_mark_timeout(struct tcp *t, struct tcb *c, struct tcp_tx *tx)
 {
 	uint32_t index = sendq_first(&tx->q);
 	bool is_reneged = index && (sendq_rec(&t->recs, index)->flags & SENDQ_SACKED);
 
-	/* DATA-38 (RFC 2018 section 8): it SACKed what it does not acknowledge. */
-	if (is_reneged) {
-		tcp_count(t, PMTCP_C_sack_reneged);
-		tx->sacked = 0;
-		tx->rack.n_sacked = 0;
-		tx->sack_rec[0] = tx->sack_rec[1] = 0;
-	}
-	/* Once per timeout, so not at the peer's pace, and TCP_SEGS_MAX at most. */
+	if (is_reneged)
+		tcp_sack_renege(t, tx);
 	for (; index; index = sendq_rec(&t->recs, index)->next) {
 		struct sendq_rec *r = sendq_rec(&t->recs, index);
 
 		t->counter[PMTCP_C_sack_walked]++;
-		if (is_reneged)
-			r->flags &= (uint8_t)~SENDQ_SACKED;
 		if (!(r->flags & (SENDQ_SACKED | SENDQ_LOST)) && is_timed_out(t, c, tx, r))
 			tcp_sack_mark_lost(t, tx, index);
 	}

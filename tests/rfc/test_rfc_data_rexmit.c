@@ -390,6 +390,12 @@ data_43_idle_connection_restarts_from_initial_window(void **state)
 	rows_end(&ep);
 }
 
+/* A probe that was refused lies outside the window: at its number nobody would hear the RST. */
+ROW(close_31_rst_lies_at_the_edge_of_a_shut_window, &rows_plain,
+		REACH_WIDE
+		"; > A p+1 i+1 wnd=0; {send 100}; +300; < A i+1 p+1 len=1;"
+		"> A p+1 i+1 wnd=0; ~; {abort}; < RA i+1 p+1 wnd=0; [CLOSED LOCAL_ABORT]")
+
 /* DATA-31, Karn: a segment sent twice gives no sample, so the RTO stays backed off
  * until one sent once is acknowledged. */
 static void
@@ -506,6 +512,7 @@ main(void)
 			cmocka_unit_test(data_34_default_r2_is_15_tries_and_100_s),
 			cmocka_unit_test(sec_12_divided_acks_grow_by_octets),
 			cmocka_unit_test(data_43_idle_connection_restarts_from_initial_window),
+			cmocka_unit_test(close_31_rst_lies_at_the_edge_of_a_shut_window),
 			cmocka_unit_test(data_31_retransmitted_segment_gives_no_sample),
 			cmocka_unit_test(data_31_segments_behind_a_loss_give_no_sample),
 			cmocka_unit_test(data_31_sample_behind_an_outage_counts_alone),

@@ -67,6 +67,29 @@ ROW(data_38_reneged_segments_are_sent_again, &with_sack,
 		       "> A p+1 i+2921 wnd=65535; < PA i+2921 p+1 len=1460; .;" ALL_3
 		       "; # sack_reneged rexmt_timeout")
 
+/* Blocks that hold no whole segment leave two places to go on from and no mark; both must go
+ * with their segments, or they would point into what others send. */
+ROW(data_36_both_cursors_go_with_their_segments, &with_sack,
+		REACH_SACK "; {send 8760}; ~; +9; ! icmp 3/4 i+1 mtu=1400 len=1500;"
+			   "> A p+1 i+1 wnd=65535 sack=i+4382:i+4383;"
+			   "> A p+1 i+1 wnd=65535 sack=i+1462:i+1463; > A p+1 i+2921 wnd=65535; ~;"
+			   "> A p+1 i+5841 wnd=65535; ~; > A p+1 i+8761 wnd=65535; ~")
+
+/* DATA-19: lost segments behind a shut window wait; its first octet is the probe. */
+ROW(data_19_shut_window_over_lost_segments_is_probed, &with_sack,
+		REACH_SACK
+		"; {send 8760}; ~; +9;"
+		"> A p+1 i+1 wnd=1460 sack=i+4381:i+8761 sack=i+1461:i+2921;"
+		"< A i+1 p+1 len=1460; ~; > A p+1 i+1 wnd=0 sack=i+4381:i+8761 sack=i+1461:i+2921;"
+		"~; # retransmitted; +240; < A i+1 p+1 len=1; .; +410; < A i+1 p+1 len=1; .;"
+		"> A p+1 i+2921 wnd=65535; ~; > A p+1 i+8761 wnd=65535; ~")
+/* DATA-38: the same where the peer gave up what it had SACKed, and has no room for it. */
+ROW(data_38_reneged_behind_a_shut_window_is_probed, &with_sack,
+		REACH_SACK "; {send 4380}; ~; +9; > A p+1 i+1 wnd=65535 sack=i+1461:i+4381; ~;"
+			   "> A p+1 i+1461 wnd=0; ~; +240; < A i+1461 p+1 len=1; .; # sack_reneged;"
+			   "> A p+1 i+1461 wnd=65535; +410; < A i+1461 p+1 len=1; ~;"
+			   "> A p+1 i+4381 wnd=65535; ~")
+
 /* DATA-39: one SACKed behind a hole: after a quarter of the round trip it is lost. */
 ROW(data_39_one_sack_and_the_window_passed, &with_sack,
 		SENT_3 "; +9; > A p+1 i+1 wnd=65535 sack=i+1461:i+2921; .; +1; .; +5;"
@@ -104,6 +127,13 @@ ROW(data_40_tail_drop_is_probed_before_the_rto, &with_sack,
 ROW(data_40_new_data_is_the_better_probe, &with_sack,
 		SENT_IW ";  +6; < A i+14601 p+1 len=1460; .; # tlp_sent retransmitted+0;"
 			"> A p+1 i+16061 wnd=65535; ~; > A p+1 i+20001 wnd=65535; .")
+
+/* DATA-40: a wait for reordering that was called off is not taken for the next flight's probe. */
+ROW(data_40_probe_after_a_wait_that_was_called_off, &with_sack,
+		SENT_3
+		"; +9; > A p+1 i+1 wnd=65535 sack=i+1461:i+2921; .; > A p+1 i+4381 wnd=65535; .;"
+		"{send 2920}; < A i+4381 p+1 len=1460; < PA i+5841 p+1 len=1460; +30;"
+		"< PA i+5841 p+1 len=1460; .; # tlp_sent; > A p+1 i+7301 wnd=65535; ~")
 
 /* DATA-40: one per flight, then the RTO. */
 ROW(data_40_one_probe_per_flight, &with_sack,
@@ -311,6 +341,10 @@ main(void)
 			cmocka_unit_test(close_43_lost_tail_and_fin_go_again_together),
 			cmocka_unit_test(data_42_frto_finds_the_timeout_spurious),
 			cmocka_unit_test(data_42_dsack_undoes_the_reduction),
+			cmocka_unit_test(data_36_both_cursors_go_with_their_segments),
+			cmocka_unit_test(data_19_shut_window_over_lost_segments_is_probed),
+			cmocka_unit_test(data_38_reneged_behind_a_shut_window_is_probed),
+			cmocka_unit_test(data_40_probe_after_a_wait_that_was_called_off),
 			cmocka_unit_test(data_42_one_dsack_of_two_undoes_nothing),
 			cmocka_unit_test(data_42_frto_does_not_believe_in_the_face_of_a_hole),
 			cmocka_unit_test(data_45_smaller_mss_among_sacked_segments),
