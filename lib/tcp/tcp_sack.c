@@ -277,9 +277,10 @@ tcp_sack_mark_lost(struct tcp *t, struct tcp_tx *tx, uint32_t index)
 	ASSERT(!(r->flags & (SENDQ_LOST | SENDQ_SACKED)));
 	r->flags |= SENDQ_LOST;
 	tx->lost += r->len;
-	/* Of the first one mark the cursor may be left over from earlier. */
-	if (tx->lost == r->len || !tx->rexmt_rec ||
-			seq_lt(r->seq, sendq_rec(&t->recs, tx->rexmt_rec)->seq))
+	/* Before the first mark the cursor may be left over from earlier. Without one the walk
+	 * begins at the head, where after a timeout others are marked: that must stay. */
+	if (tx->lost == r->len ||
+			(tx->rexmt_rec && seq_lt(r->seq, sendq_rec(&t->recs, tx->rexmt_rec)->seq)))
 		tx->rexmt_rec = index;
 }
 

@@ -135,7 +135,9 @@ note_event(struct fuzz_side *s, const struct pmtcp_event *ev)
 		EXPECT(!c->is_open);
 		note_open(c);
 	}
-	if (!c->is_given_up && (ev->flags & ~(uint32_t)(PMTCP_EV_CLOSED | PMTCP_EV_ERROR)))
+	/* A send may be refused before the connection is open, and asked for again (RES-10). */
+	if (!c->is_given_up && (ev->flags & ~(uint32_t)(PMTCP_EV_CLOSED | PMTCP_EV_ERROR |
+							    PMTCP_EV_WRITABLE)))
 		EXPECT(c->is_open);
 	if (ev->flags & PMTCP_EV_CLOSED) {
 		EXPECT(ev->reason > PMTCP_REASON_NONE && ev->reason < PMTCP_REASON_MAX);
