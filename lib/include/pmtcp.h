@@ -121,11 +121,10 @@ enum {
 	PMTCP_EV_CONNECTED = 0x02, /**< an active open reached ESTABLISHED */
 	PMTCP_EV_READABLE = 0x04,  /**< data arrived since the last pop: read until -EAGAIN */
 	PMTCP_EV_URGENT = 0x08,    /**< urgent pointer moved ahead: pmtcp_conn_info().urgent */
-	PMTCP_EV_PEER_FIN =
-			0x10, /**< the peer ended its direction; recv() gives the rest, then 0 */
-	PMTCP_EV_WRITABLE = 0x20, /**< after a short send or -EAGAIN: there is room again */
-	PMTCP_EV_ERROR = 0x40,    /**< soft error, the connection lives on; reason tells it */
-	PMTCP_EV_CLOSED = 0x80,   /**< the end, once, with its reason; last event of the handle */
+	PMTCP_EV_PEER_FIN = 0x10,  /**< the peer is done: recv() gives the rest, then 0 */
+	PMTCP_EV_WRITABLE = 0x20,  /**< after a short send or -EAGAIN: there is room again */
+	PMTCP_EV_ERROR = 0x40,     /**< soft error, the connection lives on; reason tells it */
+	PMTCP_EV_CLOSED = 0x80,    /**< the end, once, with its reason; last event of the handle */
 };
 
 struct pmtcp_event {
@@ -156,12 +155,9 @@ enum pmtcp_opt {
 	PMTCP_OPT_KEEPALIVE_MS, /**< silence before the first probe, ms; 0 (off), 100..604800000 */
 	PMTCP_OPT_KEEPALIVE_INTVL_MS, /**< between probes, ms; 100..604800000 */
 	PMTCP_OPT_KEEPALIVE_COUNT,    /**< probes without answer before the end, 1..255 */
-	PMTCP_OPT_USER_TIMEOUT_MS, /**< ms without progress of what was sent or queued, before the
-					* end; 0 (off) ..604800000 */
-	PMTCP_OPT_LINGER_MS, /**< after pmtcp_close(), ms until RST; 0: close aborts; ..604800000, or
-			       * PMTCP_LINGER_OFF */
-	PMTCP_OPT_MSS,       /**< cap of payload octets per segment before options, 88..65535; once
-			       * open it only lowers */
+	PMTCP_OPT_USER_TIMEOUT_MS,    /**< of what is sent or queued; 0 (off) ..604800000 */
+	PMTCP_OPT_LINGER_MS, /**< pmtcp_close() to RST, ms: 0 (abort) ..604800000, PMTCP_LINGER_OFF */
+	PMTCP_OPT_MSS,       /**< octets per segment before options, 88..65535; open: only lowers */
 	PMTCP_OPT_CC,        /**< enum pmtcp_cc, not DEFAULT; goes on from the present window */
 	PMTCP_OPT_ECN,       /**< enum pmtcp_ecn, not DEFAULT; before the handshake only */
 	PMTCP_OPT_MAX,
@@ -219,11 +215,10 @@ enum pmtcp_syn_cookies {
 };
 
 struct pmtcp_listen_opts {
-	struct pmtcp_conn_opts
-			conn;   /**< for the accepted; `user` is the accepted one's first user */
-	uint32_t half_open_max; /**< 0: the context's share */
-	uint32_t conn_max;      /**< 0: the context's share */
-	bool rst_on_overflow;   /**< answer a SYN above conn_max by RST instead of silence */
+	struct pmtcp_conn_opts conn; /**< for the accepted, `user` included */
+	uint32_t half_open_max;      /**< 0: the context's share */
+	uint32_t conn_max;           /**< 0: the context's share */
+	bool rst_on_overflow;        /**< answer a SYN above conn_max by RST instead of silence */
 	enum pmtcp_syn_cookies syn_cookies; /**< DEFAULT: the context's */
 };
 
@@ -254,6 +249,7 @@ struct pmtcp_static_neigh {
 	uint8_t ip6[16];
 };
 
+#define PMTCP_IW_RFC5681       255 /**< 2 to 4 segments by their size, RFC 5681 3.1 (DEC-13) */
 #define PMTCP_RANGES_MAX       8
 #define PMTCP_STATIC_NEIGH_MAX 16
 
@@ -308,7 +304,8 @@ struct pmtcp_conf {
 	 * max_conns + max_half_open (TW-14). A host that closes first needs closes/s * 2MSL. */
 	uint32_t max_time_wait;
 	uint32_t max_transfers; /**< connections with data in flight or unread at one time; above,
-				  * sends say -EAGAIN and windows stay where they are (RES-10) */
+				  * sends say -EAGAIN, windows stay where they are, text that
+				  * comes is dropped unacknowledged, drop_rec_full (RES-10) */
 	uint32_t max_rares; /**< connections with keepalive, user timeout, linger, urgent data or a
 				  * reduced path MTU at one time; 0: max_conns */
 	uint32_t max_records;    /**< segments in flight and out-of-order ranges */
@@ -338,7 +335,7 @@ struct pmtcp_conf {
 	uint8_t orphan_retries;  /**< 8 */
 	uint8_t cc;              /**< congestion control, enum pmtcp_cc: CUBIC */
 	uint8_t ecn;             /**< enum pmtcp_ecn: ACCEPT */
-	uint8_t initial_window;  /**< full segments in the first flight (RFC 6928), 1..100: 10 */
+	uint8_t initial_window;  /**< first flight, segments: 10; 1..100 or PMTCP_IW_RFC5681 */
 	uint32_t orphan_max;     /**< closed by the application, unfinished; above: RST */
 	uint32_t send_buffer;    /**< 262144 */
 	uint32_t recv_buffer;    /**< 262144 */
@@ -371,6 +368,9 @@ struct pmtcp_conf {
 
 /** Fills in every default; addresses, pool and secrets remain to be set. */
 void pmtcp_conf_init(struct pmtcp_conf *conf);
+
+/** Preset "rfc", after pmtcp_conf_init(): RTO floor 1 s (RFC 6298), 2MSL 240 s (RFC 9293). */
+void pmtcp_conf_rfc(struct pmtcp_conf *conf);
 
 /* ---- drive: the whole boundary to the outside -------------------------- */
 

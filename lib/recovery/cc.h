@@ -108,16 +108,25 @@ const struct cc_ops *cc_ops_get(enum cc_kind kind);
  * it is, without a history. */
 void cc_switch(struct cc *cc);
 
-enum { CC_IW = 10, CC_IW_MSS = 1460 };
+enum { CC_IW = 10, CC_IW_MSS = 1460, CC_IW_RFC5681 = 255 };
+
+/* RFC 5681 3.1, DEC-13. */
+static inline uint32_t
+cc_initial_window_rfc5681(uint32_t mss)
+{
+	return (mss > 2190 ? 2 : mss > 1095 ? 3 : 4) * mss;
+}
 
 /* IW = min(10 * MSS, max(2 * MSS, 14600)), RFC 6928, DATA-43, or so with another number of
- * segments than 10 (0: 10). A lost SYN makes it one MSS (RFC 5681 3.1): the engine sets cwnd
- * itself then. */
+ * segments than 10 (0: 10), or CC_IW_RFC5681. A lost SYN makes it one MSS (RFC 5681 3.1): the
+ * engine sets cwnd itself then. */
 static inline uint32_t
 cc_initial_window(uint32_t mss, uint32_t segments)
 {
 	uint32_t n = segments ? segments : CC_IW;
 
+	if (segments == CC_IW_RFC5681)
+		return cc_initial_window_rfc5681(mss);
 	return min_u32(n * mss, max_u32(2 * mss, n * CC_IW_MSS));
 }
 

@@ -62,6 +62,14 @@ pmtcp_conf_init(struct pmtcp_conf *conf)
 	conf->close_wait_warn_ms = 60000;
 }
 
+/* DEC-6 (RFC 6298 2.4), DEC-8 (RFC 9293 3.4.2). */
+void
+pmtcp_conf_rfc(struct pmtcp_conf *conf)
+{
+	conf->rto_min_ms = 1000;
+	conf->tw_ms = 240000;
+}
+
 static size_t
 align_line(size_t at)
 {

@@ -260,6 +260,7 @@ tcp_conn_reset(struct tcp *t, struct tcb *c, enum pmtcp_reason reason)
 {
 	if (c->head.kind == BLOCK_ENDED)
 		return;
+	/* DEC-2 (RFC 9293 3.10.5, not 3.5.2): CLOSED from any state, without TIME-WAIT. */
 	tcp_conn_end(t, c, reason);
 	c->flags |= TCB_RST_DUE;
 	tcp_mark(t, &c->head);

@@ -110,6 +110,9 @@ counts_are_sane(const struct pmtcp_conf *conf)
 	       conf->spare_max <= TCP_SPARES_MAX;
 }
 
+/* It goes to lib/recovery as it is. */
+STATIC_ASSERT(PMTCP_IW_RFC5681 == CC_IW_RFC5681);
+
 static bool
 times_are_sane(const struct pmtcp_conf *conf)
 {
@@ -119,7 +122,8 @@ times_are_sane(const struct pmtcp_conf *conf)
 	       conf->rto_max_ms >= conf->rto_min_ms && conf->rto_max_ms >= conf->rto_initial_ms &&
 	       conf->rto_max_ms <= 3600000 && conf->delack_ms >= 1 && conf->delack_ms <= 200 &&
 	       conf->ack_stretch >= 1 && conf->cc < PMTCP_CC_MAX && conf->ecn <= PMTCP_ECN_OFFER &&
-	       conf->initial_window >= 1 && conf->initial_window <= TCP_IW_MAX &&
+	       conf->initial_window >= 1 &&
+	       (conf->initial_window <= TCP_IW_MAX || conf->initial_window == PMTCP_IW_RFC5681) &&
 	       conf->pmtu_min >= 160 && conf->pmtu_min <= 1280;
 }
 

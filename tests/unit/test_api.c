@@ -340,6 +340,8 @@ SPOIL(short_2msl, conf->tw_ms = 999)
 SPOIL(long_2msl, conf->tw_ms = 240001)
 SPOIL(no_window, conf->initial_window = 0)
 SPOIL(large_window, conf->initial_window = 101)
+SPOIL(unknown_window, conf->initial_window = 254)
+SPOIL(rfc_window, conf->initial_window = PMTCP_IW_RFC5681)
 SPOIL(more, conf->max_conns = 1 << 20)
 
 static void
@@ -359,6 +361,9 @@ api_configuration_is_checked(void **state)
 	assert_int_equal(init_with(spoil_long_2msl), -EINVAL);
 	assert_int_equal(init_with(spoil_no_window), -EINVAL);
 	assert_int_equal(init_with(spoil_large_window), -EINVAL);
+	assert_int_equal(init_with(spoil_unknown_window), -EINVAL);
+	assert_int_equal(init_with(spoil_rfc_window), 0);
+	assert_int_equal(init_with(pmtcp_conf_rfc), 0);
 	assert_int_equal(init_with(spoil_more), -ENOMEM);
 }
 

@@ -70,6 +70,10 @@ data_43_initial_window_follows_rfc_6928(void **state)
 	assert_int_equal(cc_initial_window(1460, 10), 14600);
 	assert_int_equal(cc_initial_window(1460, 4), 5840);
 	assert_int_equal(cc_initial_window(8960, 4), 17920); /* at least two */
+	assert_int_equal(cc_initial_window(1095, CC_IW_RFC5681), 4380);
+	assert_int_equal(cc_initial_window(1460, CC_IW_RFC5681), 4380);
+	assert_int_equal(cc_initial_window(2190, CC_IW_RFC5681), 6570);
+	assert_int_equal(cc_initial_window(8960, CC_IW_RFC5681), 17920);
 	start(&cc);
 	assert_int_equal(cc.cwnd, 10 * MSS);
 	assert_int_equal(cc.ssthresh, CC_CWND_MAX);
