@@ -93,6 +93,8 @@ res_10_buffers_are_bounded_by_connection_and_core(void **state)
 		info = info_of(conns[i]);
 		assert_true(info.unread <= 8192);
 		assert_int_equal(info.unread > 0, i < 2);
+		/* DATA-18: all of the third's window goes, in order or not, and is counted. */
+		assert_int_equal(bed_stats(&bed).counter[PMTCP_C_drop_rec_full], i < 2 ? 0 : 9);
 		assert_true(seq_geq(info.rcv_nxt + info.rcv_wnd, edge));
 	}
 	assert_true(bed_stats(&bed).transfers_used <= 4);
