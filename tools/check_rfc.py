@@ -6,7 +6,8 @@
 
 Every row of doc/requirements.md must be named in a comment of lib/ or apps/ where
 it is done, and in the name of a test that shows it (`close_7_ack_of_fin_...` is one
-for CLOSE-7), or stand in tests/rfc/reasons.tsv with the reason why not. What must not
+for CLOSE-7), or stand in tests/rfc/reasons.tsv with the reason why not. What of
+a row that has both is not done stands there, too ("but"). What must not
 happen (NEG) may have its code in the rows that guard against it. Each cell of the
 state table must have a script in tests/unit/test_state_*.c. From this
 doc/conformance.md is made.
@@ -155,7 +156,7 @@ def collect():
 
 
 def reasons(text):
-    """(id, "code" or "test") -> why it has none."""
+    """(id, "code" or "test") -> why it has none; (id, "but") -> what of the row is not done."""
     out = {}
     for line in text.split("\n"):
         if line.strip() and not line.startswith("#"):
@@ -242,6 +243,14 @@ def test_cell(row, tests, why):
     return shown(names) if names else "*%s*" % why.get((row, "test"), "none")
 
 
+def departures(why):
+    out = ["", "## Departures", "",
+           "Rows above that are done but for this. What of a row is measured and not tested is",
+           "here, too.", "", "| Row | But |", "|---|---|"]
+    out += ["| %s | %s |" % (row, text) for (row, what), text in why.items() if what == "but"]
+    return "\n".join(out) + "\n"
+
+
 def state_table(n_rows, states):
     out = ["", "## State table", "",
            "Section H of the requirements, %d rows for each of %d states: each of the %d cells has"
@@ -260,12 +269,11 @@ def page(rows, code, tests, guarded_by, why):
     area = None
     for row, text in rows.items():
         prefix = row.split("-")[0]
-        if prefix == "DEC":
-            continue
         if prefix != area:
             area = prefix
             out += ["", "## " + AREAS[area], "", "| Row | What | Code | Test |", "|---|---|---|---|"]
-        out.append("| %s | %s | %s | %s |" % (row, first_words(text).replace("|", "\\|"),
+        but = " ([but](#departures))" if (row, "but") in why else ""
+        out.append("| %s | %s | %s | %s |" % (row, first_words(text).replace("|", "\\|") + but,
                                               code_cell(row, code, guarded_by, why),
                                               test_cell(row, tests, why)))
     return "\n".join(out) + "\n"
@@ -294,9 +302,6 @@ def without_line_numbers(text):
 
 def problems(rows, code, tests, guarded_by, why):
     for row in rows:
-        prefix = row.split("-")[0]
-        if prefix == "DEC":
-            continue
         if row not in code and not guard_places(row, code, guarded_by) and (row, "code") not in why:
             yield "%s: no code names it" % row
         if row not in tests and (row, "test") not in why:
@@ -305,6 +310,10 @@ def problems(rows, code, tests, guarded_by, why):
         for row in sorted(set(found) - set(rows)):
             yield "%s is no row: %s names it in %s" % (row, what, found[row][0][0])
     for row, what in sorted(why):
+        if what not in ("code", "test", "but"):
+            yield "%s: '%s' is neither code, test nor but" % (row, what)
+        if what == "but" and not (row in tests and (row in code or row in guarded_by)):
+            yield "%s: done but for something, yet without code or test" % row
         if row not in rows or (what == "code" and row in code) or (what == "test" and row in tests):
             yield "%s: the reason for no %s is not needed" % (row, what)
 
@@ -340,6 +349,14 @@ def self_test():
     names = cell_names("listen", '{"listen_syn_ack_gets", {prefix "orphan_rto_x", NO(prefix "linger"), T(listen_send)')
     assert names == ["syn_ack_gets", "orphan_rto_x", "linger", "send"], names
     assert list(cells_missing(["SYN", "SYN+ACK", "RTO (TLP)", "SEND", "New"], names)) == ["SYN", "New"]
+    why = reasons("# x\nW-1\tbut\tnot on Sundays\nW-2\tcode\tnone\nW-3\tbutt\tx\n")
+    assert departures(why).endswith("| W-1 | not on Sundays |\n"), departures(why)
+    assert "| W-1 | a ([but](#departures)) | `p:1` f |" in page({"W-1": "a"}, code, {}, {}, why)
+    found = list(problems({"W-1": "a", "W-3": "c"}, code, {"W-1": [("t", "x")]}, {}, why))
+    assert "W-1: done but for something, yet without code or test" not in found, found
+    assert "W-3: 'butt' is neither code, test nor but" in found, found
+    found = list(problems({"W-1": "a"}, code, {}, {}, why))
+    assert "W-1: done but for something, yet without code or test" in found, found
     assert without_line_numbers("`lib/a.c:12` f") == without_line_numbers("`lib/a.c:99` f")
 
 
@@ -353,7 +370,8 @@ def main(args):
     why = reasons(read(REASONS))
     n_matrix, states, lacks = matrix(contract)
     found = list(problems(rows, code, tests, guarded_by, why)) + lacks
-    new = (page(rows, code, tests, guarded_by, why) + state_table(n_matrix, states) +
+    new = (page(rows, code, tests, guarded_by, why) + departures(why) +
+           state_table(n_matrix, states) +
            differences(read(DIFFERENCES)))
     if args == ["--update"]:
         with open(os.path.join(ROOT, OUTPUT), "w", encoding="utf-8") as file:
@@ -363,7 +381,7 @@ def main(args):
         found.append("%s is stale: run tools/check_rfc.py --update" % OUTPUT)
     for line in found:
         print(line)
-    print("%d rows, %d findings" % (sum(r[:3] != "DEC" for r in rows), len(found)))
+    print("%d rows, %d findings" % (len(rows), len(found)))
     return 1 if found and args != ["--missing"] else 0
 
 

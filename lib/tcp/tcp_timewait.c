@@ -187,7 +187,7 @@ syn_input(struct tcp *t, struct time_wait *tw, struct seg *seg)
 		tcp_listen_syn(t, l, seg, tw);
 		return;
 	}
-	challenge(t, tw);
+	challenge(t, tw); /* DEC-4 */
 	tcp_drop(t, PMTCP_C_drop_tw_syn);
 }
 

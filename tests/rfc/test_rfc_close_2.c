@@ -134,7 +134,7 @@ fill_buffer(struct ep *ep, uint32_t left)
 
 /* DEC-12: our window is 0 and a bare FIN is taken all the same. */
 static void
-close_23_fin_at_our_shut_window_is_taken(void **state)
+close_23_dec_12_fin_at_our_shut_window_is_taken(void **state)
 {
 	static struct ep ep;
 
@@ -333,7 +333,7 @@ main(void)
 			T(close_22_close_in_syn_rcvd_with_a_queue_waits),
 			T(close_23_fin_probes_a_shut_window),
 			T(close_23_fin_probes_a_shut_window_in_last_ack),
-			T(close_23_fin_at_our_shut_window_is_taken),
+			T(close_23_dec_12_fin_at_our_shut_window_is_taken),
 			T(close_24_text_then_fin_in_one_ack),
 			T(close_25_fin_above_a_hole_waits),
 			T(close_25_fin_above_a_hole_waits_in_fin_wait_2),

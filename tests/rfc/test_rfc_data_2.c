@@ -458,9 +458,9 @@ static const struct ep_opts rows_lenient = {
 		.tune = tune_lenient, .conn = {.no_sack = true, .no_wscale = true}};
 
 /* DEC-10: where asked to, and on the third ACK always. */
-ROW(data_28_missing_timestamp_is_taken_where_asked_to, &rows_lenient,
+ROW(data_28_dec_10_missing_is_taken_where_asked_to, &rows_lenient,
 		REACH_TS "; > PA p+1 i+1 len=10; [READABLE]; {recv 10}; +42; < A i+1 p+11 ts=1001")
-ROW(data_28_missing_timestamp_on_the_third_ack_is_taken, &rows_stamped,
+ROW(data_28_dec_10_missing_on_the_third_ack_is_taken, &rows_stamped,
 		"{listen}; > S p ts=1000:0; < SA i= p+1 ts=1000; > PA p+1 i+1 len=10;"
 		"[ACCEPTED READABLE]; {recv 10}; +42; < A i+1 p+11 ts=1000;"
 		"> PA p+11 i+1 len=10; .; []; # drop_no_ts; = EST")
@@ -569,8 +569,8 @@ main(void)
 			T(data_27_equal_timestamp_is_fresh),
 			T(data_27_after_23_idle_days_it_is_judged),
 			T(data_27_old_ack_moves_nothing),
-			T(data_28_missing_timestamp_is_taken_where_asked_to),
-			T(data_28_missing_timestamp_on_the_third_ack_is_taken),
+			T(data_28_dec_10_missing_is_taken_where_asked_to),
+			T(data_28_dec_10_missing_on_the_third_ack_is_taken),
 			T(data_28_absurd_echo_is_no_sample),
 			T(data_30_full_buffer_says_so_and_when_not),
 	};

@@ -338,14 +338,14 @@ tune_strict(struct pmtcp_conf *conf)
 }
 
 static void
-data_12_burst_of_32_is_four_acks_without_retracting(void **state)
+data_12_dec_5_burst_of_32_is_four_acks(void **state)
 {
 	(void)state;
 	check_stretch("data_12_32", &rows_plain, 32, 8);
 }
 
 static void
-data_12_strict_burst_of_eight_is_four_acks(void **state)
+data_12_dec_5_strict_burst_is_four_acks(void **state)
 {
 	static const struct ep_opts strict = {.tune = tune_strict,
 			.conn = {.no_timestamps = true, .no_sack = true, .no_wscale = true}};
@@ -539,8 +539,8 @@ main(void)
 			cmocka_unit_test(data_10_numbers_wrap_in_both_directions),
 			cmocka_unit_test(data_12_burst_of_eight_is_one_ack),
 			cmocka_unit_test(data_12_eight_bursts_are_four_acks),
-			cmocka_unit_test(data_12_burst_of_32_is_four_acks_without_retracting),
-			cmocka_unit_test(data_12_strict_burst_of_eight_is_four_acks),
+			cmocka_unit_test(data_12_dec_5_burst_of_32_is_four_acks),
+			cmocka_unit_test(data_12_dec_5_strict_burst_is_four_acks),
 			cmocka_unit_test(data_11_reply_carries_the_ack),
 			cmocka_unit_test(data_13_gap_and_its_filling_are_acked_at_once),
 			cmocka_unit_test(data_13_filled_gap_is_one_ack),

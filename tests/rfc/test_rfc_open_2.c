@@ -109,7 +109,7 @@ ROW(open_23_we_came_up_anew, &rows_plain,
 
 /* ---- OPEN-24 ---- */
 
-ROW(open_24_listen_takes_syns_only, &rows_plain,
+ROW(open_24_dec_9_listen_takes_syns_only, &rows_plain,
 		"{listen}; > R p; > RA p 7; > SR p; > SRA p 7; .; = LIS; # drop_rst+4; > A p 7;"
 		"< R 7 0; > SA p 8; < R 8 0; > FA p 9; < R 9 0; > PA p 10 len=5; < R 10 0; = LIS;"
 		"> - p; > F p; > P p len=5; .; = LIS; # drop_listen+7; > SF p; > SF p len=3; .;"
@@ -117,7 +117,7 @@ ROW(open_24_listen_takes_syns_only, &rows_plain,
 
 /* ---- OPEN-25 ---- */
 
-ROW(open_25_same_syn_gets_the_same_syn_ack, &rows_plain,
+ROW(open_25_dec_3_same_syn_gets_the_same_syn_ack, &rows_plain,
 		"{listen}; > S p; < SA i= p+1; +10; > S p; < SA i p+1; .; = SYR;"
 		"# half_open_created synack_retransmitted+0")
 /* In one burst one answer does, and the next time-out is the first one still. */
@@ -125,7 +125,7 @@ ROW(open_25_a_burst_of_syns_is_one, &rows_plain,
 		"{listen}; > S p; > S p; > S p; < SA i= p+1; .; > S p; > S p; < SA i p+1; .; = SYR;"
 		"+1001; < SA i p+1; +1990; .; +12; < SA i p+1; # half_open_created "
 		"synack_retransmitted+2")
-ROW(open_25_other_syn_is_challenged, &rows_plain,
+ROW(open_25_dec_3_other_syn_is_challenged, &rows_plain,
 		"{listen}; > S p; < SA i= p+1; > S p+5; < A i+1 p+1; > S p-5; .; = SYR;"
 		"# challenge_sent challenge_throttled; > A p+1 i+1; [ACCEPTED]; .; = EST")
 
@@ -230,10 +230,10 @@ main(void)
 			cmocka_unit_test(open_23_peer_came_up_anew),
 			cmocka_unit_test(open_23_text_to_no_connection_gets_rsta),
 			cmocka_unit_test(open_23_we_came_up_anew),
-			cmocka_unit_test(open_24_listen_takes_syns_only),
-			cmocka_unit_test(open_25_same_syn_gets_the_same_syn_ack),
+			cmocka_unit_test(open_24_dec_9_listen_takes_syns_only),
+			cmocka_unit_test(open_25_dec_3_same_syn_gets_the_same_syn_ack),
 			cmocka_unit_test(open_25_a_burst_of_syns_is_one),
-			cmocka_unit_test(open_25_other_syn_is_challenged),
+			cmocka_unit_test(open_25_dec_3_other_syn_is_challenged),
 			cmocka_unit_test(open_26_rst_frees_a_half_open_silently),
 			cmocka_unit_test(open_26_rst_refuses_an_active_open),
 			cmocka_unit_test(open_27_wrong_third_ack_gets_rsta),

@@ -130,7 +130,7 @@ ROW(tw_4_repeated_fin_with_a_fresh_timestamp, &with_ts,
 		"; +50s; > FA p+1 i+2 ts=1100:0; < A i+2 p+2 ts=1100; .; +59s; = TW; +2s;"
 		"= LIS; # tw_fin_again")
 
-ROW(tw_5_rst_is_ignored, &rows_plain,
+ROW(tw_5_dec_1_rst_is_ignored, &rows_plain,
 		REACH_TW
 		"; +50s; > R p+2; > R p+1; > R p+3; > R p+60000; > R p-60000; > RA p+2 i+2; .;"
 		"[]; = TW; # tw_rst_ignored+6 drop_tw_rst+6; " ENDS_ON_TIME)
@@ -226,7 +226,7 @@ ROW(tw_10_silent_syn_brings_the_entry_back, &wait_240_s,
 		"; +100s; > S p+100000; ~; = SYR; +100s; ~; = TW; # tw_restored; +39s; .;"
 		"= TW; +2s; .; = LIS")
 
-ROW(tw_11_unfit_syn_is_challenged_without_restart, &rows_plain,
+ROW(tw_11_dec_4_unfit_syn_is_challenged_without_restart, &rows_plain,
 		REACH_TW_PAS
 		"; +50s; > S p-5000; < A i+2 p+2; .; []; # drop_tw_syn; +9900; = TW; +400;"
 		"= LIS")
@@ -266,7 +266,7 @@ main(void)
 			T(tw_4_repeated_fin_is_acked_and_restarts),
 			T(tw_4_repeated_fin_with_its_text),
 			T(tw_4_repeated_fin_with_a_fresh_timestamp),
-			T(tw_5_rst_is_ignored),
+			T(tw_5_dec_1_rst_is_ignored),
 			T(tw_6_acceptable_ack_gets_nothing),
 			T(tw_6_text_is_challenged_and_lost),
 			T(tw_6_old_segment_is_challenged),
@@ -289,7 +289,7 @@ main(void)
 			T(tw_10_stale_syn_brings_the_entry_back),
 			T(tw_10_restored_entry_acks_the_old_fin),
 			T(tw_10_silent_syn_brings_the_entry_back),
-			T(tw_11_unfit_syn_is_challenged_without_restart),
+			T(tw_11_dec_4_unfit_syn_is_challenged_without_restart),
 			T(tw_11_syn_with_a_stale_timestamp_is_challenged),
 			T(tw_11_challenges_are_throttled),
 			T(tw_11_syn_ack_never_reopens),

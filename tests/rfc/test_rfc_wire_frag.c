@@ -154,7 +154,7 @@ is_syn_answered(void)
 }
 
 static void
-w_12_fragmented_syn_is_dropped_by_default(void **state)
+w_12_dec_11_fragmented_syn_is_dropped_by_default(void **state)
 {
 	(void)state;
 	begin(0);
@@ -467,7 +467,7 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-			cmocka_unit_test(w_12_fragmented_syn_is_dropped_by_default),
+			cmocka_unit_test(w_12_dec_11_fragmented_syn_is_dropped_by_default),
 			cmocka_unit_test(w_12_fragmented_syn_is_answered_with_the_knob),
 			cmocka_unit_test(w_12_pieces_in_any_order_become_the_packet),
 			cmocka_unit_test(w_12_overlap_kills_the_datagram),

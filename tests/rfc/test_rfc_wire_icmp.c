@@ -35,7 +35,7 @@ ROW(sec_8_late_error_of_the_syn_is_dropped, &rows_plain,
 
 /* SEC-9: each unreachable code but 4, and time exceeded and parameter problem. */
 static void
-sec_9_only_hard_codes_end_an_opening(void **state)
+sec_9_dec_7_only_hard_codes_end_an_opening(void **state)
 {
 	static struct ep ep;
 	char script[128];
@@ -146,7 +146,7 @@ main(void)
 			cmocka_unit_test(sec_8_number_max_is_dropped),
 			cmocka_unit_test(sec_8_acknowledged_number_is_dropped),
 			cmocka_unit_test(sec_8_late_error_of_the_syn_is_dropped),
-			cmocka_unit_test(sec_9_only_hard_codes_end_an_opening),
+			cmocka_unit_test(sec_9_dec_7_only_hard_codes_end_an_opening),
 			cmocka_unit_test(sec_9_kinds_of_both_families),
 			cmocka_unit_test(sec_9_error_after_close_is_not_told),
 			cmocka_unit_test(w_23_quench_and_redirect_are_dropped),

@@ -50,7 +50,7 @@ check_malformed(uint8_t version, const uint8_t *opts, uint8_t len)
 }
 
 static void
-w_28_kinds_of_impossible_length_are_malformed(void **state)
+w_28_dec_9_kinds_of_impossible_length_are_malformed(void **state)
 {
 	static const uint8_t lens[] = {0, 1, 41, 255};
 
@@ -464,7 +464,7 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-			cmocka_unit_test(w_28_kinds_of_impossible_length_are_malformed),
+			cmocka_unit_test(w_28_dec_9_kinds_of_impossible_length_are_malformed),
 			cmocka_unit_test(w_28_options_end_within_the_header),
 			cmocka_unit_test(w_28_alignment_and_end_of_list),
 			cmocka_unit_test(w_29_known_option_of_wrong_length_is_ignored),

@@ -304,7 +304,7 @@ w_9_version_and_ihl_are_judged(void **state)
 
 /* W-10, DEC-9: unknown options pass, torn ones and source routes do not. */
 static void
-w_10_ip_options_are_walked_in_bounds(void **state)
+w_10_dec_9_ip_options_are_walked_in_bounds(void **state)
 {
 	static const struct {
 		uint8_t opt[4];
@@ -422,7 +422,7 @@ main(void)
 			cmocka_unit_test(w_25_any_flipped_bit_is_dropped),
 			cmocka_unit_test(parse_malformed_headers_name_their_reason),
 			cmocka_unit_test(w_9_version_and_ihl_are_judged),
-			cmocka_unit_test(w_10_ip_options_are_walked_in_bounds),
+			cmocka_unit_test(w_10_dec_9_ip_options_are_walked_in_bounds),
 			cmocka_unit_test(w_35_oversize_frame_is_dropped),
 			cmocka_unit_test(w_25_device_verdict_counts_only_if_trusted),
 			cmocka_unit_test(parse_random_frames_stay_in_bounds),
