@@ -13,7 +13,7 @@
 #include "common/diag.h"
 #include "pmtcp_dpdk.h"
 
-#define COMMON_OPTIONS 13
+#define COMMON_OPTIONS 14
 #define NS_PER_MS      1000000u
 
 /* RFC 791 3.2: every host takes 576 octets; RFC 8200 5: every IPv6 link 1280. */
@@ -39,7 +39,7 @@ struct common {
 	struct args_capture pcap;
 	uint64_t keepalive_ns;
 	uint32_t reassemble;
-	uint8_t ecn, syn_cookies, cc, tw_reuse;
+	uint8_t ecn, syn_cookies, cc, tw_reuse, preset;
 };
 
 static void
@@ -63,6 +63,8 @@ parse(struct app *app, struct common *common, int argc, char **argv)
 					"congestion control: cubic, newreno (cubic)"},
 			{"tw-reuse", 0, ARG_REUSE, &common->tw_reuse,
 					"opens over own TIME-WAIT: off, safe, force (safe)"},
+			{"preset", 0, ARG_PRESET, &common->preset,
+					"default, rfc: RTO from 1 s, 2MSL 240 s (default)"},
 			{"reassemble", 0, ARG_U32, &common->reassemble,
 					"fragmented datagrams at a time, 0: dropped (0)"},
 			{"pcap", 0, ARG_CAPTURE, &common->pcap, "capture both directions (no)"},
@@ -127,6 +129,8 @@ app_open(struct app *app, int argc, char **argv)
 	app->conf.syn_cookies = (enum pmtcp_syn_cookies)common.syn_cookies;
 	app->conf.cc = common.cc;
 	app->conf.tw_reuse = common.tw_reuse;
+	if (common.preset == ARGS_PRESET_RFC)
+		pmtcp_conf_rfc(&app->conf);
 	app->opts.keepalive_ms = (uint32_t)(common.keepalive_ns / NS_PER_MS);
 	if (link_open(&common.link, &app->link) != 0)
 		return LINK_EXIT_CODE;

@@ -199,6 +199,7 @@ static const char *const ecn_names[] = {"", "off", "accept", "offer", NULL};
 static const char *const cookies_names[] = {"", "auto", "always", "off", NULL};
 static const char *const cc_names[] = {"", "cubic", "newreno", NULL};
 static const char *const reuse_names[] = {"off", "safe", "force", NULL};
+static const char *const preset_names[] = {"default", "rfc", NULL};
 
 static int
 parse_choice(const char *const *names, const char *text, uint8_t *out)
@@ -265,6 +266,8 @@ args_value(enum arg_type type, const char *text, void *out)
 		return parse_choice(cc_names, text, out);
 	case ARG_REUSE:
 		return parse_choice(reuse_names, text, out);
+	case ARG_PRESET:
+		return parse_choice(preset_names, text, out);
 	case ARG_CAPTURE:
 		return parse_capture(text, out);
 	}
@@ -304,6 +307,7 @@ static const struct {
 		[ARG_COOKIES] = {"WHEN", "\"auto\", \"always\" or \"off\""},
 		[ARG_CC] = {"HOW", "\"cubic\" or \"newreno\""},
 		[ARG_REUSE] = {"HOW", "\"off\", \"safe\" or \"force\""},
+		[ARG_PRESET] = {"NAME", "\"default\" or \"rfc\""},
 		[ARG_CAPTURE] = {"FILE[,N]",
 				"a file name and the number of frames to keep, such as "
 				"out.pcap,1000"},

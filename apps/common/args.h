@@ -43,7 +43,14 @@ enum arg_type {
 	ARG_COOKIES,  /* uint8_t, enum pmtcp_syn_cookies: auto, always, off */
 	ARG_CC,       /* uint8_t, enum pmtcp_cc: cubic, newreno */
 	ARG_REUSE,    /* uint8_t, enum pmtcp_tw_reuse: off, safe, force */
+	ARG_PRESET,   /* uint8_t, enum args_preset: default, rfc */
 	ARG_CAPTURE,  /* struct args_capture: FILE or FILE,N */
+};
+
+/* Presets of the library's configuration. */
+enum args_preset {
+	ARGS_PRESET_DEFAULT,
+	ARGS_PRESET_RFC, /* pmtcp_conf_rfc() */
 };
 
 /* A capture file and how many frames go into it. */

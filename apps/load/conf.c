@@ -68,7 +68,7 @@ static const struct word words[] = {
 	{"request", 0, ARG_SIZE, ALL, AT(request), "octets the client sends (0)"},
 	{"response", 0, ARG_SIZE, ALL, AT(response), "octets the server answers with (0)"},
 	{"close", 0, ARG_TEXT, ALL, AT(close_word), "client-fin | server-fin | simultaneous | client-rst (client-fin)"},
-	{"tw", 0, ARG_DURATION, ALL, AT(tw_ns), "2MSL: 0, or 1s to 240s (60s)"},
+	{"tw", 0, ARG_DURATION, ALL, AT(tw_ns), "2MSL: 0, or 1s to 240s (60s; preset rfc 240s)"},
 	{"syn-retries", 0, ARG_COUNT, ALL, AT(syn_retries), "give a SYN up after so many repetitions (3: 15 s)"},
 	{"idle", 0, ARG_TEXT, ALL, AT(idle_word), "auto | spin | yield | sleep, when there is nothing to do (auto)"},
 	{"mtu", 0, ARG_U16, ALL, AT(mtu), "IP packet octets, 576 to 9000 (the device's)"},
@@ -76,6 +76,7 @@ static const struct word words[] = {
 	{"syn-cookies", 0, ARG_COOKIES, LOAD_RUN | LOAD_SERVER, AT(syn_cookies), "auto | always | off (auto)"},
 	{"cc", 0, ARG_CC, ALL, AT(cc), "congestion control: cubic | newreno (cubic)"},
 	{"tw-reuse", 0, ARG_REUSE, ALL, AT(tw_reuse), "opens over own TIME-WAIT: off | safe: with timestamps | force (safe)"},
+	{"preset", 0, ARG_PRESET, ALL, AT(preset), "default | rfc: RTO from 1s, 2MSL 240s (default)"},
 	{"reassemble", 0, ARG_U32, ALL, AT(reassemble), "so many fragmented datagrams at a time; 0: fragments are dropped (0)"},
 	{"keepalive", 0, ARG_DURATION, ALL, AT(keepalive_ns), "silence before the first probe, 100ms to 168h; 0: none (0)"},
 	{"no-offloads", 0, ARG_FLAG, ALL, AT(no_offloads), "no checksum offload, even if the device has it"},
@@ -126,7 +127,7 @@ conf_defaults(struct load_conf *c)
 			.ports_word = "1024-65535",
 			.duration_ns = LOAD_UNSET,
 			.warmup_ns = LOAD_UNSET,
-			.tw_ns = 60 * SECOND_NS,
+			.tw_ns = LOAD_UNSET,
 			.syn_retries = 3,
 			.ecn = PMTCP_ECN_ACCEPT,
 			.syn_cookies = PMTCP_COOKIES_AUTO,
@@ -254,6 +255,18 @@ resolve_words(struct load_conf *c, char *err)
 	return 0;
 }
 
+/* The library's, of this preset. */
+static uint64_t
+default_tw_ns(uint8_t preset)
+{
+	struct pmtcp_conf conf;
+
+	pmtcp_conf_init(&conf);
+	if (preset == ARGS_PRESET_RFC)
+		pmtcp_conf_rfc(&conf);
+	return conf.tw_ms * NS_PER_MS;
+}
+
 static int
 resolve_numbers(struct load_conf *c, char *err)
 {
@@ -267,6 +280,8 @@ resolve_numbers(struct load_conf *c, char *err)
 		c->concurrency = IN_FLIGHT_MAX;
 	if (c->concurrency == 0)
 		c->concurrency = c->is_ring ? CONCURRENT_RING : CONCURRENT;
+	if (c->tw_ns == LOAD_UNSET)
+		c->tw_ns = default_tw_ns(c->preset);
 	if (c->tw_ns != 0 && (c->tw_ns < SECOND_NS || c->tw_ns > 240 * SECOND_NS))
 		return say(err, "tw", "2MSL must be 0, or between 1s and 240s");
 	c->tw_ms = (uint32_t)(c->tw_ns / NS_PER_MS);

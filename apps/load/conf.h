@@ -67,6 +67,7 @@ struct load_conf {
 	uint8_t syn_cookies; /* enum pmtcp_syn_cookies */
 	uint8_t cc;          /* enum pmtcp_cc */
 	uint8_t tw_reuse;    /* enum pmtcp_tw_reuse */
+	uint8_t preset;      /* enum args_preset */
 	uint32_t reassemble; /* datagrams at a time */
 	uint64_t keepalive_ns;
 	bool no_offloads;

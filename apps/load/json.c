@@ -181,6 +181,7 @@ put_config(struct json *j, const struct load *l)
 	json_u64(j, "response", c->response);
 	json_text(j, "close", conf_close_name(c->close));
 	json_double(j, "tw_s", (double)c->tw_ns / 1e9, 3);
+	json_text(j, "preset", c->preset == ARGS_PRESET_RFC ? "rfc" : "default");
 	json_u64(j, "syn_retries", c->syn_retries);
 	json_text(j, "idle", c->idle_word);
 	json_text(j, "ecn", ecn[c->ecn]);

@@ -97,6 +97,8 @@ struct window {
 };
 void summary_window(const struct load *l, struct window *w);
 void summary_print(const struct load *l);
+/* What must be said about the 2MSL, before the run and in its report (DEC-8). */
+void summary_warn(const struct load *l);
 /* Share of the window that an end had something to do, in percent of its CPU. */
 double summary_busy(const struct side *s);
 

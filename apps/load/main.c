@@ -30,11 +30,11 @@ print_plan(const struct load *l)
 		fprintf(l->out, "plan      2MSL %g s: max_time_wait %u (%.1f MB)\n",
 				c->tw_ms / 1000.0, conf.max_time_wait,
 				(double)conf.max_time_wait * l->plan_in.tw_octets / 1e6);
-		fflush(l->out);
-		return;
+	} else {
+		plan_print(&l->plan_in, &l->plan, text, sizeof(text));
+		fputs(text, l->out);
 	}
-	plan_print(&l->plan_in, &l->plan, text, sizeof(text));
-	fputs(text, l->out);
+	summary_warn(l);
 	fflush(l->out);
 }
 

@@ -183,6 +183,19 @@ plan_make(const struct plan_in *in, struct plan *out)
 		out->pace = out->sustained == 0 ? 1 : out->sustained;
 }
 
+const char *
+plan_tw_warning(uint32_t tw_ms)
+{
+	enum { LONG_ENOUGH_MS = 30000 };
+
+	if (tw_ms == 0)
+		return "2MSL is 0, for benchmarks only: there is no TIME-WAIT, a lost last ACK is "
+		       "answered by RST, and old segments can reach a new connection";
+	return tw_ms < LONG_ENOUGH_MS
+			       ? "2MSL is below 30 s: an old segment can reach a new connection"
+			       : NULL;
+}
+
 static int
 print_bound(const struct plan_in *in, const struct plan *p, char *buf, size_t len)
 {

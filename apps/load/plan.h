@@ -83,6 +83,10 @@ struct plan {
 /* Makes the plan. Always succeeds: what does not fit is told by `bound`. */
 void plan_make(const struct plan_in *in, struct plan *out);
 
+/* What is to be said about a 2MSL as short as this, before a run and in its report; NULL:
+ * nothing (DEC-8). */
+const char *plan_tw_warning(uint32_t tw_ms);
+
 /* The plan in words, several lines ending in a newline; returns as snprintf(). */
 int plan_print(const struct plan_in *in, const struct plan *plan, char *buf, size_t len);
 

@@ -32,6 +32,8 @@ common_conf(const struct load *l, struct pmtcp_conf *conf, uint32_t conns, bool 
 	const struct load_conf *c = &l->conf;
 
 	pmtcp_conf_init(conf);
+	if (c->preset == ARGS_PRESET_RFC)
+		pmtcp_conf_rfc(conf);
 	conf->mac = c->mac;
 	conf->mtu = c->mtu;
 	conf->vlan = l->link.vlan;

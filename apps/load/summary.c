@@ -122,6 +122,15 @@ print_speed(const struct load *l, const struct window *w)
 }
 
 void
+summary_warn(const struct load *l)
+{
+	const char *warning = plan_tw_warning(l->conf.tw_ms);
+
+	if (warning != NULL)
+		fprintf(l->out, "warning   %s\n", warning);
+}
+
+void
 summary_print(const struct load *l)
 {
 	struct window w;
@@ -133,6 +142,7 @@ summary_print(const struct load *l)
 	if (l->has_server)
 		print_counts(l, &l->server.side, "server");
 	print_time_wait(l, &w);
+	summary_warn(l);
 	fprintf(l->out,
 			"packets   %.2f per connection, %" PRIu64 " retransmitted, %" PRIu64
 			" challenge ACKs in the window\n",

@@ -123,6 +123,13 @@ class Ring(unittest.TestCase):
         report = self.run_fine("--tw", "0", "--count", "1000")
         self.assertEqual(report["time_wait"]["skipped"], 1000)
         self.assertEqual(report["time_wait"]["current"], 0)
+        self.assertEqual(report["box"]["two_msl_s"], 0)
+
+    def test_dec_8_short_2msl_is_said_before_the_run_and_in_the_report(self):
+        for tw, words, times in (("0", "2MSL is 0, for benchmarks only", 2),
+                                 ("1s", "2MSL is below 30 s", 2), ("30s", "warning", 0)):
+            _, _, text = load("run", "--json", "-", "--count", "10", "--tw", tw)
+            self.assertEqual(text.count(words), times, text)
 
     def test_loss_is_repaired_and_counted(self):
         report = self.run_fine("--link", "ring,loss=2%,dup=1%,reorder=1%,seed=5",

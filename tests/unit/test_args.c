@@ -240,7 +240,7 @@ args_value_lists_of_subnets(void **state)
 static void
 args_value_choices(void **state)
 {
-	uint8_t ecn = 77, cookies = 77, cc = 0, reuse = 9;
+	uint8_t ecn = 77, cookies = 77, cc = 0, reuse = 9, preset = 9;
 
 	assert_int_equal(args_value(ARG_ECN, "off", &ecn), 0);
 	assert_int_equal(ecn, PMTCP_ECN_OFF);
@@ -270,6 +270,11 @@ args_value_choices(void **state)
 	assert_int_equal(args_value(ARG_REUSE, "off", &reuse), 0);
 	assert_int_equal(reuse, PMTCP_TW_REUSE_OFF);
 	assert_int_equal(args_value(ARG_REUSE, "on", &reuse), -EINVAL);
+	assert_int_equal(args_value(ARG_PRESET, "rfc", &preset), 0);
+	assert_int_equal(preset, ARGS_PRESET_RFC);
+	assert_int_equal(args_value(ARG_PRESET, "default", &preset), 0);
+	assert_int_equal(preset, ARGS_PRESET_DEFAULT);
+	assert_int_equal(args_value(ARG_PRESET, "linux", &preset), -EINVAL);
 }
 
 static void

@@ -228,6 +228,21 @@ resolve_defaults_are_a_ring_of_two_subnets(void **state)
 	assert_int_equal(conf.warmup_ns, 0);
 }
 
+static void
+dec_8_preset_rfc_has_a_2msl_of_240_s(void **state)
+{
+	(void)state;
+	assert_int_equal(load_text("preset: rfc\n"), 0);
+	assert_int_equal(conf_resolve(&conf, err), 0);
+	assert_int_equal(conf.tw_ms, 240000);
+	assert_int_equal(load_text("tw: 5s\npreset: rfc\n"), 0);
+	assert_int_equal(conf_resolve(&conf, err), 0);
+	assert_int_equal(conf.tw_ms, 5000);
+	assert_int_equal(load_text("preset: default\ntw: 0\n"), 0);
+	assert_int_equal(conf_resolve(&conf, err), 0);
+	assert_int_equal(conf.tw_ms, 0);
+}
+
 /* A client of IPv6 that does not go together. */
 static void
 resolve_ip6_contradictions_name_the_word(void **state)
@@ -455,6 +470,7 @@ main(void)
 			cmocka_unit_test(yaml_empty_file_changes_nothing),
 			cmocka_unit_test(yaml_every_word_reaches_its_field),
 			cmocka_unit_test(resolve_defaults_are_a_ring_of_two_subnets),
+			cmocka_unit_test(dec_8_preset_rfc_has_a_2msl_of_240_s),
 			cmocka_unit_test(resolve_ip6_of_both_ends),
 			cmocka_unit_test(resolve_ip6_on_a_ring),
 			cmocka_unit_test(resolve_ip6_contradictions_name_the_word),

@@ -252,6 +252,17 @@ print_bound_plan_says_the_rate_in_one_sentence(void **state)
 	assert_non_null(strstr(buf, "sustain 0.10 opens/s"));
 }
 
+static void
+dec_8_2msl_below_30_s_is_warned_of(void **state)
+{
+	(void)state;
+	assert_null(plan_tw_warning(240000));
+	assert_null(plan_tw_warning(30000));
+	assert_non_null(strstr(plan_tw_warning(29999), "below 30 s"));
+	assert_non_null(strstr(plan_tw_warning(1000), "below 30 s"));
+	assert_non_null(strstr(plan_tw_warning(0), "2MSL is 0, for benchmarks only"));
+}
+
 int
 main(void)
 {
@@ -264,6 +275,7 @@ main(void)
 			cmocka_unit_test(plan_count_needs_no_more_than_the_count),
 			cmocka_unit_test(plan_without_time_wait_needs_room_for_the_living_only),
 			cmocka_unit_test(plan_kept_to_never_runs_out_in_the_model),
+			cmocka_unit_test(dec_8_2msl_below_30_s_is_warned_of),
 			cmocka_unit_test(print_bound_plan_says_the_rate_in_one_sentence),
 	};
 
