@@ -44,6 +44,7 @@ PYTHON_TEST = re.compile(r"^\s+def (test_\w+)\(", re.M)
 TEST_ID = re.compile(r"(?:^|_)(%s)_(\d+)(?=_)" % "|".join(p.lower() for p in PREFIXES))
 COMMENT = re.compile(r"/\*.*?\*/|//[^\n]*", re.S)
 FUNCTION = re.compile(r"^(\w+)\(")
+BLOCK = re.compile(r"^(?:struct|enum|union) (\w+) \{")
 # The scripts of test_state_*.c; a macro there has the state's name in `prefix`.
 CELL = re.compile(r'(?:\bprefix |\{)"(\w+)"')
 STATES = ("closed", "listen", "syn_sent", "syn_rcvd", "established", "fin_wait_1", "fin_wait_2",
@@ -104,12 +105,12 @@ def ids_in(comment):
 
 
 def owner_of(lines, number, is_inside):
-    """The function around a line, or the one (or the type) that a comment stands before."""
+    """The function or the type around a line, or the one that a comment stands before."""
     if is_inside:
         for i in range(number, -1, -1):
-            match = FUNCTION.match(lines[i])
-            if match:
-                return match.group(1)
+            match = FUNCTION.match(lines[i]) or BLOCK.match(lines[i])
+            if match or lines[i].startswith("}"):
+                return match.group(1) if match else ""
         return ""
     for line in lines[number:number + 12]:
         match = FUNCTION.match(line) or TYPE.match(line)
@@ -214,7 +215,7 @@ def cells_missing(rows, names):
 
 
 def first_words(text):
-    words = re.split(r"(?<=[a-z0-9\)])(?:; |\. |: )", text)[0]
+    words = re.split(r"(?<=[a-z0-9\)])(?<!Fig)(?:; |\. |: )", text)[0]
     return words if len(words) <= 110 else words[:107].rsplit(" ", 1)[0] + " ..."
 
 
@@ -320,10 +321,11 @@ def problems(rows, code, tests, guarded_by, why):
 
 def self_test():
     text = ("/* TW-8..10, CLOSE-7, -12 and W-5 to W-6. */\nvoid\nf(int a)\n{\n"
-            "\t/* SEC-1 */\n}\n")
+            "\t/* SEC-1 */\n}\nstruct s {\n\tint a; /* SEC-2 */\n};\nenum {\n\tB, /* SEC-3 */\n};\n")
     got = [(row, line, owner) for row, _, line, owner in code_places("x.c", text)]
     want = [("TW-8", 1, "f"), ("TW-9", 1, "f"), ("TW-10", 1, "f"), ("CLOSE-7", 1, "f"),
-            ("CLOSE-12", 1, "f"), ("W-5", 1, "f"), ("W-6", 1, "f"), ("SEC-1", 5, "f")]
+            ("CLOSE-12", 1, "f"), ("W-5", 1, "f"), ("W-6", 1, "f"), ("SEC-1", 5, "f"),
+            ("SEC-2", 8, "s"), ("SEC-3", 11, "")]
     assert got == want, got
     text = ("/* T(tw_1_comment) */\nROW(tw_2_unused, x)\nstatic void\nclose_3_function(void **s)\n"
             "run(\"data_9_label\");\nT(data_4_neg_5_cut), cmocka_unit_test_setup(\n\tclose_43_tail, f),"
