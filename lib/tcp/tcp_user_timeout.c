@@ -19,8 +19,8 @@ void
 tcp_user_timeout(struct tcp *t, struct tcb *c)
 {
 	tcp_rare(t, c)->flags &= ~(uint32_t)RARE_USER;
-	if (!tcp_is_waiting(t, c))
-		return;
+	/* With nothing waiting the timer is off: tcp_rare_acked(). */
+	ASSERT(tcp_is_waiting(t, c));
 	if (c->head.state == TCPS_SYN_SENT)
 		tcp_conn_end(t, c, PMTCP_TIMEOUT_USER);
 	else
