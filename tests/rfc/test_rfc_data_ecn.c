@@ -74,6 +74,13 @@ ROW(data_44_mark_on_the_third_ack_is_echoed, &rows_plain,
 ROW(data_44_mark_outside_the_window_is_ignored, &rows_plain,
 		REACH_ECN_PAS
 		"; > PA p+300001 i+1 len=10 wnd=65535 ce; < A i+1 p+1; # ecn_marked+0")
+/* RFC 3168 6.1.4: a pure ACK is not of an ECN-capable transport; a mark on one is nobody's. */
+ROW(data_44_mark_on_a_pure_ack_is_ignored, &rows_plain,
+		REACH_ECN_PAS "; > A p+1 i+1 wnd=65535 ce; .; > PA p+1 i+1 len=10 wnd=65535; .;"
+			      "+45; < A i+1 p+11; [READABLE]; {send 10};"
+			      "< PA i+1 p+11 len=10 ect; > A p+11 i+11 wnd=65535 ce; .;"
+			      "> FA p+11 i+11 wnd=65535 ce; < A i+11 p+12; [PEER_FIN]; {recv 10};"
+			      "# ecn_marked+0")
 ROW(data_44_mark_without_agreement_is_ignored, &rows_plain,
 		REACH_WIDE "; > PA p+1 i+1 len=10 wnd=65535 ce; .; +45; < A i+1 p+11; [READABLE];"
 			   "{recv 10}; # ecn_marked+0")
@@ -175,6 +182,7 @@ main(void)
 			cmocka_unit_test(data_44_mark_beside_cwr_is_echoed),
 			cmocka_unit_test(data_44_mark_on_the_third_ack_is_echoed),
 			cmocka_unit_test(data_44_mark_outside_the_window_is_ignored),
+			cmocka_unit_test(data_44_mark_on_a_pure_ack_is_ignored),
 			cmocka_unit_test(data_44_mark_without_agreement_is_ignored),
 			cmocka_unit_test(
 					data_44_retransmission_is_not_markable_and_cwr_tells_of_it),

@@ -123,6 +123,19 @@ ROW(data_40_tail_drop_is_probed_before_the_rto, &with_sack,
 		"+20; > A p+1 i+1 wnd=65535 sack=i+2921:i+4381; +10;"
 		"< A i+1 p+1 len=1460; ~; > A p+1 i+4381 wnd=65535; .; # rexmt_timeout+0")
 
+/* DATA-40 (RFC 8985 7.2): a round trip of 300 ms, so the RTO is 900 ms. One segment in flight:
+ * its ACK may be delayed by 200 ms, the probe goes after 2 * 300 + 200 ms. Two: after 600. */
+#define REACH_FAR                                                                                  \
+	"{open}; < S i= 0; +300; > SA p i+1 wnd=65535 sackok; < A i+1 p+1; [CONNECTED]; = EST"
+ROW(data_40_probe_of_one_segment_waits_for_a_delayed_ack, &with_sack,
+		REACH_FAR
+		"; {send 100}; < PA i+1 p+1 len=100; +800; .; +2; < PA i+1 p+1 len=100; .;"
+		"# tlp_sent rexmt_timeout+0; > A p+1 i+101 wnd=65535; .")
+ROW(data_40_probe_of_two_segments_does_not, &with_sack,
+		REACH_FAR "; {send 2920}; < A i+1 p+1 len=1460; < PA i+1461 p+1 len=1460; +600; .;"
+			  "+2; < PA i+1461 p+1 len=1460; .; # tlp_sent rexmt_timeout+0;"
+			  "> A p+1 i+2921 wnd=65535; .")
+
 /* DATA-40: new data, if there is any and the peer can take it, is the probe. */
 ROW(data_40_new_data_is_the_better_probe, &with_sack,
 		SENT_IW ";  +6; < A i+14601 p+1 len=1460; .; # tlp_sent retransmitted+0;"
@@ -332,6 +345,8 @@ main(void)
 			cmocka_unit_test(data_39_reordered_within_the_window_is_no_loss),
 			cmocka_unit_test(data_39_lost_retransmission_is_found_without_a_timeout),
 			cmocka_unit_test(data_40_tail_drop_is_probed_before_the_rto),
+			cmocka_unit_test(data_40_probe_of_one_segment_waits_for_a_delayed_ack),
+			cmocka_unit_test(data_40_probe_of_two_segments_does_not),
 			cmocka_unit_test(data_40_new_data_is_the_better_probe),
 			cmocka_unit_test(data_40_one_probe_per_flight),
 			cmocka_unit_test(data_40_loss_repaired_by_the_probe_counts),

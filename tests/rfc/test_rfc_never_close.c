@@ -120,10 +120,41 @@ neg_21_mass_close_leaves_nobody_behind(void **state)
 	bed_destroy(&bed);
 }
 
-/* Own retransmissions are no sign of life for the keepalive. */
-ROW(neg_21_own_segments_do_not_renew_the_idle_timer, &rows_plain,
-		REACH_EST "; {user_timeout_ms 5000}; {send 10}; +4900; ~; = EST; +200; ~;"
-			  "[ERROR CLOSED TIMEOUT_USER]; = CLD; {close}")
+/* 10 s idle, 2 s apart, 3 tries. */
+static const struct ep_opts with_keepalive = {.conn = {.no_timestamps = true,
+							      .no_sack = true,
+							      .no_wscale = true,
+							      .keepalive_ms = 10000,
+							      .keepalive_intvl_ms = 2000,
+							      .keepalive_count = 3}};
+
+/* What we send is no sign of the peer's life: the keepalive counts from what was heard
+ * last. Here a window update at 6 s, which nothing answers. */
+static void
+neg_21_own_segments_do_not_renew_the_idle_timer(void **state)
+{
+	static struct ep ep;
+
+	(void)state;
+	ep_create(&ep, "neg_21_segments", &with_keepalive);
+	ep.conn_opts.recv_buffer = 2920;
+	cell_script(&ep, REACH_EST "; > A p+1 i+1 len=1460; > A p+1461 i+1 len=1460; [READABLE];"
+				   "< A i+1 p+2921 wnd=0; +6s; .; {recv 2920};"
+				   "< A i+1 p+2921 wnd=2920; +3990; .; +20; < A i p+2921; .;"
+				   "> A p+2921 i+1; .; = EST");
+	rows_end(&ep);
+}
+
+/* Here the probes themselves, then the end. */
+ROW(neg_21_own_probes_do_not_renew_the_idle_timer, &with_keepalive,
+		REACH_EST "; +9990; .; +20; < A i p+1; +1970; .; +40; < A i p+1; +1970; .; +40;"
+			  "< A i p+1; +1970; .; []; = EST; +40; < RA i+1 p+1; [CLOSED TIMEOUT_KA];"
+			  "= CLD; {close}")
+/* And here retransmissions, over which the keepalive has no say: 0.2, 0.4 .. 51.2 s, then
+ * 60 s each (DATA-34: 15 tries). */
+ROW(neg_21_own_retransmissions_end_under_keepalive, &with_keepalive,
+		REACH_EST "; {send 10}; < PA i+1 p+1 len=10; +460s; ~; [ERROR TIMEOUT_RTX]; = EST;"
+			  "+90s; ~; [CLOSED TIMEOUT_RTX]; = CLD; # keepalive_sent+0; {close}")
 
 /* Restarts at, just before and just after the expiry; each entry is freed once. */
 static void
@@ -172,6 +203,8 @@ main(void)
 			T(neg_20_no_timer_runs_on_into_time_wait),
 			T(neg_21_mass_close_leaves_nobody_behind),
 			T(neg_21_own_segments_do_not_renew_the_idle_timer),
+			T(neg_21_own_probes_do_not_renew_the_idle_timer),
+			T(neg_21_own_retransmissions_end_under_keepalive),
 			T(neg_22_restart_at_the_expiry_is_not_lost),
 	};
 
