@@ -6,6 +6,8 @@
  * other stacks did wrong with headers, options, text and windows. Method: scripts of one
  * connection; a bed of stations where frames are malformed. */
 
+#include <stdio.h>
+
 #include "support/rows.h"
 #include "unit/cookie_bed.h"
 
@@ -53,8 +55,8 @@ neg_1_header_arithmetic_is_checked(void **state)
 	bed_destroy(&bed);
 }
 
-/* Every kind with a length that lies, and doubled timestamps: the walk ends, and the segment
- * does not take the connection with it. */
+/* Every kind with every length that lies: the walk ends, and the segment does not take the
+ * connection with it. */
 static void
 neg_2_options_neither_hang_nor_kill(void **state)
 {
@@ -66,8 +68,8 @@ neg_2_options_neither_hang_nor_kill(void **state)
 	begin(NULL);
 	conn = bed_accept(&bed, &peer);
 	assert_non_null(conn);
-	for (int kind = 2; kind < 256; kind++) {
-		uint8_t raw[4] = {(uint8_t)kind, lies[kind % 3], 1, 1};
+	for (int i = 2 * 3; i < 256 * 3; i++) {
+		uint8_t raw[4] = {(uint8_t)(i / 3), lies[i % 3], 1, 1};
 		struct build b = {.sport = RPORT,
 				.dport = PORT,
 				.seq = peer.seq,
@@ -84,7 +86,57 @@ neg_2_options_neither_hang_nor_kill(void **state)
 		bed_turn(&bed);
 		assert_int_equal(info_of(conn).rcv_nxt, peer.seq);
 	}
-	assert_int_equal(bed_counter(&bed, PMTCP_C_opt_malformed), 254);
+	assert_int_equal(bed_counter(&bed, PMTCP_C_opt_malformed), 3 * 254);
+	bed_forget(&bed);
+	bed_destroy(&bed);
+}
+
+/* W-30: of two timestamps the last counts: 100 and 50 are older than 700 (PAWS), 900 is not;
+ * and each segment has its answer. */
+static void
+neg_2_doubled_timestamps_neither_stall_nor_kill(void **state)
+{
+	struct bed_peer peer = {.ip = TEST_PEER,
+			.port = RPORT,
+			.local_port = PORT,
+			.seq = X,
+			.has_ts = true,
+			.tsval = 700};
+	static const uint8_t second[] = {100, 50, 0};
+	struct pmtcp_conn *conn;
+	uint32_t nxt;
+
+	(void)state;
+	begin(NULL);
+	conn = bed_accept(&bed, &peer);
+	assert_non_null(conn);
+	nxt = info_of(conn).rcv_nxt;
+	for (int i = 0; i < 3; i++) {
+		uint8_t raw[] = {1, 1, 8, 10, 0, 0, 3, 132, 0, 0, 0, 0, 1, 1, 8, 10, 0, 0, 3, 132,
+				0, 0, 0, 0};
+		struct build b = {.sport = RPORT,
+				.dport = PORT,
+				.seq = nxt,
+				.ack = peer.ack,
+				.flags = PKT_ACK | PKT_PSH,
+				.wnd = 5000,
+				.raw_opts = raw,
+				.raw_opts_len = sizeof(raw),
+				.payload = "x",
+				.len = 1};
+
+		if (second[i] != 0) {
+			raw[18] = 0;
+			raw[19] = second[i];
+		}
+		bed_forget(&bed);
+		bed_inject(&bed, &b);
+		bed_advance(&bed, 600 * BED_MS);
+		assert_int_equal(bed_take(&bed)->ack, nxt + (second[i] == 0));
+	}
+	assert_int_equal(info_of(conn).rcv_nxt, nxt + 1);
+	assert_int_equal(info_of(conn).state, PMTCP_ESTABLISHED);
+	assert_int_equal(bed_counter(&bed, PMTCP_C_opt_dup), 3);
 	bed_forget(&bed);
 	bed_destroy(&bed);
 }
@@ -258,9 +310,36 @@ ROW(neg_26_timeouts_send_one_segment_and_back_off, &rows_no_blackhole,
 ROW(neg_26_fin_is_told_in_its_turn, &rows_plain,
 		REACH_EST
 		"; > FPA p+1 i+1 len=10; [READABLE PEER_FIN]; < A i+1 p+12; = CLW; {recv 10}")
-ROW(neg_26_ack_stretch_is_bounded, &rows_plain,
-		REACH_EST "; > A p+1 i+1 len=1460; > A p+1461 i+1 len=1460; < A i+1 p+2921; .;"
-			  "[READABLE]; {recv 2920}")
+/* DEC-5: a burst of 32 full segments is one ACK per 8 of them, at the end, rising. */
+static void
+neg_26_ack_stretch_is_bounded(void **state)
+{
+	static struct ep ep;
+	char line[64];
+
+	(void)state;
+	ep_create(&ep, "neg_26_stretch", &rows_plain);
+	ep.conn_opts.recv_buffer = 60000;
+	cell_script(&ep, REACH_EST);
+	for (int i = 0; i < 32; i++) {
+		snprintf(line, sizeof(line), "> A p+%d i+1 len=1460", 1 + 1460 * i);
+		cell_script(&ep, line);
+	}
+	cell_script(&ep, "< A i+1 p+11681; < A i+1 p+23361; < A i+1 p+35041; < A i+1 p+46721; .;"
+			 "+500; .; [READABLE]; {recv 46720}; ~");
+	rows_end(&ep);
+}
+/* 2525 2.18: 1460 less the 12 octets of the timestamps that each segment carries. */
+ROW(neg_26_options_count_against_the_mss, &stamps,
+		"{listen}; > S p ts=1000:0 wnd=65535; < SA i= p+1 ts=1000; > A p+1 i+1 ts=1000:0;"
+		"[ACCEPTED]; {send 2906}; < A i+1 p+1 len=1448 ts=1000;"
+		"< A i+1449 p+1 len=1448 ts=1000; < PA i+2897 p+1 len=10 ts=1000; .;"
+		"> A p+1 i+2907 ts=1001:0; .")
+/* The window was shut and its opening lost: asked again and again, then told (2525 2.10). */
+ROW(neg_26_lost_window_update_is_no_deadlock, &rows_plain,
+		REACH_EST "; > A p+1 i+1 wnd=0; {send 10}; .; +205; < A i+1 p+1 len=1;"
+			  "> A p+1 i+1 wnd=0; .; +60s; ~; > A p+1 i+2 wnd=8192;"
+			  "< PA i+2 p+1 len=9; > A p+1 i+11; .")
 
 int
 main(void)
@@ -268,6 +347,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 			cmocka_unit_test(neg_1_header_arithmetic_is_checked),
 			cmocka_unit_test(neg_2_options_neither_hang_nor_kill),
+			cmocka_unit_test(neg_2_doubled_timestamps_neither_stall_nor_kill),
 			cmocka_unit_test(neg_2_missing_mss_does_not_block_sending),
 			cmocka_unit_test(neg_3_timestamps_not_negotiated_are_ignored),
 			cmocka_unit_test(neg_3_zero_and_odd_echoes_are_values),
@@ -295,6 +375,8 @@ main(void)
 			cmocka_unit_test(neg_26_timeouts_send_one_segment_and_back_off),
 			cmocka_unit_test(neg_26_fin_is_told_in_its_turn),
 			cmocka_unit_test(neg_26_ack_stretch_is_bounded),
+			cmocka_unit_test(neg_26_options_count_against_the_mss),
+			cmocka_unit_test(neg_26_lost_window_update_is_no_deadlock),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
