@@ -331,32 +331,107 @@ tw_14_newest_is_skipped_by_knob(void **state)
 	bed_destroy(&bed);
 }
 
-/* One of each: expired, evicted, reused; the gauge is the difference. */
+static void
+expect_tw_identity(void)
+{
+	const struct pmtcp_stats stats = bed_stats(&bed);
+	const uint64_t *c = stats.counter;
+
+	assert_int_equal(c[PMTCP_C_tw_entered] + c[PMTCP_C_tw_restored],
+			stats.time_wait + c[PMTCP_C_tw_expired] + c[PMTCP_C_tw_evicted] +
+					c[PMTCP_C_tw_reused_in] + c[PMTCP_C_tw_reused_out] +
+					c[PMTCP_C_tw_flushed]);
+}
+
+/* Our own open takes the place of an entry. */
+static void
+reuse_out(void)
+{
+	struct bed_peer peer = {
+			.ip = TEST_PEER, .port = 80, .seq = 1000, .has_ts = true, .tsval = 777};
+	struct pmtcp_conn *conn;
+
+	assert_int_equal(bed_open(&bed, &peer, 5000, &conn), 0);
+	bed_close_first(&bed, &peer, conn);
+	bed_advance(&bed, 1100 * BED_MS);
+	assert_int_equal(connect_from(5000, &conn), 0);
+	pmtcp_detach(conn);
+	bed_turn(&bed);
+	bed_forget(&bed);
+}
+
+/* A repeated RST, an old SYN, and one that reopens but was stale: RST, the entry is back. */
+static void
+disturb_and_restore(void)
+{
+	struct bed_peer peer = {.ip = TEST_PEER, .port = 4000, .local_port = 80, .seq = 1000};
+	struct pmtcp_addr local = pmtcp_addr4(TEST_ADDR, 80);
+	struct pmtcp_listener *l;
+	struct pmtcp_conn *conn;
+
+	assert_int_equal(pmtcp_listen(bed.ctx, &local, NULL, &l), 0);
+	conn = bed_accept(&bed, &peer);
+	assert_non_null(conn);
+	bed_close_first(&bed, &peer, conn);
+	bed_peer_sends(&bed, &peer, PKT_RST, 0);
+	peer.seq -= 500;
+	bed_peer_sends(&bed, &peer, PKT_SYN, 0);
+	bed_turn(&bed);
+	peer.seq += 100000;
+	bed_peer_sends(&bed, &peer, PKT_SYN, 0);
+	bed_turn(&bed);
+	assert_int_equal(bed_counter(&bed, PMTCP_C_tw_reused_in), 1);
+	expect_tw_identity();
+	bed_peer_sends(&bed, &peer, PKT_RST, 0);
+	bed_turn(&bed);
+	bed_forget(&bed);
+}
+
+/* Each fate once at least; the gauge is the difference, and the peak stays. What is left goes
+ * with the context. */
 static void
 tw_15_each_fate_has_its_counter(void **state)
 {
-	struct bed_peer peer = {.ip = TEST_PEER, .port = 80, .seq = 7};
 	struct pmtcp_stats stats;
-	struct pmtcp_conn *conn;
-	const uint64_t *c;
+	const uint64_t *c = stats.counter;
 
 	(void)state;
 	close_fifteen(tune_cap_evict, 5, 14);
+	expect_tw_identity();
 	bed_advance(&bed, 70000 * BED_MS);
+	expect_tw_identity();
+	reuse_out();
+	expect_tw_identity();
+	disturb_and_restore();
+	expect_tw_identity();
 	stats = bed_stats(&bed);
-	c = stats.counter;
-	assert_int_equal(c[PMTCP_C_tw_entered], 15);
+	assert_int_equal(c[PMTCP_C_tw_entered], 17);
 	assert_int_equal(c[PMTCP_C_tw_evicted], 5);
 	assert_int_equal(c[PMTCP_C_tw_expired], 10);
+	assert_int_equal(c[PMTCP_C_tw_reused_out], 1);
+	assert_int_equal(c[PMTCP_C_tw_reused_in], 1);
+	assert_int_equal(c[PMTCP_C_tw_restored], 1);
 	assert_int_equal(c[PMTCP_C_tw_fin_again], 10);
-	assert_int_equal(c[PMTCP_C_tw_restored], 0);
-	assert_int_equal(c[PMTCP_C_tw_flushed], 0);
-	assert_int_equal(stats.time_wait, 0);
-	/* The peak stays. */
-	assert_int_equal(bed_open(&bed, &peer, 0, &conn), 0);
-	bed_close_first(&bed, &peer, conn);
-	assert_int_equal(bed_stats(&bed).time_wait, 1);
-	assert_int_equal(bed_stats(&bed).time_wait_peak, 10);
+	assert_int_equal(c[PMTCP_C_tw_rst_ignored], 1);
+	assert_int_equal(c[PMTCP_C_challenge_sent], 1);
+	assert_int_equal(stats.time_wait, 1);
+	assert_int_equal(stats.time_wait_peak, 10);
+	pmtcp_ctx_fini(bed.ctx);
+	assert_int_equal(bed_counter(&bed, PMTCP_C_tw_flushed), 1);
+	assert_int_equal(bed_stats(&bed).time_wait, 0);
+	expect_tw_identity();
+	bed_destroy(&bed);
+}
+
+/* One that was skipped never was an entry. */
+static void
+tw_15_skipped_is_no_entry(void **state)
+{
+	(void)state;
+	close_fifteen(tune_cap_skip, 0, 9);
+	assert_int_equal(bed_counter(&bed, PMTCP_C_tw_skipped), 5);
+	assert_int_equal(bed_counter(&bed, PMTCP_C_tw_entered), 10);
+	expect_tw_identity();
 	bed_destroy(&bed);
 }
 
@@ -509,6 +584,7 @@ main(void)
 			T(tw_14_default_is_a_quarter_of_the_table),
 			T(tw_14_newest_is_skipped_by_knob),
 			T(tw_15_each_fate_has_its_counter),
+			T(tw_15_skipped_is_no_entry),
 			T(tw_16_random_operations_agree_with_an_array),
 			T(tw_17_jump_of_ten_minutes_ends_512_a_pass),
 			T(tw_17_32_bit_milliseconds_may_wrap),
