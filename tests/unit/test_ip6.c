@@ -16,9 +16,11 @@
 #include <errno.h>
 
 #include "base/base.h"
+#include "stack/stack.h"
 #include "support/bed.h"
 
 static struct bed bed;
+static const uint8_t many[5000];
 
 static void
 tune_v6(struct pmtcp_conf *conf)
@@ -43,23 +45,55 @@ addr6(uint32_t ip4, uint16_t port)
 }
 
 static void
-inject6(uint32_t from, uint32_t to, uint8_t flags, uint32_t seq, uint32_t ack)
+inject6_built(uint32_t from, uint32_t to, struct build *b)
 {
 	struct rte_ether_addr mac = ctx_mac_of(from);
-	struct build b = {.version = 6,
-			.sport = 50000,
-			.dport = 80,
-			.flags = flags,
-			.seq = seq,
-			.ack = ack,
-			.wnd = 65535};
 
-	ctx_ip6_of(from, b.saddr6);
-	ctx_ip6_of(to, b.daddr6);
-	memcpy(b.smac, mac.addr_bytes, 6);
-	memcpy(b.dmac, bed.conf.mac.addr_bytes, 6);
-	bed_inject_mbuf(&bed, build_tcp(bed.pool, &b));
+	b->version = 6;
+	b->sport = 50000;
+	b->dport = 80;
+	b->wnd = 65535;
+	ctx_ip6_of(from, b->saddr6);
+	ctx_ip6_of(to, b->daddr6);
+	memcpy(b->smac, mac.addr_bytes, 6);
+	memcpy(b->dmac, bed.conf.mac.addr_bytes, 6);
+	bed_inject_mbuf(&bed, build_tcp(bed.pool, b));
 	bed_turn(&bed);
+}
+
+static void
+inject6(uint32_t from, uint32_t to, uint8_t flags, uint32_t seq, uint32_t ack)
+{
+	struct build b = {.flags = flags, .seq = seq, .ack = ack};
+
+	inject6_built(from, to, &b);
+}
+
+/* The peer's, with the number 1000. */
+static void
+inject6_syn_ack(uint32_t ack, uint16_t mss)
+{
+	struct build b = {.flags = PKT_SYN | PKT_ACK,
+			.seq = 1000,
+			.ack = ack,
+			.opts = PKT_OPT_MSS,
+			.mss = mss};
+
+	inject6_built(TEST_PEER, TEST_ADDR, &b);
+}
+
+/* The addresses behind the digest of the one connection there is. */
+static struct flow_addr6 *
+addr6_of_the_block(void)
+{
+	uint8_t peer[16];
+
+	ctx_ip6_of(TEST_PEER, peer);
+	for (uint32_t i = 0; i < bed.conf.max_conns; i++)
+		if (memcmp(bed.ctx->t.addr6[i].remote, peer, sizeof(peer)) == 0)
+			return &bed.ctx->t.addr6[i];
+	fail_msg("there is no connection");
+	return NULL;
 }
 
 static int
@@ -201,6 +235,80 @@ same_ports_over_both_versions(void **state)
 	bed_destroy(&bed);
 }
 
+/* OPEN-9: what a SYN offers is the MTU of 1500 less 40 + 20 octets of headers over IPv6, less
+ * 20 + 20 over IPv4; and no segment is longer, whatever the peer would take. */
+static void
+open_9_mss_is_of_the_version(void **state)
+{
+	struct pmtcp_addr any = {.port = 80};
+	struct build syn = {.sport = 50001, .dport = 80, .flags = PKT_SYN, .seq = 1, .wnd = 1000};
+	struct pmtcp_conn *conn;
+	const struct pkt *p;
+	uint32_t seq;
+
+	(void)state;
+	bed_create(&bed, tune_v6);
+	assert_int_equal(open6(TEST_PEER, &conn), 0);
+	bed_turn(&bed);
+	p = bed_take(&bed);
+	assert_int_equal(p->flags, PKT_SYN);
+	assert_true(p->opts & PKT_OPT_MSS);
+	assert_int_equal(p->mss, 1440);
+	seq = p->seq;
+	inject6_syn_ack(seq + 1, 9000);
+	bed_forget(&bed);
+	assert_int_equal(pmtcp_write(conn, many, sizeof(many)), sizeof(many));
+	bed_turn(&bed);
+	p = bed_take(&bed);
+	assert_int_equal(p->len + p->opts_len, 1440);
+	assert_int_equal(p->frame_len, 14 + 1500);
+	bed_forget(&bed);
+	listen_on(&any);
+	bed_inject(&bed, &syn);
+	bed_turn(&bed);
+	assert_int_equal(bed_take(&bed)->mss, 1460);
+	pmtcp_abort(conn);
+	bed_turn(&bed);
+	bed_forget(&bed);
+	bed_destroy(&bed);
+}
+
+/* Nobody can find two pairs of addresses of one digest, so the block is given another pair,
+ * one octet apart, behind the digest it has: what comes from the first pair is of nobody, and
+ * from the second, whose digest differs, as well. Each of the 32 octets counts. */
+static void
+one_digest_is_not_one_connection(void **state)
+{
+	struct pmtcp_conn *conn;
+	struct pmtcp_conn_info info;
+	struct flow_addr6 *a;
+	uint32_t seq;
+
+	(void)state;
+	bed_create(&bed, tune_v6);
+	assert_int_equal(open6(TEST_PEER, &conn), 0);
+	bed_turn(&bed);
+	seq = bed_take(&bed)->seq;
+	a = addr6_of_the_block();
+	for (uint32_t i = 0; i < 32; i++) {
+		uint8_t *octet = (i < 16 ? a->local : a->remote) + i % 16;
+
+		*octet ^= 1;
+		inject6_syn_ack(seq + 1, 1440);
+		*octet ^= 1;
+		assert_int_equal(bed_counter(&bed, PMTCP_C_drop_addr_clash), i + 1);
+		assert_null(bed_take(&bed));
+		pmtcp_conn_info(conn, &info);
+		assert_int_equal(info.state, PMTCP_SYN_SENT);
+	}
+	inject6_syn_ack(seq + 1, 1440);
+	assert_int_equal(bed_event(&bed).flags, PMTCP_EV_CONNECTED);
+	pmtcp_abort(conn);
+	bed_turn(&bed);
+	bed_forget(&bed);
+	bed_destroy(&bed);
+}
+
 int
 main(void)
 {
@@ -209,6 +317,8 @@ main(void)
 			cmocka_unit_test(open_10_impossible_addresses_are_refused),
 			cmocka_unit_test(without_ipv6_it_is_refused),
 			cmocka_unit_test(same_ports_over_both_versions),
+			cmocka_unit_test(open_9_mss_is_of_the_version),
+			cmocka_unit_test(one_digest_is_not_one_connection),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

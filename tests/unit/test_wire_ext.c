@@ -211,6 +211,34 @@ w_17_all_header_lengths_stay_in_bounds(void **state)
 	}
 }
 
+/* W-4, W-17: what lies behind the datagram's length is link padding, though the frame holds
+ * it: a header that ends in there is cut off, whatever it names. */
+static void
+w_17_header_does_not_end_in_link_padding(void **state)
+{
+	static const uint8_t kinds[] = {0, 60, 43}, named[] = {6, 58, 59, 60};
+	static const uint8_t lens[] = {8, 9, 15, 16, 17, 23};
+
+	(void)state;
+	for (uint32_t i = 0; i < 3 * 4 * 6; i++) {
+		uint8_t ext[24] = {named[i % 4], 2}, bytes[BUILD_BYTES_MAX];
+		struct build b = bed6_segment();
+		uint16_t reason = WIRE_DROP_MAX;
+		struct seg seg;
+		uint32_t n;
+
+		ext[2] = kinds[i % 3] == 43 ? 2 : 0;
+		b.next = kinds[i % 3];
+		b.ext = ext;
+		b.ext_len = sizeof(ext);
+		n = (uint32_t)build_tcp_bytes(&b, bytes, sizeof(bytes));
+		bytes[IP_AT + 4] = 0;
+		bytes[IP_AT + 5] = lens[i / 12];
+		assert_int_equal(bed_parse_exact(&bed6_conf, bytes, n, &seg, &reason), WIRE_DROP);
+		assert_int_equal(reason, WIRE_DROP_IP_TRUNC);
+	}
+}
+
 /* W-17: every option type with every length, at the end of its header. */
 static void
 w_17_all_options_stay_in_bounds(void **state)
@@ -267,6 +295,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 			cmocka_unit_test(w_17_extension_headers_are_walked),
 			cmocka_unit_test(w_17_all_header_lengths_stay_in_bounds),
+			cmocka_unit_test(w_17_header_does_not_end_in_link_padding),
 			cmocka_unit_test(w_17_all_options_stay_in_bounds),
 			cmocka_unit_test(w_17_random_chains_end),
 	};
