@@ -256,6 +256,100 @@ close_simultaneous_lost_acks(void **state)
 			"close_simultaneous_lost_acks", 6, setup_both_acks, both_wait});
 }
 
+/* CLOSE-27: each FIN is followed by another one at a higher number, a little later. */
+static void
+setup_two_fins(struct sim_opts *opts, struct rng *rng)
+{
+	static const uint32_t behind[] = {0, 1, 99, 5000};
+
+	for (int side = 0; side < SIM_SIDES; side++)
+		opts->rules[side] = (struct tamper_rule){.from = side,
+				.mask = PKT_FIN,
+				.flags = PKT_FIN,
+				.delta = behind[rng_below(rng, 4)],
+				.delay_ns = 1 + rng_below(rng, 2 * SIM_MS),
+				.action = TAMPER_FIN};
+	opts->n_rules = SIM_SIDES;
+}
+
+static void
+ignore_second_fin(struct sim *s)
+{
+	release(s);
+	sim_run_for(s, 10 * SIM_MS);
+	for (int side = 0; side < SIM_SIDES; side++) {
+		assert_int_equal(sim_stats(s, side).counter[PMTCP_C_drop_past_fin], 1);
+		assert_int_equal(sim_stats(s, side).counter[PMTCP_C_fin_retransmitted], 0);
+	}
+}
+
+static void
+close_second_fin_is_ignored(void **state)
+{
+	kind = &half;
+	sim_run_case(&(struct sim_case){"close_second_fin", 12, setup_two_fins, ignore_second_fin});
+}
+
+/* CLOSE-18: B's first segments but the SYN-ACK acknowledge one number too many. */
+static void
+setup_ack_beyond(struct sim_opts *opts, struct rng *rng)
+{
+	opts->rules[0] = (struct tamper_rule){.from = SIM_B,
+			.mask = PKT_SYN | PKT_ACK,
+			.flags = PKT_ACK,
+			.count = 1 + (uint32_t)rng_below(rng, 3),
+			.delta = 1,
+			.action = TAMPER_ACK};
+	opts->n_rules = 1;
+}
+
+/* Nothing is believed of such a segment: neither text nor FIN is thought to have arrived. */
+static void
+disbelieve(struct sim *s)
+{
+	uint32_t n = s->opts.rules[0].count;
+
+	release(s);
+	assert_int_equal(sim_stats(s, SIM_A).counter[PMTCP_C_drop_ack], n);
+}
+
+static void
+close_ack_beyond_the_fin_is_ignored(void **state)
+{
+	kind = &active;
+	sim_run_case(&(struct sim_case){"close_ack_beyond_1", 6, setup_ack_beyond, disbelieve});
+	kind = &half;
+	sim_run_case(&(struct sim_case){"close_ack_beyond_2", 6, setup_ack_beyond, disbelieve});
+	kind = &passive;
+	sim_run_case(&(struct sim_case){"close_ack_beyond_3", 6, setup_ack_beyond, disbelieve});
+}
+
+/* CLOSE-18: LAST-ACK is not left on the ACK of a number behind the FIN. */
+static void
+setup_last_acks_beyond(struct sim_opts *opts, struct rng *rng)
+{
+	setup_last_acks(opts, rng);
+	opts->rules[0].action = TAMPER_ACK;
+	opts->rules[0].delta = 1;
+}
+
+static void
+stay_in_last_ack(struct sim *s)
+{
+	uint32_t n = s->opts.rules[0].count;
+
+	ack_fin_again(s);
+	assert_int_equal(sim_stats(s, SIM_B).counter[PMTCP_C_drop_ack], n);
+	assert_true(sim_stats(s, SIM_B).counter[PMTCP_C_fin_retransmitted] >= 1);
+}
+
+static void
+close_ack_beyond_the_last_is_ignored(void **state)
+{
+	sim_run_case(&(struct sim_case){
+			"close_ack_beyond_the_last", 6, setup_last_acks_beyond, stay_in_last_ack});
+}
+
 /* CLOSE-42: the peer vanishes in the release; nothing may last for ever. */
 static void
 vanish(struct sim *s)
@@ -294,6 +388,9 @@ main(void)
 			sim_test(close_lost_second_fin),
 			sim_test(close_lost_last_ack),
 			sim_test(close_simultaneous_lost_acks),
+			sim_test(close_second_fin_is_ignored),
+			sim_test(close_ack_beyond_the_fin_is_ignored),
+			sim_test(close_ack_beyond_the_last_is_ignored),
 			sim_test(close_peer_vanishes),
 	};
 

@@ -235,6 +235,21 @@ tell_unreachable(struct wire *w, uint64_t now_ns, const struct pkt *p)
 	tell(w, now_ns, p, p->version == 6 ? &icmp6 : &icmp4);
 }
 
+/* What a rule adds behind or before the frame. */
+static void
+launch_extra(struct wire *w, uint64_t now_ns, const struct tamper_rule *rule, const struct pkt *p)
+{
+	uint8_t fin[128];
+	size_t len;
+
+	if (rule->action == TAMPER_DUP) {
+		launch(w, now_ns, frame_of(w, p->bytes, p->frame_len), rule->delay_ns);
+	} else if (rule->action == TAMPER_FIN) {
+		len = tamper_fin(p, rule->delta, fin, sizeof(fin));
+		launch(w, now_ns, frame_of(w, fin, (uint32_t)len), rule->delay_ns);
+	}
+}
+
 void
 wire_put(struct wire *w, uint64_t now_ns, const void *bytes, uint32_t len)
 {
@@ -260,13 +275,15 @@ wire_put(struct wire *w, uint64_t now_ns, const void *bytes, uint32_t len)
 		w->n_lost++;
 		return;
 	}
-	if (action == TAMPER_DUP)
-		launch(w, now_ns, frame_of(w, bytes, len), rule->delay_ns);
+	if (rule != NULL)
+		launch_extra(w, now_ns, rule, &p);
 	if (is_hit(w, w->faults.dup))
 		launch(w, now_ns, frame_of(w, bytes, len), 0);
 	f = frame_of(w, bytes, len);
 	if (action == TAMPER_FLIP)
 		flip_bit(w, f, 34);
+	if (action == TAMPER_ACK)
+		tamper_ack(f->bytes, rule->delta);
 	if (is_hit(w, w->faults.mark))
 		mark(w, f);
 	if (action == TAMPER_MARK && !mark(w, f)) {
