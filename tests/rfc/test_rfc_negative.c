@@ -6,6 +6,7 @@
  * other stacks did wrong with headers, options, text and windows. Method: scripts of one
  * connection; a bed of stations where frames are malformed. */
 
+#include <errno.h>
 #include <stdio.h>
 
 #include "support/rows.h"
@@ -299,6 +300,128 @@ neg_25_shortage_of_buffers_is_told_and_passes(void **state)
 	bed_destroy(&bed);
 }
 
+/* Two cores share an address and its ports; what waits on one is nothing to the other. */
+enum { SHARED_PORTS = 64 };
+
+static void
+tune_core_0(struct pmtcp_conf *conf)
+{
+	conf->port_first = 40000;
+	conf->port_last = 40000 + SHARED_PORTS - 1;
+	conf->owners = 2;
+	conf->tw_reuse = PMTCP_TW_REUSE_OFF;
+	conf->max_time_wait = SHARED_PORTS;
+}
+
+static void
+tune_core_1(struct pmtcp_conf *conf)
+{
+	tune_core_0(conf);
+	conf->owner = 1;
+}
+
+/* Opens to one remote and closes until there are no more ports; how many. */
+static uint32_t
+fill_with_time_wait(struct bed *b)
+{
+	struct pmtcp_conn *conn;
+	uint32_t n;
+	int err = 0;
+
+	for (n = 0; n <= SHARED_PORTS; n++) {
+		struct bed_peer peer = {.ip = TEST_PEER, .port = RPORT, .seq = X};
+
+		err = bed_open(b, &peer, 0, &conn);
+		if (err != 0)
+			break;
+		bed_close_first(b, &peer, conn);
+	}
+	assert_int_equal(err, -EADDRNOTAVAIL);
+	return n;
+}
+
+static void
+expect_ports(struct bed *b, uint32_t range, uint32_t waiting)
+{
+	struct pmtcp_addr remote = pmtcp_addr4(TEST_PEER, RPORT);
+	struct pmtcp_port_report report;
+
+	pmtcp_port_report(b->ctx, NULL, &remote, &report);
+	assert_int_equal(report.range, range);
+	assert_int_equal(report.in_use, 0);
+	assert_int_equal(report.time_wait, waiting);
+	assert_int_equal(report.foreign, SHARED_PORTS - range);
+}
+
+static void
+neg_25_time_wait_of_another_core_exhausts_no_ports(void **state)
+{
+	static struct bed other;
+	uint32_t n;
+
+	(void)state;
+	bed_create(&bed, tune_core_0);
+	bed_create(&other, tune_core_1);
+	n = fill_with_time_wait(&bed);
+	assert_in_range(n, 1, SHARED_PORTS - 1);
+	expect_ports(&bed, n, n);
+	expect_ports(&other, SHARED_PORTS - n, 0);
+	assert_int_equal(fill_with_time_wait(&other), SHARED_PORTS - n);
+	expect_ports(&other, SHARED_PORTS - n, SHARED_PORTS - n);
+	bed_destroy(&other);
+	bed_destroy(&bed);
+}
+
+/* Each timer a connection can have runs: RTO, delayed ACK, keepalive, user timeout. Then it
+ * ends, by us or by the peer: its blocks are free at once, and no timer finds it later. */
+static void
+end_with_timers(int i)
+{
+	struct bed_peer peer = {.ip = TEST_PEER, .port = (uint16_t)(RPORT + i), .seq = X};
+	struct pmtcp_conn *conn;
+
+	assert_int_equal(bed_open(&bed, &peer, 0, &conn), 0);
+	assert_int_equal(pmtcp_set(conn, PMTCP_OPT_KEEPALIVE_MS, 3000), 0);
+	assert_int_equal(pmtcp_set(conn, PMTCP_OPT_USER_TIMEOUT_MS, 5000), 0);
+	assert_int_equal(pmtcp_set(conn, PMTCP_OPT_LINGER_MS, 4000), 0);
+	assert_int_equal(pmtcp_write(conn, "0123456789", 10), 10);
+	bed_peer_sends(&bed, &peer, PKT_ACK | PKT_PSH, 1);
+	bed_turn(&bed);
+	if (i % 2 == 0)
+		pmtcp_abort(conn);
+	else
+		bed_peer_sends(&bed, &peer, PKT_RST, 0);
+	bed_turn(&bed);
+	bed_forget(&bed);
+	while (bed_event(&bed).flags != 0)
+		;
+	if (i % 2 != 0)
+		pmtcp_close(conn);
+	bed_turn(&bed);
+	assert_int_equal(bed_stats(&bed).blocks_used, 0);
+}
+
+static void
+tune_ten(struct pmtcp_conf *conf)
+{
+	conf->max_conns = 10;
+}
+
+static void
+neg_25_timers_hold_no_blocks(void **state)
+{
+	(void)state;
+	bed_create(&bed, tune_ten);
+	for (int i = 0; i < 100; i++)
+		end_with_timers(i);
+	assert_true(pmtcp_deadline(bed.ctx) > bed.now + 10 * SEC);
+	bed_advance(&bed, 600 * SEC);
+	assert_int_equal(bed_forget(&bed), 0);
+	assert_int_equal(bed_event(&bed).flags, 0);
+	assert_int_equal(bed_stats(&bed).blocks_used, 0);
+	bed_destroy(&bed);
+}
+
 /* Slow start; one segment per timeout, doubled; the FIN is told at once. */
 ROW(neg_26_the_first_flight_is_bounded, &rows_plain,
 		REACH_WIDE "; {send 20000}; ~; ? unacked 14600; > A p+1 i+1461 wnd=65535; ~;"
@@ -371,6 +494,8 @@ main(void)
 			cmocka_unit_test(neg_24_time_wait_ends_across_the_clock_wrap),
 			cmocka_unit_test(neg_24_old_timestamps_are_taken_after_24_days),
 			cmocka_unit_test(neg_25_shortage_of_buffers_is_told_and_passes),
+			cmocka_unit_test(neg_25_time_wait_of_another_core_exhausts_no_ports),
+			cmocka_unit_test(neg_25_timers_hold_no_blocks),
 			cmocka_unit_test(neg_26_the_first_flight_is_bounded),
 			cmocka_unit_test(neg_26_timeouts_send_one_segment_and_back_off),
 			cmocka_unit_test(neg_26_fin_is_told_in_its_turn),
