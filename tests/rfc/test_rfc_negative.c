@@ -452,6 +452,34 @@ neg_26_ack_stretch_is_bounded(void **state)
 			 "+500; .; [READABLE]; {recv 46720}; ~");
 	rows_end(&ep);
 }
+/* FreeBSD-SA-18:08: 1000 islands of one octet, each below all before it. The lowest are
+ * kept, 64 at most, so that the walk past them is no longer than that, and fill in. */
+static void
+neg_26_reassembly_is_bounded(void **state)
+{
+	static struct ep ep;
+	struct pmtcp_stats stats;
+	char line[64];
+
+	(void)state;
+	ep_create(&ep, "neg_26_reassembly", &rows_plain);
+	ep.conn_opts.recv_buffer = 60000;
+	cell_script(&ep, REACH_EST);
+	for (int i = 999; i >= 0; i--) {
+		snprintf(line, sizeof(line), "> A p+%d i+1 len=1%s", 2 + 3 * i,
+				i % 32 == 0 ? "; ~" : "");
+		cell_script(&ep, line);
+		pmtcp_stats(ep.ctx, &stats);
+		assert_true(stats.records_used <= 64);
+	}
+	assert_int_equal(stats.records_used, 64);
+	cell_script(&ep, "> A p+1 i+1 len=1; > A p+3 i+1 len=2; < A i+1 p+6; [READABLE];"
+			 "> A p+1 i+1 len=190; < A i+1 p+192; [READABLE]; {recv 200}=191; ~;"
+			 "? rcv_nxt p+192");
+	pmtcp_stats(ep.ctx, &stats);
+	assert_int_equal(stats.records_used, 0);
+	rows_end(&ep);
+}
 /* 2525 2.18: 1460 less the 12 octets of the timestamps that each segment carries. */
 ROW(neg_26_options_count_against_the_mss, &stamps,
 		"{listen}; > S p ts=1000:0 wnd=65535; < SA i= p+1 ts=1000; > A p+1 i+1 ts=1000:0;"
@@ -500,6 +528,7 @@ main(void)
 			cmocka_unit_test(neg_26_timeouts_send_one_segment_and_back_off),
 			cmocka_unit_test(neg_26_fin_is_told_in_its_turn),
 			cmocka_unit_test(neg_26_ack_stretch_is_bounded),
+			cmocka_unit_test(neg_26_reassembly_is_bounded),
 			cmocka_unit_test(neg_26_options_count_against_the_mss),
 			cmocka_unit_test(neg_26_lost_window_update_is_no_deadlock),
 	};
