@@ -392,7 +392,7 @@ int pmtcp_ctx_init(void *mem, size_t len, const struct pmtcp_conf *conf, struct 
 #define PMTCP_CTX_ALIGN (2u << 20)
 
 /** Frees every mbuf the context holds and forgets it; nothing is sent. To end
- * politely, close or abort the connections and drive until they are gone. */
+ * politely, drive pmtcp_ctx_shutdown() first. */
 void pmtcp_ctx_fini(struct pmtcp_ctx *ctx);
 
 /**
@@ -544,6 +544,21 @@ void pmtcp_abort(struct pmtcp_conn *conn);
 /** pmtcp_close() and no event at all: the handle and `user` are dead at once. */
 void pmtcp_detach(struct pmtcp_conn *conn);
 
+/**
+ * The end of the process (RES-15): to be called in every turn until it returns 0.
+ *
+ * The first call ends all listeners as pmtcp_unlisten() does, and closes the sending direction
+ * of every connection as pmtcp_shutdown() does; in SYN-SENT it ends, with LOCAL_CLOSE. The
+ * application goes on: it reads, pops CLOSED and closes its handles. From the deadline on the
+ * connections that are left are aborted as by pmtcp_abort(), handles that were never closed
+ * given up. Once no connection lives, TIME-WAIT entries go as soon as their last ACK has left.
+ * The first call, and those after the deadline or without a connection, visit every block.
+ *
+ * @param deadline_ns of the driver's clock; not after pmtcp_now(): all are aborted at once
+ * @return blocks in use, handles whose CLOSED was not popped among them; 0: all is given back
+ */
+uint32_t pmtcp_ctx_shutdown(struct pmtcp_ctx *ctx, uint64_t deadline_ns);
+
 /** Takes effect at once. @return 0, -EINVAL for an unknown option or value, -ENOBUFS no
  * option class free, or no side record for a timer that the option switches on */
 int pmtcp_set(struct pmtcp_conn *conn, enum pmtcp_opt opt, uint64_t value);
@@ -559,30 +574,6 @@ struct pmtcp_ctx *pmtcp_conn_ctx(const struct pmtcp_conn *conn);
 
 /** Octets of payload per segment now (effective MSS). */
 uint16_t pmtcp_mss(const struct pmtcp_conn *conn);
-
-/** STATUS (RFC 9293 3.10.6). */
-struct pmtcp_conn_info {
-	enum pmtcp_state state;
-	struct pmtcp_addr local;
-	struct pmtcp_addr remote;
-	uint32_t snd_una, snd_nxt, snd_wnd; /**< snd_nxt is the highest sent (SND.MAX) */
-	uint32_t rcv_nxt, rcv_wnd;
-	uint32_t cwnd, ssthresh; /**< octets; 0 while nothing is queued */
-	uint32_t srtt_us, rttvar_us, rto_us;
-	uint32_t unread, unsent, unacked; /**< octets */
-	/** Octets from the next to be read to the end of the peer's urgent data, also those that
-	 * have not come yet; 0: none, or the connection ended. It stays in the stream. */
-	uint32_t urgent;
-	uint16_t mss;
-	uint8_t snd_wscale, rcv_wscale;
-	bool timestamps, sack;
-	uint8_t retries;   /**< repetitions of what was sent last without answer */
-	uint8_t icmp_type; /**< of the last ICMP error about this connection, 0: none came */
-	uint8_t icmp_code;
-	uint16_t path_mtu; /**< octets, if the network made us send smaller packets, else 0 */
-};
-/** Fills in the state of a living handle; after the end, what was last. */
-void pmtcp_conn_info(const struct pmtcp_conn *conn, struct pmtcp_conn_info *info);
 
 /** An empty mbuf with head room for our headers, from the context's pool; NULL if dry. The
  * caller's: to be filled and given to pmtcp_send(), or freed. */

@@ -211,6 +211,19 @@ int pmtcp_worker_start(const struct pmtcp_job *jobs, uint16_t n, int cpu);
  * Nothing if the worker was not started by pmtcp_worker_start(). */
 void pmtcp_worker_join(struct pmtcp_worker *worker);
 
+/**
+ * The end of the process (RES-15): runs workers by turns on this thread until
+ * pmtcp_ctx_shutdown() of each has nothing left. What lives after ns is aborted, and 500 ms
+ * later the turns end in any case. Not while one of them runs. The applications pop their
+ * events as ever, and open nothing more.
+ *
+ * @param jobs n up to 16, those that talk to each other together
+ * @param ns   from now; 0: aborts at once
+ * @return blocks still in use; 0 unless an application did not pop its events, or RSTs
+ *         could not leave: no buffers, or a next hop that does not answer
+ */
+uint32_t pmtcp_worker_shutdown(const struct pmtcp_job *jobs, uint16_t n, uint64_t ns);
+
 /** Ends the run after the turn in progress. Any thread, and signal handlers. A stop
  * before the run ends it before its first turn; the run takes the mark away. */
 void pmtcp_worker_stop(struct pmtcp_worker *worker);

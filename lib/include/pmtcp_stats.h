@@ -59,6 +59,30 @@ const char *pmtcp_stats_audit(const struct pmtcp_stats *stats);
 /** Walks every structure of the context and traps on a broken invariant. For tests. */
 void pmtcp_ctx_check(const struct pmtcp_ctx *ctx);
 
+/** STATUS (RFC 9293 3.10.6). */
+struct pmtcp_conn_info {
+	enum pmtcp_state state;
+	struct pmtcp_addr local;
+	struct pmtcp_addr remote;
+	uint32_t snd_una, snd_nxt, snd_wnd; /**< snd_nxt is the highest sent (SND.MAX) */
+	uint32_t rcv_nxt, rcv_wnd;
+	uint32_t cwnd, ssthresh; /**< octets; 0 while nothing is queued */
+	uint32_t srtt_us, rttvar_us, rto_us;
+	uint32_t unread, unsent, unacked; /**< octets */
+	/** Octets from the next to be read to the end of the peer's urgent data, also those that
+	 * have not come yet; 0: none, or the connection ended. It stays in the stream. */
+	uint32_t urgent;
+	uint16_t mss;
+	uint8_t snd_wscale, rcv_wscale;
+	bool timestamps, sack;
+	uint8_t retries;   /**< repetitions of what was sent last without answer */
+	uint8_t icmp_type; /**< of the last ICMP error about this connection, 0: none came */
+	uint8_t icmp_code;
+	uint16_t path_mtu; /**< octets, if the network made us send smaller packets, else 0 */
+};
+/** Fills in the state of a living handle; after the end, what was last. */
+void pmtcp_conn_info(const struct pmtcp_conn *conn, struct pmtcp_conn_info *info);
+
 /** Why pmtcp_connect() said -EADDRNOTAVAIL (RES-3). */
 struct pmtcp_port_report {
 	uint32_t range;        /**< ports of the ephemeral range that this worker may use */

@@ -120,6 +120,12 @@ pmtcp_detach(struct pmtcp_conn *conn)
 	tcp_user_detach(tcp_of(tcb_of(conn)), tcb_of(conn));
 }
 
+uint32_t
+pmtcp_ctx_shutdown(struct pmtcp_ctx *s, uint64_t deadline_ns)
+{
+	return tcp_shutdown(&s->t, deadline_ns);
+}
+
 int
 pmtcp_set(struct pmtcp_conn *conn, enum pmtcp_opt opt, uint64_t value)
 {

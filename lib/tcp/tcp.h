@@ -171,6 +171,7 @@ struct tcp {
 	uint32_t parked;
 	uint32_t tw_peak;
 	bool has_wanted_hop;
+	bool is_shutting_down; /* tcp_shutdown() has closed everything */
 
 	struct slab tcbs;
 	struct slab half_opens;
@@ -400,6 +401,9 @@ struct tcp_tx *tcp_tx_get(struct tcp *t, struct tcb *c);
 /* Congestion control from its start: IW, or one segment after a lost SYN (OPEN-13). */
 void tcp_tx_start(struct tcp *t, struct tcb *c, struct tcp_tx *tx);
 struct tcp_rx *tcp_rx_get(struct tcp *t, struct tcb *c);
+
+/* ---- tcp_shutdown.c: the end of all of them; see pmtcp_ctx_shutdown() ---- */
+uint32_t tcp_shutdown(struct tcp *t, uint64_t deadline_ns);
 
 /* ---- tcp_mark.c ---- */
 void tcp_mark(struct tcp *t, struct block_head *b);
