@@ -8,6 +8,7 @@
 
 #include <signal.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "common/diag.h"
@@ -179,6 +180,27 @@ app_run(struct app *app, void (*fn)(struct pmtcp_ctx *ctx, void *arg), void *arg
 	signal(SIGINT, handle_signal);
 	signal(SIGTERM, handle_signal);
 	pmtcp_worker_run(app->worker, watched_turn, &watched);
+}
+
+int
+app_shutdown(struct app *app, uint64_t ns, void (*fn)(struct pmtcp_ctx *ctx, void *arg), void *arg)
+{
+	const struct pmtcp_job job = {app->worker, fn, arg};
+	struct pmtcp_stats before, after;
+	const char *broken;
+	uint32_t left;
+
+	pmtcp_stats(app->ctx, &before);
+	left = pmtcp_worker_shutdown(&job, 1, ns);
+	pmtcp_stats(app->ctx, &after);
+	broken = pmtcp_stats_audit(&after);
+	printf("%s: %u connections at the end, %llu of them aborted, %u blocks left, %s%s\n",
+			app->program, before.live,
+			(unsigned long long)(after.ended[PMTCP_LOCAL_ABORT] -
+					     before.ended[PMTCP_LOCAL_ABORT]),
+			left, broken == NULL ? "the books balance" : "the books do not balance: ",
+			broken == NULL ? "" : broken);
+	return left == 0 && broken == NULL ? EXIT_SUCCESS : EXIT_FAILURE;
 }
 
 void

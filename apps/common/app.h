@@ -34,7 +34,13 @@ int app_open(struct app *app, int argc, char **argv);
 /* Serves until SIGINT or SIGTERM. */
 void app_run(struct app *app, void (*fn)(struct pmtcp_ctx *ctx, void *arg), void *arg);
 
-/* Serves for so long, and at least one turn: to say goodbye after app_run(). */
+/* The end after app_run() (RES-15): FIN to every peer, RST to who has not answered after ns,
+ * and one line about it on stdout. Returns the exit code of the program: 0, or 1 if something
+ * was left or the books do not balance. */
+int app_shutdown(struct app *app, uint64_t ns, void (*fn)(struct pmtcp_ctx *ctx, void *arg),
+		void *arg);
+
+/* Serves for so long, and at least one turn. */
 void app_serve_for(struct app *app, uint64_t ns, void (*fn)(struct pmtcp_ctx *ctx, void *arg),
 		void *arg);
 

@@ -9,22 +9,19 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/queue.h>
 
 #include "common/app.h"
 
-#define BURST 32
+#define BURST      32
+#define GOODBYE_NS 1000000000u /* FIN at once; RST to who has not answered by then */
 
 /* One connection: packets that were received and not yet taken by pmtcp_send(). */
 struct session {
-	LIST_ENTRY(session) next;
 	struct pmtcp_conn *conn;
 	struct rte_mbuf *held[BURST];
 	int n_held;
 	bool is_closed; /* by us */
 };
-
-static LIST_HEAD(, session) sessions = LIST_HEAD_INITIALIZER(sessions);
 
 static void
 session_close(struct session *s)
@@ -86,14 +83,12 @@ handle_event(const struct pmtcp_event *ev)
 		}
 		s->conn = ev->conn;
 		pmtcp_set_user(ev->conn, s);
-		LIST_INSERT_HEAD(&sessions, s, next);
 	}
 	if (!s->is_closed)
 		session_echo(s);
 	if (ev->flags & PMTCP_EV_CLOSED) {
 		session_close(s);
 		rte_pktmbuf_free_bulk(s->held, (unsigned int)s->n_held);
-		LIST_REMOVE(s, next);
 		free(s);
 	}
 }
@@ -119,7 +114,6 @@ main(int argc, char **argv)
 			.options = options,
 			.n_options = 1};
 	struct pmtcp_listener *listener;
-	struct session *s;
 	int ret = app_open(&app, argc, argv);
 
 	if (ret != 0)
@@ -131,13 +125,7 @@ main(int argc, char **argv)
 	printf("listening on port %u; Ctrl-C ends\n", port);
 	fflush(stdout);
 	app_run(&app, serve, NULL);
-	pmtcp_unlisten(listener); /* goodbye: FIN now, RST to who has not answered in a second */
-	LIST_FOREACH(s, &sessions, next)
-		session_close(s);
-	app_serve_for(&app, LIST_EMPTY(&sessions) ? 0 : 1000000000, serve, NULL);
-	LIST_FOREACH(s, &sessions, next)
-		pmtcp_abort(s->conn);
-	app_serve_for(&app, 0, serve, NULL);
+	ret = app_shutdown(&app, GOODBYE_NS, serve, NULL);
 	app_close(&app);
-	return EXIT_SUCCESS;
+	return ret;
 }

@@ -19,6 +19,7 @@
 
 #define SECOND_NS   1000000000ull
 #define DRAIN_NS    (5 * SECOND_NS)
+#define GOODBYE_NS  SECOND_NS
 #define CONTROL_NS  20000000
 #define SIZE_PROBE  1000000u
 #define SPARE_CONNS 4096u
@@ -424,6 +425,33 @@ check_buffers(struct load *l)
 	}
 }
 
+/* FIN to who is left when the drain is over, RST to who does not answer that (RES-15). The
+ * report is of the run: what ends now had not ended then. */
+static void
+say_goodbye(struct load *l)
+{
+	const struct side_counts counts[2] = {l->client.side.n, l->server.side.n};
+	const uint64_t live[2] = {l->client.side.live, l->server.side.live};
+	struct pmtcp_job jobs[2];
+	uint32_t left;
+	uint16_t n = 0;
+
+	l->server.n_listeners = 0; /* they end with the contexts */
+	if (l->has_server)
+		jobs[n++] = (struct pmtcp_job){l->server.side.worker, server_turn, &l->server};
+	if (l->has_client)
+		jobs[n++] = (struct pmtcp_job){l->client.side.worker, client_turn, &l->client};
+	left = pmtcp_worker_shutdown(jobs, n, GOODBYE_NS);
+	l->client.side.n = counts[0];
+	l->server.side.n = counts[1];
+	l->client.side.live = live[0];
+	l->server.side.live = live[1];
+	if (left == 0)
+		return;
+	l->found.n_books++;
+	books_note(l, "%u connection blocks did not come back", left);
+}
+
 static void
 destroy_ends(struct load *l)
 {
@@ -452,6 +480,7 @@ carry_out(struct load *l, const cpu_set_t *allowed, const sigset_t *signals)
 	if (l->has_server)
 		close_window(&l->server.side);
 	books_check(l);
+	say_goodbye(l);
 	destroy_ends(l);
 	check_buffers(l);
 	summary_print(l);

@@ -207,6 +207,31 @@ class Ring(unittest.TestCase):
         self.check_books(report, out)
         self.assertEqual(report["live"], 0)
 
+    def test_res_15_sigterm_with_1000_live_leaks_nothing(self):
+        # The wire takes its time, so thousands are in every state. One signal lets them end;
+        # with two nobody waits, and who is left gets FIN, then RST.
+        for signals in (1, 2):
+            with self.subTest(signals=signals), start(
+                    "run", "--link", "ring,delay=200ms", "--rate", "2k", "--duration", "0",
+                    "--warmup", "0", "--request", "10", "--response", "10", "--json", "-") as p:
+                time.sleep(4)
+                begun = time.monotonic()
+                for _ in range(signals):
+                    p.send_signal(signal.SIGTERM)
+                    time.sleep(0.1)
+                out, err = p.communicate(timeout=30)
+                self.assertLess(time.monotonic() - begun, 7 if signals == 1 else 3)
+                report = json.loads(out)
+                self.check_books(report, err)
+                if signals == 1:
+                    self.assertEqual(p.returncode, 0, err)
+                    self.assertEqual(report["live"], 0)
+                else:
+                    self.assertEqual(p.returncode, 3, err)
+                    self.assertGreater(report["live"], 1000)
+                self.assertGreater(report["opened"], 3000)
+                self.assertNotIn("did not come back", err)
+
     def test_capture_is_a_pcap(self):
         with tempfile.TemporaryDirectory() as folder:
             path = os.path.join(folder, "x.pcap")
@@ -315,6 +340,39 @@ class Memif(unittest.TestCase):
         self.assertEqual(report["closed"], 1000)
         self.assertEqual(other["closed"], 1000)
         self.assertTrue(other["conservation"]["balanced"])
+
+    def end_echo(self, is_peer_dead):
+        """SIGTERM to an echo server with 1000 connections: (exit code, seconds, its line)."""
+        with tempfile.TemporaryDirectory() as folder:
+            sock = os.path.join(folder, "m")
+            echo = subprocess.Popen([os.environ["ECHO"], "--link", "memif:server:" + sock, "--ip",
+                                     "10.7.0.1/24", "-l", "5001"], stdout=subprocess.PIPE,
+                                    stderr=subprocess.PIPE, text=True)
+            time.sleep(2)
+            client = start("client", "--link", "memif:client:" + sock + ",delay=2s",
+                           "--ip", "10.7.0.2/24", "--target", "10.7.0.1:5001", "--rate", "1k",
+                           "--warmup", "0", "--request", "10", "--response", "10", "--json", "-")
+            time.sleep(7)
+            if is_peer_dead:
+                client.kill()
+            begun = time.monotonic()
+            echo.send_signal(signal.SIGTERM)
+            out, err = echo.communicate(timeout=30)
+            seconds = time.monotonic() - begun
+            client.kill()
+            client.communicate(timeout=30)
+        return echo.returncode, seconds, out.splitlines()[-1] + err
+
+    def test_res_15_echo_ends_within_its_deadline(self):
+        for is_peer_dead in (False, True):
+            with self.subTest(is_peer_dead=is_peer_dead):
+                code, seconds, line = self.end_echo(is_peer_dead)
+                self.assertEqual(code, 0, line)
+                self.assertLess(seconds, 3)
+                found = re.fullmatch(r"pmtcp-echo: (\d+) connections at the end, (\d+) of them "
+                                     r"aborted, 0 blocks left, the books balance", line)
+                self.assertTrue(found, line)
+                self.assertGreaterEqual(int(found[1]), 1000)
 
     def test_dead_next_hop_is_said_before_the_clock_starts(self):
         with tempfile.TemporaryDirectory() as folder:
