@@ -10,6 +10,8 @@
 
 #include "stack/stack.h"
 
+enum { RECYCLE_LOOKS = 64 };
+
 size_t
 neigh_memsize(uint16_t max)
 {
@@ -110,26 +112,37 @@ unlink_entry(struct pmtcp_ctx *s, uint16_t number)
 	*link = s->neighs.entries[number].next;
 }
 
-/* The hop unused longest that no block refers to. The walk is bounded by the
- * table and taken only for a new neighbour in a full table. */
+static bool
+is_recyclable(const struct pmtcp_ctx *s, uint16_t number)
+{
+	const struct tcp_hop *hop = &s->t.hops[number];
+
+	return s->neighs.entries[number].state != NEIGH_STATIC && hop->refs == 0 &&
+	       hop->wait_head == 0 && number != s->gateway && number != s->gateway6;
+}
+
+/* A hop that no block refers to: of the next RECYCLE_LOOKS, or of more if none of these may go,
+ * the one unused longest. A hand goes round, so that neighbours made up at will cost no walk
+ * over the table each (SEC-14); in a small table it is the oldest of all. */
 static uint16_t
 recycle(struct pmtcp_ctx *s)
 {
+	struct neigh_table *n = &s->neighs;
 	uint16_t oldest = NEIGH_NONE;
 
-	for (uint16_t i = 1; i < s->neighs.fresh; i++) {
-		const struct neigh *e = &s->neighs.entries[i];
-
-		if (e->state == NEIGH_STATIC || s->t.hops[i].refs > 0 || s->t.hops[i].wait_head)
+	for (uint16_t looks = 1; looks < n->fresh; looks++) {
+		if (looks > RECYCLE_LOOKS && oldest != NEIGH_NONE)
+			break;
+		n->hand = (uint16_t)(n->hand + 1 < n->fresh ? n->hand + 1 : 1);
+		if (!is_recyclable(s, n->hand))
 			continue;
-		if (i == s->gateway || i == s->gateway6)
-			continue;
-		if (oldest == NEIGH_NONE || seq_lt(e->used_ms, s->neighs.entries[oldest].used_ms))
-			oldest = i;
+		if (oldest == NEIGH_NONE ||
+				seq_lt(n->entries[n->hand].used_ms, n->entries[oldest].used_ms))
+			oldest = n->hand;
 	}
 	if (oldest != NEIGH_NONE)
 		unlink_entry(s, oldest);
-	s->neighs.last = NEIGH_NONE;
+	n->last = NEIGH_NONE;
 	return oldest;
 }
 

@@ -3,8 +3,9 @@
  */
 
 /* Goal: what once was wrong with next hops stays right: a pause that never ended, a
- * neighbour that moved, progress that was no answer. Method: a bed of stations whose ARP
- * packets are written by hand; each test failed before its defect was mended. */
+ * neighbour that moved, progress that was no answer, a walk over the table for each new one.
+ * Method: a bed of stations whose ARP packets are written by hand; each test failed before its
+ * defect was mended, but for the walk, which bench_worst measures. */
 
 #include <errno.h>
 #include <setjmp.h>
@@ -148,6 +149,60 @@ w_8_progress_while_probed_is_an_answer(void **state)
 	bed_destroy(&bed);
 }
 
+static void
+tune_200(struct pmtcp_conf *conf)
+{
+	conf->prefix_len = 8;
+	conf->max_neighbours = conf->max_conns = 200;
+	conf->max_transfers = conf->max_records = 400;
+	conf->max_port_pairs = 4096;
+}
+
+/* Half of a larger table is in use, in one piece: a new one finds a place all the same, and is
+ * the one that is known. */
+static void
+sec_14_full_table_gives_up_one_out_of_use(void **state)
+{
+	enum { USED = 100, NEW = 1000 };
+	struct bed_peer peer = {.port = 80, .seq = 1000};
+	struct pmtcp_conn *conn[USED];
+	struct rte_ether_addr mac;
+
+	(void)state;
+	bed_create(&bed, tune_200);
+	for (uint32_t i = 0; i < USED; i++) {
+		peer.ip = PMTCP_IP4(10, 2, 0, 1) + i;
+		peer.seq = 1000;
+		hear_from(peer.ip, ctx_mac_of(peer.ip), 1);
+		bed_forget(&bed);
+		assert_int_equal(bed_open(&bed, &peer, 0, &conn[i]), 0);
+	}
+	for (uint32_t i = 0; i < NEW; i++) {
+		struct pmtcp_addr fresh = pmtcp_addr4(PMTCP_IP4(10, 1, 0, 0) + i, 80);
+		struct pmtcp_conn *opened;
+
+		hear_from(fresh.ip4, ctx_mac_of(fresh.ip4), 1);
+		assert_int_equal(bed_forget(&bed), 1);
+		assert_int_equal(pmtcp_connect(bed.ctx, NULL, &fresh, NULL, &opened), 0);
+		bed_turn(&bed);
+		pmtcp_abort(opened);
+		assert_int_equal(bed_take(&bed)->kind, PKT_KIND_TCP);
+		bed_turn(&bed);
+		bed_forget(&bed);
+		while (bed_event(&bed).flags != 0)
+			;
+	}
+	for (uint32_t i = 0; i < USED; i++) {
+		assert_int_equal(pmtcp_write(conn[i], "x", 1), 1);
+		bed_turn(&bed);
+		assert_int_equal(bed_take(&bed)->len, 1);
+		assert_int_equal(bed.taken.daddr, PMTCP_IP4(10, 2, 0, 1) + i);
+		mac = ctx_mac_of(bed.taken.daddr);
+		assert_memory_equal(bed.taken.dmac, mac.addr_bytes, 6);
+	}
+	bed_destroy(&bed);
+}
+
 int
 main(void)
 {
@@ -155,6 +210,7 @@ main(void)
 			cmocka_unit_test(neg_24_pause_ends_after_the_clock_came_round),
 			cmocka_unit_test(w_8_moved_neighbour_is_found_by_broadcast),
 			cmocka_unit_test(w_8_progress_while_probed_is_an_answer),
+			cmocka_unit_test(sec_14_full_table_gives_up_one_out_of_use),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
