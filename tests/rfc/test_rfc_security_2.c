@@ -353,6 +353,40 @@ sec_14_ranges_are_bounded(void **state)
 	end_by_abort();
 }
 
+/* An ARP request for our address from this one. */
+static void
+asked_by(uint32_t ip)
+{
+	struct rte_ether_addr mac = ctx_mac_of(ip);
+	struct pkt_arp arp = {.op = 1, .spa = ip, .tpa = TEST_ADDR};
+
+	memcpy(arp.sha, mac.addr_bytes, 6);
+	bed_inject_arp(&bed, &arp);
+	bed_turn(&bed);
+	assert_int_equal(bed_forget(&bed), 1);
+}
+
+/* W-6: who lives outside the subnet cannot be sent to: the answer is all that it gets, and the
+ * 16 places of the table stay with those who can. */
+static void
+sec_14_askers_off_the_link_take_no_entry(void **state)
+{
+	struct pmtcp_addr near = pmtcp_addr4(PMTCP_IP4(10, 0, 0, 9), 80);
+	struct pmtcp_conn *opened;
+
+	(void)state;
+	bed_create(&bed, NULL);
+	asked_by(near.ip4);
+	bed_advance(&bed, BED_MS);
+	for (uint32_t i = 0; i < 100; i++)
+		asked_by(PMTCP_IP4(10, 9, 0, 1) + i);
+	assert_int_equal(pmtcp_connect(bed.ctx, NULL, &near, NULL, &opened), 0);
+	bed_turn(&bed);
+	assert_int_equal(bed_take(&bed)->kind, PKT_KIND_TCP);
+	pmtcp_abort(opened);
+	bed_destroy(&bed);
+}
+
 int
 main(void)
 {
@@ -371,6 +405,7 @@ main(void)
 			cmocka_unit_test(sec_13_no_text_before_established),
 			cmocka_unit_test(sec_14_tiny_mss_makes_no_crumbs),
 			cmocka_unit_test(sec_14_ranges_are_bounded),
+			cmocka_unit_test(sec_14_askers_off_the_link_take_no_entry),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
