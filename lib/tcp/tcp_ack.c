@@ -246,11 +246,17 @@ static void
 take_window(struct tcp *t, struct tcb *c, const struct seg *seg)
 {
 	uint32_t before = c->snd.wnd;
+	bool is_late = seq_gt(c->snd.wl1, seg->seq);
 	struct tcp_tx *tx;
 
-	if (seq_gt(c->snd.wl1, seg->seq))
+	/* Where it goes on above RCV.NXT, the number is that of what the first step leaves. */
+	if (is_unlikely(is_late) &&
+			(seq_gt(c->snd.wl1, c->rcv.nxt) ||
+					seq_leq(seg->seq + seg_seq_len(seg), c->rcv.nxt)))
 		return;
 	tcp_set_window(c, seg, tcb_snd_shift(c));
+	if (is_unlikely(is_late))
+		c->snd.wl1 = c->rcv.nxt;
 	/* Whoever keeps its window shut and says so is alive (DATA-25, MUST-37). */
 	if (is_unlikely(c->snd.wnd == 0))
 		c->last_rx = t->now_ms;

@@ -92,6 +92,14 @@ ROW(data_16_older_ack_does_not_set_the_window, &rows_plain,
 		SENT_3 "; > A p+1 i+1461 wnd=7000; .; > A p+1 i+1 wnd=100; .; ? snd_wnd 7000;"
 		       "> A p+1 i+4381 wnd=500; .; ? snd_wnd 500")
 
+/* RFC 9293 3.10.7.4: the number is that of the segment as trimmed, which begins at RCV.NXT;
+ * without anything above that there is none. */
+ROW(data_16_repeated_text_with_new_behind_sets_the_window, &rows_plain,
+		REACH_EST
+		"; > PA p+1 i+1 len=20 wnd=7000; [READABLE]; {recv 20}; +42; ~;"
+		"> A p+21 i+1 wnd=7000; .; > PA p+11 i+1 len=10 wnd=6000; ~; ? snd_wnd 7000;"
+		"> PA p+11 i+1 len=20 wnd=8000; [READABLE]; {recv 10}; ~; ? snd_wnd 8000")
+
 /* ---- closing ---- */
 
 /* CLOSE-18: three segments and the FIN out; only the ACK of the FIN moves on. */
@@ -202,6 +210,7 @@ main(void)
 			cmocka_unit_test(data_15_older_ack_is_ignored_its_text_taken),
 			cmocka_unit_test(data_16_older_segment_does_not_set_the_window),
 			cmocka_unit_test(data_16_older_ack_does_not_set_the_window),
+			cmocka_unit_test(data_16_repeated_text_with_new_behind_sets_the_window),
 			cmocka_unit_test(close_18_partial_acks_leave_last_ack),
 			cmocka_unit_test(close_18_partial_acks_leave_fin_wait_1),
 			cmocka_unit_test(close_17_repeated_fin_has_its_ack_used),
