@@ -397,6 +397,8 @@ void tcp_block_forget(struct tcp *t, struct block_head *b);
 void tcp_block_free(struct tcp *t, struct block_head *b);
 void tcp_tx_release(struct tcp *t, struct tcb *c);
 void tcp_rx_release(struct tcp *t, struct tcb *c);
+/* The side record goes when it holds nothing and owes nothing. */
+void tcp_rx_rest(struct tcp *t, struct tcb *c, const struct tcp_rx *rx);
 struct tcp_tx *tcp_tx_get(struct tcp *t, struct tcb *c);
 /* Congestion control from its start: IW, or one segment after a lost SYN (OPEN-13). */
 void tcp_tx_start(struct tcp *t, struct tcb *c, struct tcp_tx *tx);

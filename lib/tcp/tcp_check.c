@@ -51,14 +51,17 @@ is_at_old_edge(const struct tcb *c, const struct seg *seg, uint32_t len)
 	       seq_gt(seg->ack, c->snd.una);
 }
 
-/* RFC 2883 section 4: what came twice is the first block of the ACK it causes. */
+/* RFC 2883 section 4, DATA-5: what came twice is the first block of the ACK it causes, also
+ * when all of it was read and the side record had gone. */
 static void
 note_duplicate(struct tcp *t, struct tcb *c, const struct seg *seg)
 {
-	struct tcp_rx *rx = tcp_rx(t, c);
+	struct tcp_rx *rx;
 
-	if (!rx || seg->len == 0 || !tcb_has(c, TCB_SACK) ||
-			seq_gt(seg->seq + seg->len, c->rcv.nxt))
+	if (seg->len == 0 || !tcb_has(c, TCB_SACK) || seq_gt(seg->seq + seg->len, c->rcv.nxt))
+		return;
+	rx = tcp_rx_get(t, c);
+	if (!rx)
 		return;
 	rx->dsack_left = seg->seq;
 	rx->dsack_right = seg->seq + seg->len;

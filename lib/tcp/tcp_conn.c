@@ -140,6 +140,13 @@ tcp_rx_release(struct tcp *t, struct tcb *c)
 	c->rx = 0;
 }
 
+void
+tcp_rx_rest(struct tcp *t, struct tcb *c, const struct tcp_rx *rx)
+{
+	if (rx->held == 0 && reasm_is_idle(&rx->r))
+		tcp_rx_release(t, c);
+}
+
 /* Of the blocks that share a bucket with the new one: the TIME-WAIT entry with the least time
  * left, else the half-open repeated most often. One whose SYN reopens an entry leaves its slot
  * to that. */

@@ -57,6 +57,7 @@ add_sack(struct tcp *t, struct tcb *c, struct wire_tcp *w, uint32_t len)
 	n = (uint8_t)(n + reasm_sack_blocks(&rx->r, &t->recs, &w->sack[2 * n], (uint8_t)(max - n)));
 	if (n == 0)
 		return;
+	tcp_rx_rest(t, c, rx);
 	w->n_sack = n;
 	w->opts |= SEG_OPT_SACK;
 }

@@ -146,14 +146,6 @@ nothing_to_read(const struct tcb *c)
 	return c->head.kind == BLOCK_ENDED ? -ENOTCONN : -EAGAIN;
 }
 
-/* The side record goes when it holds nothing and owes nothing. */
-static void
-rest_rx(struct tcp *t, struct tcb *c, struct tcp_rx *rx)
-{
-	if (rx->held == 0 && reasm_is_idle(&rx->r))
-		tcp_rx_release(t, c);
-}
-
 static bool
 has_text(const struct tcp_rx *rx)
 {
@@ -197,7 +189,7 @@ tcp_user_recv_done(struct tcp *t, struct tcb *c, uint32_t octets)
 		return;
 	rx->held -= min_u32(octets, rx->held);
 	update_window(t, c);
-	rest_rx(t, c, rx);
+	tcp_rx_rest(t, c, rx);
 }
 
 int

@@ -89,11 +89,35 @@ data_37_blocks_are_latest_first_and_duplicates_reported(void **state)
 	rows_end(&ep);
 }
 
+/* The side record of the receiver goes with the last octet read; a duplicate after that
+ * is told all the same, and once. */
+static void
+data_5_duplicate_of_what_was_read_is_reported(void **state)
+{
+	static struct ep ep;
+
+	(void)state;
+	rows_begin(&ep, "data_5", &with_sack, REACH_SACK);
+	text(&ep, 1, 200);
+	cell_script(&ep, "~; {recv 200}; ~");
+	for (int i = 0; i < 2; i++) {
+		text(&ep, 101, 100);
+		expect_sack(&ep, EDGES(101, 201));
+	}
+	text(&ep, 301, 100);
+	expect_sack(&ep, EDGES(301, 401));
+	cell_script(&ep, "{abort}; ~");
+	ep.events = 0;
+	ep.reason = PMTCP_REASON_NONE;
+	rows_end(&ep);
+}
+
 int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
 			cmocka_unit_test(data_37_blocks_are_latest_first_and_duplicates_reported),
+			cmocka_unit_test(data_5_duplicate_of_what_was_read_is_reported),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
