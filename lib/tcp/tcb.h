@@ -233,6 +233,13 @@ tcb_rcv_shift(const struct tcb *c)
 	return c->wscales & 0x0f;
 }
 
+/* The largest window that the field can tell. */
+static inline uint32_t
+tcb_rcv_wnd_max(const struct tcb *c)
+{
+	return (uint32_t)UINT16_MAX << tcb_rcv_shift(c);
+}
+
 /* A window from a SYN, whose field is never scaled, in units of the scale; rounded up,
  * so that without scaling it stays as it is. */
 static inline uint16_t

@@ -172,11 +172,11 @@ static void
 update_window(struct tcp *t, struct tcb *c)
 {
 	uint32_t now = tcb_rcv_wnd(c);
-	uint32_t buffer = tcp_class(t, c)->recv_buffer;
+	uint32_t full = min_u32(tcp_class(t, c)->recv_buffer, tcb_rcv_wnd_max(c));
 
 	if (c->head.kind != BLOCK_TCB || tcb_is_past_fin(c) || !tcb_is_synchronized(c))
 		return;
-	if (now <= buffer / 2 && tcp_rcv_space(t, c) > now)
+	if (now <= full / 2 && tcp_rcv_space(t, c) > now)
 		tcp_owe_ack(t, c);
 }
 

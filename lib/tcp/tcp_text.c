@@ -18,13 +18,14 @@ tcp_rcv_space(const struct tcp *t, const struct tcb *c)
 	uint32_t held = rx ? rx->held : 0;
 	uint32_t now = tcb_rcv_wnd(c);
 	uint32_t space = held < buffer ? buffer - held : 0;
-
 	uint32_t step;
 
 	if (space <= now || t->free_permille < TCP_PRESSURE_SYN)
 		return now;
 	step = min_u32(buffer / 2, tcp_mss_max(t, tcp_class(t, c), tcp_is_v6(t, &c->head)));
-	return space - now >= step ? space : now;
+	/* What the field cannot tell is no step. */
+	space = min_u32(space, tcb_rcv_wnd_max(c));
+	return space >= now + step ? space : now;
 }
 
 static uint32_t

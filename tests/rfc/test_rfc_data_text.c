@@ -422,6 +422,24 @@ data_20_window_opens_only_by_a_step(void **state)
 	rows_end(&ep);
 }
 
+/* DATA-20, DATA-13: without a scale the field tells less than the buffer holds. What it
+ * cannot tell is no step, and no reason for an update. */
+static void
+data_20_step_is_of_the_field_not_of_the_buffer(void **state)
+{
+	static struct ep ep;
+
+	(void)state;
+	ep_create(&ep, "data_20_field", &rows_plain);
+	ep.conn_opts.recv_buffer = 1 << 20;
+	cell_script(&ep, "{listen}; > S p; < SA i= p+1 wnd=65535; > A p+1 i+1; [ACCEPTED]");
+	cell_script(&ep, "> A p+1 i+1 len=500; [READABLE]; {recv 500}; .");
+	cell_script(&ep, "+42; < A i+1 p+501 wnd=65035; .");
+	cell_script(&ep, "> A p+501 i+1 len=1000; [READABLE]; {recv 1000}; .");
+	cell_script(&ep, "+42; < A i+1 p+1501 wnd=65535; .");
+	rows_end(&ep);
+}
+
 /* DATA-18: a smaller buffer lets the field follow the data and no faster. */
 static void
 data_18_smaller_buffer_never_moves_the_edge_left(void **state)
@@ -546,6 +564,7 @@ main(void)
 			cmocka_unit_test(data_13_filled_gap_is_one_ack),
 			cmocka_unit_test(data_29_burst_above_a_hole_is_three_duplicates),
 			cmocka_unit_test(data_20_window_opens_only_by_a_step),
+			cmocka_unit_test(data_20_step_is_of_the_field_not_of_the_buffer),
 			cmocka_unit_test(data_18_smaller_buffer_never_moves_the_edge_left),
 			cmocka_unit_test(data_18_promise_is_kept_when_rounding_ends),
 			cmocka_unit_test(data_17_scaled_edge_is_monotone),
