@@ -9,7 +9,8 @@
  *     send N   recv N        shutdown   close   abort  linger MS
  *     in HEX                 a frame arrives, Ethernet header and all
  *     adv MS                 time goes on
- *     state                  name of the connection's state, or of what is left of it
+ *     state                  name of the connection's state, or of what is left of it,
+ *                            "told" if an ICMP error was reported, and the reason of the end
  *     reset                  a fresh context
  *
  * Each command is answered by a line "out HEX" per frame sent meanwhile, then
@@ -17,6 +18,7 @@
 
 #include <setjmp.h>
 #include <stdarg.h>
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -37,7 +39,8 @@ enum { LINE_MAX_LEN = 8192, FRAME_MAX = 2048, TEXT_MAX = 65536 };
 static struct bed bed;
 static struct pmtcp_listener *listener;
 static struct pmtcp_conn *conn;
-static int ended; /* reason of CLOSED, 0 while it lives */
+static int ended;    /* reason of CLOSED, 0 while it lives */
+static bool is_told; /* of an ICMP error */
 static uint32_t incarnation;
 
 static void
@@ -49,6 +52,8 @@ tune(struct pmtcp_conf *conf)
 	conf->static_neigh[0].mac = ctx_mac_of(PEER_ADDR);
 	/* No throttle shared between connections is what is compared here. */
 	conf->rst_per_s = 1000000;
+	/* Within the time that answers are collected nothing is to come by itself. */
+	conf->tlp = false;
 	conf->seed += incarnation++;
 }
 
@@ -62,6 +67,8 @@ take_events(void)
 			conn = ev.conn;
 		if (ev.conn == conn && (ev.flags & PMTCP_EV_CLOSED))
 			ended = ev.reason;
+		if (ev.conn == conn && ((ev.flags & PMTCP_EV_ERROR) || ended == PMTCP_UNREACHABLE))
+			is_told = true;
 	}
 }
 
@@ -187,6 +194,7 @@ reset(void)
 	listener = NULL;
 	conn = NULL;
 	ended = 0;
+	is_told = false;
 	bed_create(&bed, tune);
 }
 
@@ -248,7 +256,7 @@ main(void)
 			result = answer(word, line + used);
 		print_frames();
 		if (strcmp(word, "state") == 0)
-			printf("ok %s %d\n", state_name(), ended);
+			printf("ok %s %s %d\n", state_name(), is_told ? "told" : "-", ended);
 		else
 			printf("ok %d\n", result);
 		fflush(stdout);

@@ -43,10 +43,26 @@ class Segment:
         pseudo = socket.inet_aton(PEER_IP) + socket.inet_aton(DUT_IP) + struct.pack(
             "!BBH", 0, 6, len(tcp))
         tcp = tcp[:16] + struct.pack("!H", checksum(pseudo + tcp)) + tcp[18:]
-        ip = struct.pack("!BBHHHBBH4s4s", 0x45, 0, 20 + len(tcp), 0, 0x4000, 64, 6, 0,
-                         socket.inet_aton(PEER_IP), socket.inet_aton(DUT_IP))
-        ip = ip[:10] + struct.pack("!H", checksum(ip)) + ip[12:]
-        return mac_of(DUT_IP) + mac_of(PEER_IP) + b"\x08\x00" + ip + tcp
+        return ip_frame(6, tcp)
+
+
+def ip_header(proto, length, source, dest):
+    ip = struct.pack("!BBHHHBBH4s4s", 0x45, 0, 20 + length, 0, 0x4000, 64, proto, 0,
+                     socket.inet_aton(source), socket.inet_aton(dest))
+    return ip[:10] + struct.pack("!H", checksum(ip)) + ip[12:]
+
+
+def ip_frame(proto, body):
+    """From the peer to the device under test."""
+    return (mac_of(DUT_IP) + mac_of(PEER_IP) + b"\x08\x00"
+            + ip_header(proto, len(body), PEER_IP, DUT_IP) + body)
+
+
+def icmp_frame(kind, code, sport, dport, seq):
+    """An ICMP error that quotes the first octets of a segment of the device under test."""
+    quoted = ip_header(6, 20, DUT_IP, PEER_IP) + struct.pack("!HHI", sport, dport, seq % 2**32)
+    body = struct.pack("!BBHI", kind, code, 0, 0) + quoted
+    return ip_frame(1, body[:2] + struct.pack("!H", checksum(body)) + body[4:])
 
 
 def parse(frame):
@@ -68,15 +84,14 @@ def parse(frame):
     return found
 
 
-def option_kinds(opts):
-    """The kinds in order, NOPs and end marks left out."""
-    kinds, i = [], 0
-    while i < len(opts):
-        if opts[i] == 0:
-            break
+def options_of(opts):
+    """Kind -> its octets; NOPs and end marks left out."""
+    found, i = {}, 0
+    while i < len(opts) and opts[i] != 0:
         if opts[i] == 1:
             i += 1
             continue
-        kinds.append(opts[i])
+        assert opts[i] not in found and opts[i + 1] >= 2, "options: " + opts.hex()
+        found[opts[i]] = opts[i + 2:i + opts[i + 1]]
         i += opts[i + 1]
-    return kinds
+    return found

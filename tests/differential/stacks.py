@@ -48,7 +48,8 @@ class Kernel:
         self.sock = self.listener = None
         self.port = 0
 
-    def reset(self):
+    def reset(self, port):
+        """A script with this port of ours begins."""
         for sock in (self.sock, self.listener):
             if sock:
                 # Whatever is left of the last script ends at once.
@@ -56,9 +57,10 @@ class Kernel:
                 sock.close()
         self.sock = self.listener = None
         self.collect(0)
+        self.port = port
 
-    def inject(self, segment, sport, dport):
-        os.write(self.tap, segment.frame(sport, dport))
+    def inject(self, frame):
+        os.write(self.tap, frame)
 
     def collect(self, ms):
         found, end = [], time.monotonic() + ms / 1000
@@ -67,7 +69,8 @@ class Kernel:
             if not select.select([self.tap], [], [], left)[0]:
                 return found
             segment = parse(os.read(self.tap, 65536))
-            if segment:
+            # An orphan of an earlier script may still be repeating its FIN.
+            if segment and segment.sport == self.port:
                 found.append(segment)
 
     def new_socket(self, port):
@@ -75,7 +78,6 @@ class Kernel:
         sock.setblocking(False)
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         sock.bind((DUT_IP, port))
-        self.port = port
         return sock
 
     def listen(self, port):
@@ -117,6 +119,11 @@ class Kernel:
                     return state
         return "CLOSED"
 
+    def is_told(self):
+        """Whether the application has an error to read, if it has a socket."""
+        return self.sock is not None and 0 != self.sock.getsockopt(
+            socket.SOL_SOCKET, socket.SO_ERROR)
+
 
 class Pmtcp:
     name = "pmtcp"
@@ -134,15 +141,15 @@ class Pmtcp:
             if not line:
                 raise RuntimeError("pmtcp's end died at: %s" % (words,))
             if line.startswith("ok"):
-                return line.split()[1]
+                return line.split()[1:]
             self.frames.append(bytes.fromhex(line.split()[1]))
 
-    def reset(self):
+    def reset(self, _):
         self.call("reset")
         self.frames = []
 
-    def inject(self, segment, sport, dport):
-        self.call("in", segment.frame(sport, dport).hex())
+    def inject(self, frame):
+        self.call("in", frame.hex())
 
     def collect(self, ms):
         self.call("adv", ms)
@@ -151,7 +158,7 @@ class Pmtcp:
         return [s for s in found if s]
 
     def must(self, *words):
-        result = int(self.call(*words))
+        result = int(self.call(*words)[0])
         assert result >= 0, "%s: %d" % (" ".join(str(w) for w in words), result)
 
     def listen(self, port):
@@ -176,4 +183,7 @@ class Pmtcp:
         self.must("close")
 
     def state(self):
-        return self.call("state")
+        return self.call("state")[0]
+
+    def is_told(self):
+        return self.call("state")[1] == "told"

@@ -4,128 +4,33 @@
 
 """Goal: pmtcp answers as the Linux kernel does, segment by segment and state by state,
 or we know why not. Method: each segment of the state table (requirements.md, section
-"State table") is sent to a kernel socket and to pmtcp in each state; the answers are
-compared field by field after ISNs and options are normalised, and so is the state that
-follows. Known differences stand, with their reason, in differences.tsv; one that is not
-there fails the test, and so does one that has gone.
-Usage: tools/netns.sh test_differential.py DUT [STATE/SEGMENT]...   (-v prints all)"""
+"State table") is sent to a kernel socket and to pmtcp in each state, with and without
+text in flight, unread text and an application; the answers are compared field by field
+after ISNs and the MSS are normalised (options by kind, SACK blocks as offsets, the window
+as shut or not and by its right edge, which must not move left), and so is the state that
+follows and, after an ICMP error, whether the application is told. Known differences
+stand, with their reason, in differences.tsv; one that is not there fails the test, and so
+does one that has gone. Several workers, each with a namespace, a kernel and a pmtcp of
+its own, since nearly all the time is waiting for delayed ACKs.
+Usage: tools/netns.sh test_differential.py DUT [STATE:SEGMENT]...   (-v prints all)"""
 
+import ctypes
+import multiprocessing
 import os
 import sys
 
-from segment import Segment, option_kinds
+from script import FAR, FLIGHT, MSS, run
 from stacks import Kernel, Pmtcp
 
-P = 1_000_000      # the peer's ISN
-GUESS = 0x10000000  # what a segment acknowledges where nothing was ever sent
-RPORT = 40000
-WAIT_MS = 60       # longer than a delayed ACK, shorter than an RTO
-REACH_MS = 3
-MSS = b"\x02\x04\x05\xb4"
-FAR = 300_000      # beyond any window here
-
-
-class Script:
-    """One connection of one stack, as its peer sees it."""
-
-    def __init__(self, stack, lport, with_ts):
-        self.stack, self.lport, self.with_ts = stack, lport, with_ts
-        self.seq, self.ack = P, GUESS  # next to send; next expected
-        self.has_isn = False
-        self.ts_dut = 0
-
-    def options(self, tsval, is_syn):
-        opts = MSS if is_syn else b""
-        if self.with_ts:
-            opts += b"\x01\x01\x08\x0a" + tsval.to_bytes(4, "big") + self.ts_dut.to_bytes(4, "big")
-        return opts
-
-    def inject(self, flags, seq=0, ack=0, text=0, tsval=5000, urg=0, wnd=65535):
-        """seq and ack count from what is next."""
-        opts = self.options(tsval, "S" in flags)
-        ack = self.ack + ack if "A" in flags else 0
-        self.stack.inject(Segment(flags, self.seq + seq, ack, bytes(text), wnd, urg, opts),
-                          RPORT, self.lport)
-
-    def collect(self, ms):
-        found = self.stack.collect(ms)
-        for segment in found:
-            if not self.has_isn and "S" in segment.flags:
-                self.has_isn, self.ack = True, segment.seq
-            at = segment.opts.find(b"\x08\x0a")
-            if at >= 0:
-                self.ts_dut = int.from_bytes(segment.opts[at + 2:at + 6], "big")
-        return found
-
-    def step(self, flags):
-        """A segment on the way to the state, and what it took of the number spaces."""
-        self.inject(flags)
-        self.seq += ("S" in flags) + ("F" in flags)
-        # The kernel may delay the ACK of a FIN.
-        self.collect(WAIT_MS if "F" in flags else REACH_MS)
-
-    # ---- the ways into the states ----
-
-    def reach(self, state):
-        getattr(self, "to_" + state.lower().replace("-", "_"))()
-        got = self.stack.state()
-        want = "CLOSED" if state == "LISTEN" else state
-        assert got == want, "%s: %s instead of %s" % (self.stack.name, got, state)
-
-    def to_closed(self):
-        pass
-
-    def to_listen(self):
-        self.stack.listen(self.lport)
-
-    def to_syn_sent(self):
-        self.stack.connect(self.lport, RPORT)
-        self.collect(REACH_MS)
-        self.ack += 1
-
-    def to_syn_rcvd(self):
-        self.to_listen()
-        self.step("S")
-        self.ack += 1
-
-    def to_estab(self):
-        self.to_syn_sent()
-        self.step("SA")
-
-    def to_fin_wait_1(self):
-        self.to_estab()
-        self.stack.shutdown()
-        self.collect(REACH_MS)
-        self.ack += 1
-
-    def to_fin_wait_2(self):
-        self.to_fin_wait_1()
-        self.step("A")
-
-    def to_close_wait(self):
-        self.to_estab()
-        self.step("FA")
-
-    def to_closing(self):
-        self.to_fin_wait_1()
-        self.ack -= 1
-        self.step("FA")
-        self.ack += 1
-
-    def to_last_ack(self):
-        self.to_close_wait()
-        self.stack.shutdown()
-        self.collect(REACH_MS)
-        self.ack += 1
-
-    def to_time_wait(self):
-        self.to_fin_wait_2()
-        self.step("FA")
-
+WORKERS = 4
+CLONE_NEWNET = 0x40000000
+FIRST_PORT = 10000
 
 # name -> what is injected, seq and ack counted from what is next (so ack 0 acknowledges
-# all that was sent, a FIN included)
+# all that was sent, a FIN included). ICMP: type, code, and the number quoted, counted
+# from the oldest octet in flight.
 SEGMENTS = {
+    "way": [],  # nothing: what was sent on the way to the state
     "syn": [("S", 0)],
     "syn-above": [("S", 100)],
     "syn-below": [("S", -1000)],
@@ -171,11 +76,31 @@ SEGMENTS = {
     "syn-rst": [("SR", 0)],
     "fin-rst": [("FR", 0)],
     "everything": [("FSRPAU", 0)],
+    "icmp-port": [("ICMP", 3, 3, 0)],
+    "icmp-protocol": [("ICMP", 3, 2, 0)],
+    "icmp-host": [("ICMP", 3, 1, 0)],
+    "icmp-time": [("ICMP", 11, 0, 0)],
+    "icmp-port-stale": [("ICMP", 3, 3, -1)],
+    "icmp-port-far": [("ICMP", 3, 3, FAR)],
+}
+# Where text is in flight: ACKs of none of it, of some, and more than a duplicate.
+IN_FLIGHT = {
+    "ack-none": [("A", 0, -FLIGHT)],
+    "ack-none-5": [("A", 0, -FLIGHT)] * 5,
+    "ack-first": [("A", 0, MSS - FLIGHT)],
+    "ack-below-flight": [("A", 0, -FLIGHT - 1)],
+    "data-ack-none": [("PA", 0, -FLIGHT, 10)],
+    "fin-ack-none": [("FA", 0, -FLIGHT)],
 }
 STATES = ["CLOSED", "LISTEN", "SYN-SENT", "SYN-RCVD", "ESTAB", "FIN-WAIT-1", "FIN-WAIT-2",
-          "CLOSE-WAIT", "CLOSING", "LAST-ACK", "TIME-WAIT"]
+          "CLOSE-WAIT", "CLOSING", "LAST-ACK", "TIME-WAIT",
+          "SYN-RCVD/active", "ESTAB/passive", "ESTAB/flight", "ESTAB/queued", "ESTAB/unread",
+          "ESTAB/read", "ESTAB/shut", "FIN-WAIT-1/orphan", "FIN-WAIT-1/queued", "FIN-WAIT-2/orphan",
+          "CLOSE-WAIT/flight"]
+IN_FLIGHT_STATES = ["ESTAB/flight", "CLOSE-WAIT/flight"]
 # With timestamps negotiated: old, missing and equal values.
 STAMPED = {
+    "stamped-way": [],
     "old-stamp-ack": [("A", 0, 0, 0, 0, 4000)],
     "old-stamp-data": [("PA", 0, 0, 10, 0, 4000)],
     "old-stamp-fin": [("FA", 0, 0, 0, 0, 4000)],
@@ -183,61 +108,51 @@ STAMPED = {
     "equal-stamp-data": [("PA", 0, 0, 10, 0, 5000)],
     "old-stamp-syn": [("S", 0, 0, 0, 0, 4000)],
 }
-STAMPED_STATES = STATES[4:]
+STAMPED_STATES = STATES[4:11]
+# With SACK and window scaling negotiated: blocks of holes and of duplicates.
+SACKED = {
+    "sack-way": [],
+    "sack-hole": [("PA", 100, 0, 10)],
+    "sack-holes": [("PA", 100, 0, 10), ("PA", 200, 0, 10), ("PA", 300, 0, 10),
+                   ("PA", 400, 0, 10)],
+    "sack-hole-filled": [("PA", 10, 0, 10), ("PA", 0, 0, 10)],
+    "sack-duplicate": [("PA", -10, 0, 10)],
+    "sack-hole-twice": [("PA", 100, 0, 10), ("PA", 100, 0, 10)],
+    "sack-fin-above-hole": [("FA", 100)],
+    "sack-data-far": [("PA", FAR, 0, 10)],
+}
+SACKED_STATES = ["ESTAB", "ESTAB/passive", "ESTAB/unread", "ESTAB/read", "FIN-WAIT-1", "FIN-WAIT-2",
+                 "CLOSE-WAIT"]
+SACKS = {
+    "sack-of-last": [("A", 0, -FLIGHT, 0, 0, 5000, [(-MSS, 0)])],
+    "sack-of-three": [("A", 0, -FLIGHT, 0, 0, 5000, [(-MSS * n, 0)]) for n in (1, 2, 3)],
+    "sack-of-unsent": [("A", 0, -FLIGHT, 0, 0, 5000, [(0, MSS)])],
+}
 
 
 def scripts():
-    for state in STATES:
-        for name in SEGMENTS:
-            yield state, name, False
-    for state in STAMPED_STATES:
-        for name in STAMPED:
-            yield state, name, True
+    """State, name, what is injected, what the peer offers."""
+    for states, segments, offers in (
+            (STATES, SEGMENTS, ""), (IN_FLIGHT_STATES, IN_FLIGHT, ""),
+            (STAMPED_STATES, STAMPED, "ts"), (SACKED_STATES, SACKED, "sack"),
+            (IN_FLIGHT_STATES, SACKS, "sack")):
+        for state in states:
+            for name, injected in segments.items():
+                yield state, name, injected, offers
 
 
-def relative(number, base):
-    """A number as an offset of one of the two ISNs, or as it is."""
-    offset = (number - base + 2**31) % 2**32 - 2**31
-    return "%+d" % offset if abs(offset) < 2 * FAR else str(number)
+def start_worker(dut):
+    """In a worker: a network namespace of its own and the two stacks in it."""
+    global stacks
+    if ctypes.CDLL(None, use_errno=True).unshare(CLONE_NEWNET) != 0:
+        raise OSError(ctypes.get_errno(), "unshare")
+    stacks = Pmtcp(dut), Kernel()
 
 
-def normal(script, segment):
-    """What is compared of an answer."""
-    kinds = option_kinds(segment.opts)
-    words = [segment.flags or "-"]
-    is_guess = not script.has_isn
-    words.append("seq" + relative(segment.seq, script.ack if is_guess else script.base))
-    if "A" in segment.flags:
-        words.append("ack" + relative(segment.ack, P))
-    elif segment.ack:
-        words.append("ack-field-not-zero")
-    if segment.text:
-        words.append("len=%d" % len(segment.text))
-    if segment.urg:
-        words.append("urg=%d" % segment.urg)
-    if 8 in kinds:
-        words.append("ts")
-    return " ".join(words)
-
-
-def run(stack, lport, state, name, with_ts):
-    """The answers of one stack and its state after them, as text."""
-    stack.reset()
-    script = Script(stack, lport, with_ts)
-    script.reach(state)
-    script.base = script.ack
-    for segment in (STAMPED if with_ts else SEGMENTS)[name]:
-        flags, seq, ack, text, urg, tsval = (segment + (0,) * 4)[:4] + (
-            segment[4] if len(segment) > 4 else 0, segment[5] if len(segment) > 5 else 5000)
-        script.inject(flags, seq, ack, text, tsval=tsval, urg=urg)
-    if state in ("LISTEN", "CLOSED"):
-        script.has_isn = True  # a SYN-ACK's ISN is its own business
-    answers = []
-    for segment in stack.collect(WAIT_MS):
-        if "S" in segment.flags and state in ("LISTEN", "TIME-WAIT"):
-            segment.seq = script.base  # a fresh ISN
-        answers.append(normal(script, segment))
-    return "; ".join(answers) + " -> " + stack.state()
+def answers(job):
+    """What pmtcp and the kernel answer."""
+    lport, (state, _, injected, offers) = job
+    return [run(stack, lport, state, injected, offers) for stack in stacks]
 
 
 def known_differences(path):
@@ -258,29 +173,27 @@ def main(args):
     args = [a for a in args if a != "-v"]
     known = known_differences(os.path.join(os.path.dirname(os.path.abspath(__file__)),
                                            "differences.tsv"))
-    stacks = Pmtcp(args[0]), Kernel()
-    lport, n, equal, unexplained = 10000, 0, 0, 0
-    for state, name, with_ts in scripts():
-        if args[1:] and not any(a in "%s/%s" % (state, name) for a in args[1:]):
-            continue
-        n += 1
-        lport += 1
-        ours, theirs = (run(s, lport, state, name, with_ts) for s in stacks)
-        expected = known.pop((state, name), None)
-        if ours == theirs:
-            equal += 1
-            verdict = "equal" if expected is None else "NO LONGER DIFFERENT"
-        else:
-            verdict = "known" if expected and expected[:2] == (ours, theirs) else "DIFFERENT"
-        unexplained += verdict.isupper()
-        if verbose or verdict.isupper():
-            print("%s\t%s\t%s\t%s\t%s" % (verdict, state, name, ours, theirs))
+    wanted = [s for s in scripts()
+              if not args[1:] or any(a in "%s:%s" % s[:2] for a in args[1:])]
+    equal, unexplained = 0, 0
+    with multiprocessing.Pool(WORKERS, start_worker, (args[0],)) as pool:
+        found = pool.imap(answers, enumerate(wanted, FIRST_PORT))
+        for (state, name, _, _), (ours, theirs) in zip(wanted, found):
+            expected = known.pop((state, name), None)
+            if ours == theirs:
+                equal += 1
+                verdict = "equal" if expected is None else "NO LONGER DIFFERENT"
+            else:
+                verdict = "known" if expected and expected[:2] == (ours, theirs) else "DIFFERENT"
+            unexplained += verdict.isupper()
+            if verbose or verdict.isupper():
+                print("%s\t%s\t%s\t%s\t%s" % (verdict, state, name, ours, theirs))
     if not args[1:]:
         for state, name in known:
             print("NO SUCH SCRIPT\t%s\t%s" % (state, name))
             unexplained += 1
     print("%d scripts: %d answered alike, %d differ for a known reason, %d unexplained" % (
-        n, equal, n - equal - unexplained, unexplained))
+        len(wanted), equal, len(wanted) - equal - unexplained, unexplained))
     return 1 if unexplained else 0
 
 
