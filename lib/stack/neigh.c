@@ -112,6 +112,11 @@ unlink_entry(struct pmtcp_ctx *s, uint16_t number)
 	*link = s->neighs.entries[number].next;
 }
 
+enum {
+	RECYCLE_LOOKS = 64,  /* entries that could give way */
+	RECYCLE_STEPS = 256, /* looked at for these, since others lie between (SEC-14) */
+};
+
 static bool
 is_recyclable(const struct pmtcp_ctx *s, uint16_t number)
 {
@@ -121,21 +126,19 @@ is_recyclable(const struct pmtcp_ctx *s, uint16_t number)
 	       hop->wait_head == 0 && number != s->gateway && number != s->gateway6;
 }
 
-/* A hop that no block refers to: of the next RECYCLE_LOOKS, or of more if none of these may go,
- * the one unused longest. A hand goes round, so that neighbours made up at will cost no walk
- * over the table each (SEC-14); in a small table it is the oldest of all. */
+/* Of the next ones that no block refers to, the hop unused longest. */
 static uint16_t
 recycle(struct pmtcp_ctx *s)
 {
 	struct neigh_table *n = &s->neighs;
 	uint16_t oldest = NEIGH_NONE;
+	uint32_t n_seen = 0;
 
-	for (uint16_t looks = 1; looks < n->fresh; looks++) {
-		if (looks > RECYCLE_LOOKS && oldest != NEIGH_NONE)
-			break;
-		n->hand = (uint16_t)(n->hand + 1 < n->fresh ? n->hand + 1 : 1);
+	for (uint32_t i = 0; i < RECYCLE_STEPS && i < n->max && n_seen < RECYCLE_LOOKS; i++) {
+		n->hand = n->hand < n->max ? (uint16_t)(n->hand + 1) : 1;
 		if (!is_recyclable(s, n->hand))
 			continue;
+		n_seen++;
 		if (oldest == NEIGH_NONE ||
 				seq_lt(n->entries[n->hand].used_ms, n->entries[oldest].used_ms))
 			oldest = n->hand;

@@ -57,7 +57,7 @@ struct neigh_table {
 	uint32_t n_buckets; /* a power of two */
 	uint16_t max;
 	uint16_t fresh;   /* lowest number never used */
-	uint16_t hand;    /* where the search for one to be given up goes on */
+	uint16_t hand;    /* the entry that was looked at last for one to give way */
 	uint16_t last;    /* of neigh_get4(), NEIGH_NONE: none yet, or it was recycled */
 	uint32_t last_ip; /* its address */
 	uint32_t next_ms; /* nothing is due before this */

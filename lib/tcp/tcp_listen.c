@@ -130,7 +130,9 @@ has_budget(struct tcp *t)
 	return true;
 }
 
-/* A SYN that may not simply have a block: cookie, or another's place (RES-5, OPEN-29). One
+/* A SYN that may not simply have a block: cookie, or another's place (RES-5, OPEN-29). So it
+ * is too while half of the next hops are being asked for: forged neighbours would take the
+ * others as well, and a cookie needs none (RES-12, SEC-14). One
  * that reopens a TIME-WAIT entry gets no cookie: its number is bound to lie above the old
  * ones, and its ACK would meet the entry. */
 static enum verdict
@@ -162,6 +164,7 @@ admit(struct tcp *t, struct pmtcp_listener *l, struct seg *seg, bool is_reopenin
 	if (slab_available(&t->tcbs) == 0)
 		return tcp_drop(t, PMTCP_C_drop_tcb_full);
 	if (is_unlikely(is_at_limit(t, l) || t->free_permille < TCP_PRESSURE_SYN ||
+			    t->hops_waited > t->conf.max_neighbours / 2 ||
 			    l->cookies == PMTCP_COOKIES_ALWAYS))
 		return admit_beyond(t, l, seg, is_reopening);
 	return NEXT;
@@ -227,16 +230,18 @@ void
 tcp_listen_syn(struct tcp *t, struct pmtcp_listener *l, struct seg *seg, struct time_wait *tw)
 {
 	uint64_t hash = seg_hash(seg);
-	uint16_t hop = tcp_route_back(t, seg);
 	struct syn_rcvd *sr;
 	uint32_t index;
+	uint16_t hop;
 
+	if (admit(t, l, seg, tw != NULL) == DONE)
+		return;
+	hop = tcp_route_back(t, seg);
+	/* No cookie: its ACK would find no hop either. The peer asks again. */
 	if (hop == TCP_NO_HOP) {
 		tcp_drop(t, PMTCP_C_drop_no_route);
 		return;
 	}
-	if (admit(t, l, seg, tw != NULL) == DONE)
-		return;
 	index = slab_alloc(&t->half_opens);
 	if (!index) {
 		/* The one that gave way is still marked: its block is not free yet. */

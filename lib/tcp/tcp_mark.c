@@ -40,6 +40,7 @@ tcp_mark_wait(struct tcp *t, struct block_head *b)
 {
 	struct tcp_hop *hop = &t->hops[b->hop];
 
+	t->hops_waited += hop->wait_head == 0;
 	b->mark_next = hop->wait_head ? hop->wait_head : MARK_END;
 	hop->wait_head = tcp_index(t, b);
 	hop->is_wanted = true;
@@ -52,6 +53,7 @@ tcp_hop_ready(struct tcp *t, uint16_t number)
 	struct tcp_hop *hop = &t->hops[number];
 	uint32_t index = hop->wait_head;
 
+	t->hops_waited -= index != 0;
 	hop->wait_head = 0;
 	while (index && index != MARK_END) {
 		struct block_head *b = tcp_block(t, index);
@@ -68,19 +70,23 @@ tcp_hop_suspect(struct tcp *t, uint16_t number)
 	t->has_wanted_hop = true;
 }
 
-/* The hop does not answer. Connections go on waiting for it; blocks that died meanwhile
- * go to the output pass, which gives them back, or the silence would keep them. */
+/* The hop does not answer. Connections go on waiting for it. Who only sent a SYN is not
+ * there: its half-open would keep the hop for a minute (RES-12). Blocks that died go to the
+ * output pass, which gives them back, or the silence would keep them. */
 void
 tcp_hop_failed(struct tcp *t, uint16_t number)
 {
 	struct tcp_hop *hop = &t->hops[number];
 	uint32_t index = hop->wait_head;
 
+	t->hops_waited -= index != 0;
 	hop->wait_head = 0;
 	while (index && index != MARK_END) {
 		struct block_head *b = tcp_block(t, index);
 		uint32_t next = b->mark_next;
 
+		if (b->kind == BLOCK_SYN_RCVD)
+			tcp_syn_rcvd_end(t, (struct syn_rcvd *)b, PMTCP_C_half_open_timeout);
 		if (b->kind == BLOCK_DEAD || b->kind == BLOCK_ENDED) {
 			push(t, &t->ctl, b);
 		} else {
@@ -89,6 +95,7 @@ tcp_hop_failed(struct tcp *t, uint16_t number)
 		}
 		index = next;
 	}
+	t->hops_waited += hop->wait_head != 0;
 }
 
 /* Caller: b was just taken off the head of the list. */

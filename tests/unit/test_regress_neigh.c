@@ -203,6 +203,71 @@ sec_14_full_table_gives_up_one_out_of_use(void **state)
 	bed_destroy(&bed);
 }
 
+/* SYNs in the name of 32 stations of the link that are not there; there is room for 16. */
+static void
+forge_syns(void)
+{
+	for (uint32_t i = 0; i < 32; i++) {
+		struct build syn = {.saddr = PMTCP_IP4(10, 0, 0, 100) + i,
+				.sport = 5000,
+				.dport = 80,
+				.flags = PKT_SYN,
+				.wnd = 1000};
+
+		bed_inject(&bed, &syn);
+		bed.now += BED_MS;
+		bed_turn(&bed);
+	}
+}
+
+/* RES-12, SEC-14: SYNs in the name of neighbours that are not there took every next hop for a
+ * minute. Now half of them stay free for others, and none is kept when nobody answers. */
+static void
+res_12_forged_neighbours_leave_hops_to_others(void **state)
+{
+	const struct pmtcp_addr local = pmtcp_addr4(0, 80), stranger = pmtcp_addr4(STRANGER, 80);
+	struct pmtcp_listener *l;
+	struct pmtcp_conn *conn;
+
+	(void)state;
+	bed_create(&bed, NULL);
+	assert_int_equal(pmtcp_listen(bed.ctx, &local, NULL, &l), 0);
+	forge_syns();
+	assert_int_equal(bed_stats(&bed).half_open, 9);
+	assert_int_equal(bed_counter(&bed, PMTCP_C_cookies_sent), 23);
+	assert_int_equal(pmtcp_connect(bed.ctx, NULL, &stranger, NULL, &conn), 0);
+	bed_advance(&bed, 3500 * BED_MS);
+	assert_int_equal(bed_stats(&bed).half_open, 0);
+	assert_int_equal(bed_counter(&bed, PMTCP_C_half_open_timeout), 9);
+	pmtcp_abort(conn);
+	bed_turn(&bed);
+	bed_destroy(&bed);
+}
+
+/* SEC-14: what may not have a half-open takes no next hop from those that are known. */
+static void
+sec_14_refused_syn_takes_no_hop(void **state)
+{
+	const struct pmtcp_addr local = pmtcp_addr4(0, 80), stranger = pmtcp_addr4(STRANGER, 80);
+	const struct pmtcp_listen_opts opts = {.syn_cookies = PMTCP_COOKIES_ALWAYS};
+	struct pmtcp_listener *l;
+	struct pmtcp_conn *conn;
+
+	(void)state;
+	bed_create(&bed, NULL);
+	assert_int_equal(pmtcp_listen(bed.ctx, &local, &opts, &l), 0);
+	hear_from(STRANGER, ctx_mac_of(STRANGER), 1);
+	forge_syns();
+	assert_int_equal(bed_counter(&bed, PMTCP_C_cookies_sent), 32);
+	bed_forget(&bed);
+	assert_int_equal(pmtcp_connect(bed.ctx, NULL, &stranger, NULL, &conn), 0);
+	bed_turn(&bed);
+	assert_int_equal(bed_take(&bed)->kind, PKT_KIND_TCP);
+	pmtcp_abort(conn);
+	bed_turn(&bed);
+	bed_destroy(&bed);
+}
+
 int
 main(void)
 {
@@ -211,6 +276,8 @@ main(void)
 			cmocka_unit_test(w_8_moved_neighbour_is_found_by_broadcast),
 			cmocka_unit_test(w_8_progress_while_probed_is_an_answer),
 			cmocka_unit_test(sec_14_full_table_gives_up_one_out_of_use),
+			cmocka_unit_test(res_12_forged_neighbours_leave_hops_to_others),
+			cmocka_unit_test(sec_14_refused_syn_takes_no_hop),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
