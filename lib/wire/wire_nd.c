@@ -84,13 +84,24 @@ parse_options(const struct seg *seg, uint32_t off, uint32_t end, struct wire_nd 
 	return true;
 }
 
-/* RFC 4861 7.1.1 and 7.1.2: what depends on the addresses. */
+/* A target that can be somebody's on a link: no group, none of ::/96 (unspecified, loopback),
+ * and no IPv4 address in disguise (::ffff:0:0/96), whose next hop is ARP's business. */
+static bool
+is_target_ok(const uint8_t target[16])
+{
+	uint32_t high = wire_load32(target + 8);
+
+	return target[0] != GROUP &&
+	       (wire_load64(target) != 0 || (high != 0 && high != RTE_BE32(0xffff)));
+}
+
+/* W-19 (RFC 4861 7.1.1 and 7.1.2): what depends on the addresses. */
 static bool
 addresses_agree(const struct wire_nd *nd)
 {
 	bool is_to_group = nd->addr.local[0] == GROUP;
 
-	if (nd->target[0] == GROUP || nd->addr.remote[0] == GROUP)
+	if (!is_target_ok(nd->target) || nd->addr.remote[0] == GROUP)
 		return false;
 	if (nd->type == WIRE_ND_ADVERT)
 		return !(is_to_group && nd->is_solicited);

@@ -318,6 +318,29 @@ w_19_messages_are_written(void **state)
 	check_emitted(*state, &nd, 0);
 }
 
+/* A mapped address named an IPv4 neighbour, and an advertisement moved it. */
+static void
+w_19_impossible_targets_are_refused(void **state)
+{
+	static const uint8_t rows[][16] = {{0}, {[15] = 1}, {[12] = 10, 0, 0, 2},
+			{[10] = 0xff, 0xff, 10, 0, 0, 2}, {0xff, 2, [15] = 1}};
+	static const uint8_t fine[][16] = {
+			{[7] = 1, [10] = 0xff, 0xff, 10, 0, 0, 2}, {0xfe, 0x80, [15] = 1}};
+	struct message ns = solicit(), na = advert();
+	struct wire_nd nd;
+
+	for (size_t i = 0; i < PMTCP_ARRAY_SIZE(rows); i++) {
+		memcpy(ns.nd.target, rows[i], 16);
+		assert_false(parse(*state, &ns, &nd));
+		memcpy(na.nd.target, rows[i], 16);
+		assert_false(parse(*state, &na, &nd));
+	}
+	for (size_t i = 0; i < PMTCP_ARRAY_SIZE(fine); i++) {
+		memcpy(na.nd.target, fine[i], 16);
+		assert_true(parse(*state, &na, &nd));
+	}
+}
+
 int
 main(void)
 {
@@ -326,6 +349,7 @@ main(void)
 			cmocka_unit_test(w_19_advertisement_is_read),
 			cmocka_unit_test(w_19_options_are_optional),
 			cmocka_unit_test(w_19_duplicate_probe_is_read),
+			cmocka_unit_test(w_19_impossible_targets_are_refused),
 			cmocka_unit_test(w_19_each_broken_rule_is_refused),
 			cmocka_unit_test(w_19_solicited_flag_goes_with_unicast),
 			cmocka_unit_test(w_19_all_lengths_stay_in_bounds),
