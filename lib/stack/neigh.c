@@ -225,17 +225,34 @@ neigh_resolved(struct pmtcp_ctx *s, uint16_t number, const struct rte_ether_addr
 	tcp_hop_ready(&s->t, number);
 }
 
-bool
-neigh_learn(struct pmtcp_ctx *s, struct neigh_addr addr, const struct rte_ether_addr *mac,
+/* STALE (RFC 4861 7.3.2): it may be used, and is asked by unicast (age()) unless TCP's
+ * progress has shown by then that it hears us. */
+void
+neigh_stale(struct pmtcp_ctx *s, uint16_t number, const struct rte_ether_addr *mac)
+{
+	neigh_resolved(s, number, mac);
+	s->t.hops[number].confirmed = s->t.now_ms - s->t.conf.neigh_reachable_ms;
+	set_due(s, &s->neighs.entries[number], NEIGH_DELAY_MS);
+}
+
+uint16_t
+neigh_heard(struct pmtcp_ctx *s, struct neigh_addr addr, const struct rte_ether_addr *mac,
 		bool may_create)
 {
 	uint16_t number = neigh_find(s, addr);
 
 	/* W-6: a group address is nobody's. */
 	if (!rte_is_unicast_ether_addr(mac))
-		return false;
-	if (number == NEIGH_NONE && may_create)
-		number = make(s, addr);
+		return NEIGH_NONE;
+	return number == NEIGH_NONE && may_create ? make(s, addr) : number;
+}
+
+bool
+neigh_learn(struct pmtcp_ctx *s, struct neigh_addr addr, const struct rte_ether_addr *mac,
+		bool may_create)
+{
+	uint16_t number = neigh_heard(s, addr, mac, may_create);
+
 	if (number == NEIGH_NONE)
 		return false;
 	if (s->neighs.entries[number].state != NEIGH_STATIC)
@@ -297,6 +314,7 @@ neigh_doubt(struct pmtcp_ctx *s, uint16_t number)
 
 	if (e->state != NEIGH_REACHABLE)
 		return;
+	s->t.hops[number].confirmed = s->t.now_ms - s->t.conf.neigh_reachable_ms;
 	e->state = NEIGH_PROBE;
 	e->tries = 0;
 	ask(s, number);
@@ -366,16 +384,11 @@ failed(struct pmtcp_ctx *s, uint16_t number)
 void
 neigh_suspect(struct pmtcp_ctx *s, uint16_t number)
 {
-	struct neigh *e = &s->neighs.entries[number];
 	struct tcp_hop *hop = &s->t.hops[number];
 
 	hop->is_suspect = false;
-	if (e->state != NEIGH_REACHABLE || s->t.now_ms - hop->confirmed < NEIGH_ASK_MS)
-		return;
-	hop->confirmed = s->t.now_ms - s->t.conf.neigh_reachable_ms;
-	e->state = NEIGH_PROBE;
-	e->tries = 0;
-	ask(s, number);
+	if (s->t.now_ms - hop->confirmed >= NEIGH_ASK_MS)
+		neigh_doubt(s, number);
 }
 
 /* Reachability ends by time unless TCP made progress over this hop (W-8); who is

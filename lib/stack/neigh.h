@@ -3,9 +3,9 @@
  */
 
 /* Neighbours: next hops and their MAC addresses, by ARP (RFC 826; RFC 1122 2.3.2) and by
- * Neighbour Discovery (RFC 4861), with the states of RFC 4861 7.3. The table is bounded; entries are made by our own
- * sending or by requests addressed to us, and the one unused longest gives way
- * (W-5 to W-8). An entry's number is the hop number in every block. */
+ * Neighbour Discovery (RFC 4861), with the states of RFC 4861 7.3. The table is bounded;
+ * entries are made by our own sending or by requests addressed to us, and one unused for long
+ * gives way (W-5 to W-8). An entry's number is the hop number in every block. */
 
 #ifndef PMTCP_STACK_NEIGH_H
 #define PMTCP_STACK_NEIGH_H
@@ -22,15 +22,16 @@
 enum neigh_state {
 	NEIGH_FREE,
 	NEIGH_INCOMPLETE, /* asked by broadcast, nothing known */
-	NEIGH_REACHABLE,
-	NEIGH_PROBE,  /* known, asked again by unicast (W-8) */
-	NEIGH_FAILED, /* did not answer; asked again after a pause while somebody waits */
-	NEIGH_STATIC, /* configured: never asked, never ages */
+	NEIGH_REACHABLE,  /* or STALE: confirmed too long ago */
+	NEIGH_PROBE,      /* known, asked again by unicast (W-8) */
+	NEIGH_FAILED,     /* did not answer; asked again after a pause while somebody waits */
+	NEIGH_STATIC,     /* configured: never asked, never ages */
 };
 
 enum {
 	NEIGH_TRIES = 3,        /* W-7 */
 	NEIGH_ASK_MS = 1000,    /* SEC-7: at most one request per second and target */
+	NEIGH_DELAY_MS = 5000,  /* DELAY_FIRST_PROBE_TIME of RFC 4861 section 10 */
 	NEIGH_PAUSE_MS = 10000, /* after a failure */
 	NEIGH_NONE = UINT16_MAX,
 };
@@ -82,6 +83,9 @@ uint16_t neigh_get4(struct pmtcp_ctx *s, uint32_t ip);
 /* The same, or NEIGH_NONE. */
 uint16_t neigh_find(const struct pmtcp_ctx *s, struct neigh_addr addr);
 
+/* The entry of who names this MAC address, made only if `may_create`; NEIGH_NONE: none. */
+uint16_t neigh_heard(struct pmtcp_ctx *s, struct neigh_addr addr, const struct rte_ether_addr *mac,
+		bool may_create);
 /* Learned: makes the entry only if `may_create`. True if the entry exists now. */
 bool neigh_learn(struct pmtcp_ctx *s, struct neigh_addr addr, const struct rte_ether_addr *mac,
 		bool may_create);
@@ -90,6 +94,8 @@ void neigh_set_static(
 
 /* The entry answers; whoever waited goes on. */
 void neigh_resolved(struct pmtcp_ctx *s, uint16_t number, const struct rte_ether_addr *mac);
+/* It said where it is, which is no sign that it hears us. */
+void neigh_stale(struct pmtcp_ctx *s, uint16_t number, const struct rte_ether_addr *mac);
 /* What is known is in doubt: asked now, by unicast. */
 void neigh_doubt(struct pmtcp_ctx *s, uint16_t number);
 

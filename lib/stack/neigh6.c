@@ -84,6 +84,20 @@ answer(struct pmtcp_ctx *s, const struct wire_nd *ns)
 	send_nd(s, &na, PMTCP_C_nd_advert_sent);
 }
 
+/* RFC 4861 7.2.3: what it says of itself is no sign that it hears us. */
+static void
+hear_asker(struct pmtcp_ctx *s, const struct wire_nd *ns, bool may_create)
+{
+	uint16_t number = neigh_heard(s, neigh_addr6(ns->addr.remote), &ns->lladdr, may_create);
+	const struct tcp_hop *hop;
+
+	if (number == NEIGH_NONE || s->neighs.entries[number].state == NEIGH_STATIC)
+		return;
+	hop = &s->t.hops[number];
+	if (!hop->is_resolved || !rte_is_same_ether_addr(&ns->lladdr, &hop->mac))
+		neigh_stale(s, number, &ns->lladdr);
+}
+
 /* W-19. As with ARP, an entry is made only by who asks for us and lives on our link. */
 static void
 solicit_input(struct pmtcp_ctx *s, const struct wire_nd *ns)
@@ -93,23 +107,39 @@ solicit_input(struct pmtcp_ctx *s, const struct wire_nd *ns)
 	bool has_sender = ns->has_lladdr && memcmp(ns->addr.remote, any, sizeof(any)) != 0 &&
 			  !stack_is_local6(s, ns->addr.remote);
 
-	/* RFC 4861 7.2.3: what it says of itself is no sign that it hears us. */
 	if (has_sender)
-		neigh_learn(s, neigh_addr6(ns->addr.remote), &ns->lladdr,
-				is_for_us && stack_is_on_link6(s, ns->addr.remote));
+		hear_asker(s, ns, is_for_us && stack_is_on_link6(s, ns->addr.remote));
 	tcp_drop(&s->t, is_for_us ? PMTCP_C_nd_taken : PMTCP_C_drop_nd_unused);
 	if (is_for_us)
 		answer(s, ns);
 }
 
-/* W-20 (RFC 4861 7.2.5): only what is known changes, and a new MAC address only if the
- * sender insists. */
+/* RFC 4861 7.2.5: of who is known, a new MAC address counts only if the sender insists, and
+ * only an answer shows that it hears us. */
+static void
+advert_of_known(struct pmtcp_ctx *s, uint16_t number, const struct wire_nd *na)
+{
+	struct rte_ether_addr mac = s->t.hops[number].mac;
+	bool is_same = !na->has_lladdr || rte_is_same_ether_addr(&na->lladdr, &mac);
+
+	if (!is_same && !na->is_override) {
+		neigh_doubt(s, number);
+		return;
+	}
+	if (!is_same && rte_is_unicast_ether_addr(&na->lladdr))
+		mac = na->lladdr;
+	s->t.hops[number].mac = mac;
+	if (na->is_solicited)
+		neigh_resolved(s, number, &mac);
+	else if (!is_same)
+		neigh_doubt(s, number);
+}
+
+/* W-20: only what exists changes. */
 static void
 advert_input(struct pmtcp_ctx *s, const struct wire_nd *na)
 {
 	uint16_t number = neigh_find(s, neigh_addr6(na->target));
-	const struct neigh *e = &s->neighs.entries[number];
-	bool is_known, is_same;
 
 	if (stack_is_local6(s, na->target)) {
 		tcp_drop(&s->t, PMTCP_C_drop_nd_unused);
@@ -117,31 +147,19 @@ advert_input(struct pmtcp_ctx *s, const struct wire_nd *na)
 		tell_conflict(s, na->target);
 		return;
 	}
-	if (number == NEIGH_NONE || e->state == NEIGH_STATIC) {
+	if (number == NEIGH_NONE || s->neighs.entries[number].state == NEIGH_STATIC) {
 		tcp_drop(&s->t, PMTCP_C_drop_nd_unused);
 		return;
 	}
 	tcp_count(&s->t, PMTCP_C_nd_taken);
-	is_known = e->state == NEIGH_REACHABLE || e->state == NEIGH_PROBE;
-	is_same = !na->has_lladdr || rte_is_same_ether_addr(&na->lladdr, &s->t.hops[number].mac);
-	if (!is_known) {
-		if (na->has_lladdr && rte_is_unicast_ether_addr(&na->lladdr))
-			neigh_resolved(s, number, &na->lladdr);
+	if (s->t.hops[number].is_resolved)
+		advert_of_known(s, number, na);
+	else if (!na->has_lladdr || !rte_is_unicast_ether_addr(&na->lladdr))
 		return;
-	}
-	if (!is_same && !na->is_override) {
-		neigh_doubt(s, number);
-		return;
-	}
-	if (!is_same && rte_is_unicast_ether_addr(&na->lladdr))
-		s->t.hops[number].mac = na->lladdr;
-	if (na->is_solicited) {
-		struct rte_ether_addr mac = s->t.hops[number].mac;
-
-		neigh_resolved(s, number, &mac);
-	} else if (!is_same) {
-		neigh_doubt(s, number);
-	}
+	else if (na->is_solicited)
+		neigh_resolved(s, number, &na->lladdr);
+	else
+		neigh_stale(s, number, &na->lladdr);
 }
 
 void

@@ -167,6 +167,62 @@ w_8_ageing_asks_by_unicast(void **state)
 	bed_destroy(&bed);
 }
 
+/* How often it was asked by unicast; all frames are taken. */
+static uint32_t
+take_probes(void)
+{
+	struct rte_ether_addr mac = ctx_mac_of(STRANGER);
+	uint32_t n = 0;
+
+	while (bed_take(&bed) != NULL)
+		n += bed.taken.kind == PKT_KIND_ICMP && bed.taken.icmp_type == NS &&
+		     memcmp(bed.taken.dmac, mac.addr_bytes, 6) == 0;
+	return n;
+}
+
+/* RFC 4861 7.2.3, 7.2.5: who asks, or tells unasked where it is, is STALE: used at once, and
+ * asked after DELAY_FIRST_PROBE_TIME; it need not hear us. An answer is a sign that it does. */
+static void
+w_8_who_only_talks_is_probed(void **state)
+{
+	(void)state;
+	for (int i = 0; i < 4; i++) {
+		begin();
+		if (i == 0)
+			say(NS, 0, STRANGER, TEST_ADDR, STRANGER);
+		else
+			say(NA,
+					i == 1   ? 0
+					: i == 2 ? OVERRIDE
+						 : SOLICITED,
+					STRANGER, STRANGER, STRANGER);
+		bed_advance(&bed, 4900 * BED_MS);
+		assert_int_equal(take_probes(), 0);
+		bed_advance(&bed, 200 * BED_MS);
+		assert_int_equal(take_probes(), i < 3);
+		bed_advance(&bed, 2000 * BED_MS);
+		assert_int_equal(take_probes(), i < 3 ? 2 : 0);
+		end();
+	}
+}
+
+/* RFC 4861 7.2.3: what is known stays as it is when the same is said again. */
+static void
+w_8_asker_with_the_known_address_changes_nothing(void **state)
+{
+	(void)state;
+	begin_resolved();
+	pmtcp_abort(conn);
+	for (int i = 0; i < 29; i++) {
+		bed_advance(&bed, 1000 * BED_MS);
+		say(NS, 0, STRANGER, TEST_ADDR, STRANGER);
+	}
+	assert_int_equal(take_probes(), 0);
+	bed_advance(&bed, 1500 * BED_MS);
+	assert_int_equal(take_probes(), 1);
+	bed_destroy(&bed);
+}
+
 int
 main(void)
 {
@@ -175,6 +231,8 @@ main(void)
 			cmocka_unit_test(
 					w_19_solicitations_from_afar_and_for_others_are_not_answered),
 			cmocka_unit_test(w_8_ageing_asks_by_unicast),
+			cmocka_unit_test(w_8_who_only_talks_is_probed),
+			cmocka_unit_test(w_8_asker_with_the_known_address_changes_nothing),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
