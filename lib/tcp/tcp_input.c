@@ -68,8 +68,6 @@ tcb_input(struct tcp *t, struct tcb *c, struct seg *seg)
 		tcp_syn_sent_input(t, c, seg);
 		return;
 	}
-	if (is_unlikely(c->rare))
-		tcp_rare_heard(t, c);
 	if (is_unlikely(c->head.state == TCPS_SYN_RCVD || (seg->flags & TCP_SYN)) &&
 			tcp_check_syn(t, c, seg) == DONE)
 		return;
@@ -86,6 +84,9 @@ tcb_input(struct tcp *t, struct tcb *c, struct seg *seg)
 		tcp_drop(t, PMTCP_C_drop_no_ack);
 		return;
 	}
+	/* DATA-47: whoever guesses only the tuple shows nothing of the peer. */
+	if (is_unlikely(c->rare))
+		tcp_rare_heard(t, c);
 	/* RFC 7323 4.3 (3): only a segment that reaches what was acknowledged last
 	 * moves TS.Recent, so a delayed ACK echoes the earliest (DATA-26). */
 	if (tcb_has(c, TCB_TS) && (seg->opts & SEG_OPT_TS) && seq_leq(seg->seq, c->ack_sent) &&

@@ -3,7 +3,7 @@
  */
 
 /* Keepalive (RFC 9293 3.8.4, DATA-47): off unless the application asks (MUST-25), for
- * one connection (MUST-24). Whatever the peer sends shows that it lives; only after
+ * one connection (MUST-24). Whatever acceptable the peer sends shows that it lives; only after
  * so long a silence it is asked, and only after several questions without any answer
  * it is given up (MUST-29). Neither the probe nor its answer moves the congestion
  * window. */
@@ -20,6 +20,18 @@ is_idle(const struct tcp *t, const struct tcb *c)
 	       !tcp_is_waiting(t, c);
 }
 
+/* The probe is not to leave any more. What would be left of it is a window probe. */
+void
+tcp_keepalive_unask(struct tcp *t, struct tcb *c)
+{
+	struct tcp_rare *r = tcp_rare(t, c);
+
+	if (!(r->flags & RARE_KEEP_DUE))
+		return;
+	r->flags &= ~(uint32_t)RARE_KEEP_DUE;
+	c->flags &= ~(uint32_t)TCB_PROBE_DUE;
+}
+
 /* From the peer's last segment on. */
 void
 tcp_keepalive_start(struct tcp *t, struct tcb *c)
@@ -27,7 +39,7 @@ tcp_keepalive_start(struct tcp *t, struct tcb *c)
 	struct tcp_rare *r = tcp_rare(t, c);
 
 	r->keep_tries = 0;
-	r->flags &= ~(uint32_t)RARE_KEEP_DUE;
+	tcp_keepalive_unask(t, c);
 	r->flags |= RARE_KEEP;
 	r->keep_at = r->heard_ms + tcp_class(t, c)->keep_idle_ms;
 	tcp_timer_arm(t, c);

@@ -118,10 +118,13 @@ tcp_rare_options(struct tcp *t, struct tcb *c)
 	r = k->has_slow_timers ? tcp_rare_get(t, c) : tcp_rare(t, c);
 	if (!r)
 		return;
-	if (!k->keep_idle_ms)
-		r->flags &= ~(uint32_t)(RARE_KEEP | RARE_KEEP_DUE);
-	else if (tcb_is_synchronized(c))
+	if (!k->keep_idle_ms) {
+		r->flags &= ~(uint32_t)RARE_KEEP;
+		r->keep_tries = 0; /* or the peer's next segment would start it again */
+		tcp_keepalive_unask(t, c);
+	} else if (tcb_is_synchronized(c)) {
 		tcp_keepalive_start(t, c);
+	}
 	if (!k->user_timeout_ms)
 		r->flags &= ~(uint32_t)RARE_USER;
 	else if (tcp_is_waiting(t, c))

@@ -33,12 +33,11 @@ enum rare_flag {
 	RARE_KEEP_DUE = 0x10, /* a keepalive probe must leave in this output pass */
 	RARE_URG_RCV = 0x20,  /* rcv_up is ahead of what the application has read */
 	RARE_URG_SND = 0x40,  /* snd_up is ahead of snd.una */
-	RARE_TIMERS = RARE_KEEP | RARE_USER | RARE_LINGER | RARE_PMTU,
 };
 
 struct tcp_rare {
 	uint32_t flags;      /* enum rare_flag */
-	uint32_t heard_ms;   /* when the peer sent anything last */
+	uint32_t heard_ms;   /* when the peer sent anything acceptable last */
 	uint32_t keep_at;    /* ms: the next look, or the next probe */
 	uint32_t user_since; /* ms: since then something waits for an ACK without progress */
 	uint32_t linger_at;  /* ms */
@@ -71,7 +70,7 @@ void tcp_rare_timeout(struct tcp *t, struct tcb *c);
 /* The tcb entered SYN-SENT or ESTABLISHED and its class asks for slow timers. */
 void tcp_rare_opened(struct tcp *t, struct tcb *c);
 void tcp_rare_established(struct tcp *t, struct tcb *c);
-/* A segment of the peer arrived. Caller: c->rare. */
+/* A segment of the peer arrived, its numbers acceptable. Caller: c->rare. */
 void tcp_rare_heard(struct tcp *t, struct tcb *c);
 /* una moved. Caller: c->rare. */
 void tcp_rare_acked(struct tcp *t, struct tcb *c);
@@ -87,6 +86,7 @@ void tcp_linger_start(struct tcp *t, struct tcb *c);
 void tcp_linger_timeout(struct tcp *t, struct tcb *c);
 /* ---- tcp_keepalive.c ---- */
 void tcp_keepalive_start(struct tcp *t, struct tcb *c);
+void tcp_keepalive_unask(struct tcp *t, struct tcb *c);
 void tcp_keepalive_timeout(struct tcp *t, struct tcb *c);
 /* False: no room or no packet buffer. */
 bool tcp_keepalive_output(struct tcp *t, struct tcb *c, struct tcp_burst *b);

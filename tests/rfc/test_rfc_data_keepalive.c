@@ -68,12 +68,20 @@ ROW(data_47_one_missed_answer_is_not_death, &with_short,
 			  "+9990; .; +20; < A i p+1; +2001; < A i p+1; +2001; < A i p+1; .; [];"
 			  "= EST; +2001; < RA i+1 p+1; [CLOSED TIMEOUT_KA]; {close}")
 
-/* Anything the peer sends shows that it lives, also what is thrown away. */
+/* Anything that the peer can have sent shows that it lives. */
 ROW(data_47_any_segment_postpones, &with_short,
 		REACH_EST "; +6s; > A p+1 i+1; +6s; .; > PA p+1 i+1 len=10; [READABLE];"
-			  "{recv 10}; +42; < A i+1 p+11; +6s; .; > PA p+1 i+1 len=10;"
-			  "< A i+1 p+11; +9990; .; +20; < A i p+11; > A p+11 i+1; []; = EST;"
+			  "{recv 10}; +42; < A i+1 p+11; +6s; .; > PA p+11 i+1 len=10; [READABLE];"
+			  "{recv 10}; +42; < A i+1 p+21; +9940; .; +20; < A i p+21;"
+			  "> A p+21 i+1; []; = EST;"
 			  "# keepalive_sent")
+
+/* Whoever knows only the tuple shows nothing of the peer: numbers far away, a SYN, a reset. */
+ROW(data_47_blind_segments_do_not_postpone, &with_short,
+		REACH_EST "; +9s; > A p+900000 i+1; < A i+1 p+1; > R p+900000; > S p+900000;"
+			  "> PA p+900000 i+1 len=10; ~; +990; .; +20; < A i p+1; +1s;"
+			  "> PA p+900000 i+1 len=10; ~; +990; .; +20; < A i p+1; +2001; < A i p+1;"
+			  "+2001; < RA i+1 p+1; [CLOSED TIMEOUT_KA]; {close}")
 
 /* MUST-26: not while something is in flight; the retransmissions ask by themselves. */
 ROW(data_47_no_probe_while_data_is_outstanding, &with_short,
@@ -151,6 +159,29 @@ data_47_without_a_side_record_goes_on(void **state)
 	rows_end(&ep);
 }
 
+/* The probe is due, and before it could leave the peer speaks and the application writes: one
+ * octet left as a window probe, against a window that was open. */
+static void
+data_47_withdrawn_probe_is_no_window_probe(void **state)
+{
+	static struct ep ep;
+
+	(void)state;
+	rows_begin(&ep, __func__, &with_short, REACH_EST "; +9990; .");
+	ep.now += 20 * EP_MS;
+	pmtcp_tick(ep.ctx, ep.now);
+	cell_script(&ep, "> A p+1 i+1; {send 1000}; < PA i+1 p+1 len=1000; .; > A p+1 i+1001;"
+			 "# keepalive_sent+0 probe_sent+0");
+	ep.now += 9990 * EP_MS;
+	cell_script(&ep, ".");
+	ep.now += 20 * EP_MS;
+	pmtcp_tick(ep.ctx, ep.now);
+	/* Switched off with a probe unanswered, it stays off whatever the peer says. */
+	cell_script(&ep, "{keepalive_ms 0}; {send 1000}; < PA i+1001 p+1 len=1000; .;"
+			 "> A p+1 i+2001; +86400s; .; # keepalive_sent+0 probe_sent+0");
+	rows_end(&ep);
+}
+
 #define T(name) cmocka_unit_test(name)
 
 int
@@ -163,6 +194,8 @@ main(void)
 			T(data_47_nine_unanswered_probes_end),
 			T(data_47_one_missed_answer_is_not_death),
 			T(data_47_any_segment_postpones),
+			T(data_47_blind_segments_do_not_postpone),
+			T(data_47_withdrawn_probe_is_no_window_probe),
 			T(data_47_no_probe_while_data_is_outstanding),
 			T(data_47_no_probe_while_window_is_shut),
 			T(data_47_data_takes_the_place_of_a_probe),
