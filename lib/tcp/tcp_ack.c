@@ -26,7 +26,7 @@ tcp_sample_rtt(struct tcp *t, struct tcb *c, const struct seg *seg)
 	if (!tcb_has(c, TCB_TS) || !(seg->opts & SEG_OPT_TS))
 		return;
 	ms = tcp_tsval(t, c->ts_offset) - seg->tsecr;
-	if (ms <= t->conf.rto_max_ms * 4)
+	if (ms <= min_u32(t->conf.rto_max_ms * 4, RTT_SAMPLE_MAX_US / 1000))
 		rtt_sample(&c->rtt, ms * 1000, RTT_GRANULARITY_US);
 }
 

@@ -471,6 +471,36 @@ data_11_stall_of_40_s_does_not_lose_the_delayed_ack(void **state)
 	rows_end(&ep);
 }
 
+static void
+tune_rto_max(struct pmtcp_conf *conf)
+{
+	conf->rto_max_ms = 3600000;
+}
+
+/* DATA-28: an echo 72 minutes old was 60 s in microseconds of 32 bits. */
+static void
+data_28_absurd_echo_does_not_wrap(void **state)
+{
+	struct bed_peer peer = {.ip = TEST_PEER, .port = 80, .has_ts = true};
+	struct pmtcp_conn_info info;
+	struct pmtcp_conn *conn;
+
+	(void)state;
+	bed_create(&bed, tune_rto_max);
+	assert_int_equal(bed_open(&bed, &peer, 0, &conn), 0);
+	assert_int_equal(pmtcp_write(conn, "x", 1), 1);
+	assert_non_null(bed_peer_gets(&bed, &peer));
+	peer.tsecr = bed.taken.tsval - (4294968 + 60000);
+	bed_peer_sends(&bed, &peer, PKT_ACK, 0);
+	bed_turn(&bed);
+	pmtcp_conn_info(conn, &info);
+	assert_int_equal(info.unacked, 0);
+	assert_in_range(info.srtt_us, 0, 100000);
+	pmtcp_abort(conn);
+	bed_turn(&bed);
+	bed_destroy(&bed);
+}
+
 int
 main(void)
 {
@@ -490,6 +520,7 @@ main(void)
 			cmocka_unit_test(send_of_an_empty_buffer_holds_no_side_record),
 			cmocka_unit_test(res_5_pressure_drops_out_of_order_text),
 			cmocka_unit_test(res_5_holes_leave_an_eighth_of_the_records),
+			cmocka_unit_test(data_28_absurd_echo_does_not_wrap),
 			cmocka_unit_test(data_11_stall_of_40_s_does_not_lose_the_delayed_ack),
 	};
 
