@@ -128,7 +128,7 @@ struct pmtcp_close_wait_conn {
 };
 
 struct pmtcp_close_wait_listener {
-	struct pmtcp_addr local; /**< ip4 0: any */
+	struct pmtcp_addr local; /**< as given to pmtcp_listen(); version 0: of both */
 	uint32_t count;
 	uint32_t age[PMTCP_CLOSE_WAIT_AGES];
 };

@@ -74,6 +74,19 @@ add_oldest(const struct pmtcp_ctx *s, const struct watch_entry *e,
 			.unread = info.unread};
 }
 
+/* As it was given to pmtcp_listen(); of both versions: version 0. */
+static struct pmtcp_addr
+local_of(const struct pmtcp_listener *l)
+{
+	uint16_t port = rte_be_to_cpu_16(l->port);
+
+	if (l->version == 6)
+		return pmtcp_addr6(l->ip6, port);
+	if (l->version == 4)
+		return pmtcp_addr4(rte_be_to_cpu_32(l->ip4), port);
+	return (struct pmtcp_addr){.port = port};
+}
+
 /* Those with most first; the last one of a full list gives way. */
 static void
 add_listener(const struct pmtcp_listener *l, struct pmtcp_close_wait_report *report)
@@ -88,7 +101,7 @@ add_listener(const struct pmtcp_listener *l, struct pmtcp_close_wait_report *rep
 		return;
 	for (; at > 0 && list[at - 1].count < count; at--)
 		list[at] = list[at - 1];
-	list[at].local = pmtcp_addr4(rte_be_to_cpu_32(l->ip4), rte_be_to_cpu_16(l->port));
+	list[at].local = local_of(l);
 	list[at].count = count;
 	memcpy(list[at].age, l->close_wait, sizeof(list[at].age));
 	if (report->n_listeners < PMTCP_CLOSE_WAIT_LISTENERS)

@@ -137,12 +137,42 @@ diag_close_wait_names_both_versions(void **state)
 	end();
 }
 
+/* RES-1: a listener is named as it was made, of whichever version. */
+static void
+res_1_close_wait_names_the_listener(void **state)
+{
+	struct pmtcp_addr locals[] = {{.version = 6, .port = 80}, {.version = 6, .port = 80},
+			{.version = 0, .port = 80}};
+
+	(void)state;
+	ctx_ip6_of(TEST_ADDR, locals[1].ip6);
+	for (size_t i = 0; i < PMTCP_ARRAY_SIZE(locals); i++) {
+		struct pmtcp_close_wait_report report;
+		struct pmtcp_listener *listener;
+
+		bed_create(&bed, tune);
+		assert_int_equal(pmtcp_listen(bed.ctx, &locals[i], NULL, &listener), 0);
+		inject6(PKT_SYN, 100, 0);
+		assert_non_null(bed_take(&bed));
+		inject6(PKT_ACK, 101, bed.taken.seq + 1);
+		inject6(PKT_ACK | PKT_FIN, 101, bed.taken.seq + 1);
+		bed_advance(&bed, 3 * SEC);
+		pmtcp_close_wait_report(bed.ctx, &report);
+		assert_int_equal(report.n_listeners, 1);
+		assert_int_equal(report.listeners[0].local.version, locals[i].version);
+		assert_int_equal(report.listeners[0].local.port, 80);
+		assert_memory_equal(report.listeners[0].local.ip6, locals[i].ip6, 16);
+		end();
+	}
+}
+
 int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
 			cmocka_unit_test(diag_silent_next_hop_is_named),
 			cmocka_unit_test(diag_close_wait_names_both_versions),
+			cmocka_unit_test(res_1_close_wait_names_the_listener),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
