@@ -451,11 +451,12 @@ int pmtcp_neigh_resolve(struct pmtcp_ctx *ctx, uint64_t now_ns, const struct pmt
 /**
  * LISTEN (RFC 9293 3.10.1 passive).
  *
- * @param local ip4 0 listens on all own addresses; port must not be 0
+ * @param local version 4 or 6 with address 0: all own addresses of that version; version 0: of
+ *              both, or of IPv4 if ip4 is not 0; port must not be 0
  * @param opts  NULL: defaults
  * @param out   the listener, valid until pmtcp_unlisten()
- * @return 0, -EINVAL (port 0, foreign address, option out of range), -EADDRINUSE, -ENOBUFS (listeners or
- *         option classes used up), -EAFNOSUPPORT
+ * @return 0, -EINVAL (port 0, foreign address, option out of range), -EADDRINUSE, -ENOBUFS
+ *         (listeners or option classes used up), -EAFNOSUPPORT
  */
 int pmtcp_listen(struct pmtcp_ctx *ctx, const struct pmtcp_addr *local,
 		const struct pmtcp_listen_opts *opts, struct pmtcp_listener **out);
@@ -475,7 +476,7 @@ void pmtcp_unlisten(struct pmtcp_listener *listener);
  *         -EISCONN (tuple in use), -EBUSY (tuple in TIME-WAIT and not reusable),
  *         -EADDRNOTAVAIL (no ephemeral port: pmtcp_port_report() has the numbers),
  *         -ENFILE (no connection block: pmtcp_close_wait_report() tells how many wait for
- *         the application), -ENOBUFS (table or option classes full),
+ *         the application), -ENOBUFS (table, port pairs or option classes full),
  *         -ENETUNREACH (no route), -EAFNOSUPPORT
  */
 int pmtcp_connect(struct pmtcp_ctx *ctx, const struct pmtcp_addr *local,

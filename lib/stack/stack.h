@@ -85,7 +85,7 @@ void icmp6_input(struct pmtcp_ctx *s, struct seg *seg);
 /* A packet that is dropped for `fate` and may be answered by a parameter problem (W-17). */
 void icmp6_problem(struct pmtcp_ctx *s, struct seg *seg, enum pmtcp_counter fate);
 
-/* ---- stats.c ---- */
+/* ---- diag.c ---- */
 void stack_diag(void *stack, enum pmtcp_diag_kind kind, uint32_t value);
 void stack_diag_addr(struct pmtcp_ctx *s, enum pmtcp_diag_kind kind, const struct pmtcp_addr *addr);
 

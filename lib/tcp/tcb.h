@@ -144,7 +144,7 @@ struct tcb {
 	uint32_t rare;           /* side record, 0 none */
 	uint16_t addr_sum;       /* folded sum of both addresses: pseudo-header and IP header */
 	uint8_t dups;            /* duplicate ACKs: received << 4 | TCB_GAP_FILLED | owed */
-	uint8_t challenge_epoch; /* of the last challenge ACK, units of 512 ms */
+	uint8_t challenge_epoch; /* of the last challenge ACK, units of 128 ms */
 };
 STATIC_ASSERT(sizeof(struct tcb) == 128);
 STATIC_ASSERT(offsetof(struct tcb, snd) == 32);

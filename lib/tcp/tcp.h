@@ -423,7 +423,7 @@ tcp_owe_ack(struct tcp *t, struct tcb *c)
 	c->flags |= TCB_ACK_DUE;
 	tcp_mark(t, &c->head);
 }
-/* A challenge ACK, at most one per 512 ms and connection (SEC-4). */
+/* A challenge ACK, at most two in any second and connection (SEC-4). */
 void tcp_challenge(struct tcp *t, struct tcb *c);
 bool tcp_challenge_allowed(struct tcp *t, uint8_t *epoch, bool had_one);
 
@@ -515,7 +515,8 @@ void tcp_reply_rst(struct tcp *t, struct seg *seg);
 /* Sends w back to the station that sent seg, in its packet if that is fit; false: no packet
  * buffer, or too many replies in this turn. */
 bool tcp_reply_send(struct tcp *t, struct seg *seg, struct wire_tcp *w);
-/* Takes a received packet for a reply; NULL if it is not fit. */
+/* Sends a finished frame in the next output pass; false: too many in this turn, and it stays
+ * the caller's. */
 bool tcp_reply_push(struct tcp *t, struct rte_mbuf *m);
 void tcp_spare_put(struct tcp *t, struct rte_mbuf *m);
 struct rte_mbuf *tcp_ctl_alloc(struct tcp *t);

@@ -3,8 +3,9 @@
  */
 
 /* Received frames to values: Ethernet II, IPv4 (RFC 791, 1122), IPv6 with its
- * extension headers (RFC 8200), TCP header (RFC 9293 3.1). Judges what bytes alone can show. Whether the destination MAC
- * or IP address is ours and whether the source can be a peer is the stack's. */
+ * extension headers (RFC 8200), TCP header (RFC 9293 3.1). Judges what bytes alone can show.
+ * Whether the destination MAC or IP address is ours and whether the source can be a peer is
+ * the stack's. */
 
 #ifndef PMTCP_WIRE_WIRE_PARSE_H
 #define PMTCP_WIRE_WIRE_PARSE_H
