@@ -31,15 +31,19 @@ enum {
 	TYPE_VLAN = 0x8100,
 	IP4_MF = 0x2000,
 	IP4_OFFSET = 0x1fff,
+	VID_MASK = 0x0fff,
+	ECN_NOT_ECT = 0,
+	ECN_CE = 3,
 	EXPIRE_ROWS = 4, /* looked at per call */
 	DATAGRAMS_MAX = 1 << 20,
 };
 
-/* Which datagram a piece belongs to (RFC 791 3.2, RFC 8200 4.5). */
+/* Which datagram a piece belongs to (RFC 791 3.2, RFC 8200 4.5), and on which link it came. */
 struct frag_key {
 	uint8_t addrs[32];
 	uint32_t id;
 	uint32_t version;
+	uint32_t vlan; /* VID + 1, 0 untagged */
 };
 
 /* One fragment, judged. */
@@ -52,6 +56,7 @@ struct piece_in {
 	uint16_t hdr_len; /* of what stands before the payload, fragment header included */
 	uint16_t start;
 	uint16_t end;
+	uint8_t ecn; /* code point in the IP header */
 	bool is_last;
 };
 
@@ -66,7 +71,9 @@ struct datagram {
 	struct frag_key key;
 	uint64_t deadline_ns; /* 0: free */
 	bool is_dead;
-	uint16_t total; /* octets of payload, 0 until the last piece came */
+	uint8_t ecn;     /* 1 << code point of each piece */
+	uint16_t ip_hdr; /* of the whole, the longest that any piece asks for */
+	uint16_t total;  /* octets of payload, 0 until the last piece came */
 	uint16_t have;
 	uint16_t n;
 	uint16_t l3_off;
@@ -213,6 +220,7 @@ judge_ip4(struct piece_in *in, const uint8_t *ip, uint32_t present)
 		return NOT_OURS;
 	in->hdr_len = (uint16_t)hdr_len;
 	in->is_last = (frag & IP4_MF) == 0;
+	in->ecn = ip[1] & ECN_CE;
 	in->key.version = 4;
 	memcpy(in->key.addrs, ip + 12, 8);
 	in->key.id = load_be16(ip + 4);
@@ -238,6 +246,7 @@ judge_ip6(struct piece_in *in, const uint8_t *ip, uint32_t present)
 	in->ip_len = IP6_LEN + len;
 	in->hdr_len = IP6_LEN + FRAG6_LEN;
 	in->is_last = (frag & 1) == 0;
+	in->ecn = ip[1] >> 4 & ECN_CE;
 	in->key.version = 6;
 	memcpy(in->key.addrs, ip + 8, 32);
 	memcpy(&in->key.id, fh + 4, 4);
@@ -247,7 +256,7 @@ judge_ip6(struct piece_in *in, const uint8_t *ip, uint32_t present)
 /* A frame whose headers lie in several mbufs, or that others hold too, is none that we
  * may work on. */
 static enum judgement
-judge(struct piece_in *in)
+judge(const struct frag *f, struct piece_in *in)
 {
 	const uint8_t *p = rte_pktmbuf_mtod(in->m, const uint8_t *);
 	uint32_t present = in->m->data_len;
@@ -257,9 +266,15 @@ judge(struct piece_in *in)
 		return NOT_OURS;
 	if (!RTE_MBUF_DIRECT(in->m) || rte_mbuf_refcnt_read(in->m) != 1)
 		return NOT_OURS;
+	/* A promiscuous port shows those of others, which would fill the table. */
+	if (memcmp(p, &f->conf.mac, sizeof(f->conf.mac)) != 0)
+		return NOT_OURS;
 	type = load_be16(p + 12);
 	in->l3_off = 14;
+	if (in->m->ol_flags & RTE_MBUF_F_RX_VLAN_STRIPPED)
+		in->key.vlan = (in->m->vlan_tci & VID_MASK) + 1u;
 	if (is_unlikely(type == TYPE_VLAN)) {
+		in->key.vlan = (load_be16(p + 14) & VID_MASK) + 1u;
 		type = load_be16(p + 16);
 		in->l3_off = 18;
 	}
@@ -292,6 +307,8 @@ find(struct frag *f, const struct piece_in *in)
 	oldest->key = in->key;
 	oldest->deadline_ns = in->ns + (uint64_t)f->conf.timeout_ms * 1000000;
 	oldest->is_dead = false;
+	oldest->ecn = 0;
+	oldest->ip_hdr = 0;
 	oldest->total = oldest->have = 0;
 	return oldest;
 }
@@ -304,11 +321,28 @@ kill_datagram(struct frag *f, struct datagram *d)
 	d->is_dead = true;
 }
 
+/* Of the packet that is put together: the fragment header goes. */
+static uint32_t
+ip_hdr_of(const struct piece_in *in)
+{
+	return in->key.version == 4 ? in->hdr_len : IP6_LEN;
+}
+
 enum placing {
 	PLACED,
 	AGAIN,    /* octet for octet where one is: the network doubled it */
 	CONFLICT, /* overlaps, or does not fit the datagram's length */
 };
+
+/* W-12: longer than the link carries, no segment is. Of IPv4 the first piece may have more
+ * options than the others. */
+static bool
+is_too_long(const struct frag *f, const struct datagram *d, const struct piece_in *in)
+{
+	uint32_t end = d->n ? max_u32(d->piece[d->n - 1].end, in->end) : in->end;
+
+	return end + max_u32(d->ip_hdr, ip_hdr_of(in)) > f->conf.packet_max;
+}
 
 static enum placing
 place(struct frag *f, struct datagram *d, const struct piece_in *in)
@@ -324,7 +358,7 @@ place(struct frag *f, struct datagram *d, const struct piece_in *in)
 		f->overlaps++;
 		return CONFLICT;
 	}
-	if (d->n == FRAG_PIECES || in->end + (uint32_t)IP4_LEN > f->conf.packet_max)
+	if (d->n == FRAG_PIECES || is_too_long(f, d, in))
 		return CONFLICT;
 	if (in->is_last ? d->total != 0 || (at < d->n) : d->total != 0 && in->end >= d->total)
 		return CONFLICT;
@@ -334,6 +368,8 @@ place(struct frag *f, struct datagram *d, const struct piece_in *in)
 			.end = in->end,
 			.skip = (uint16_t)(in->l3_off + in->hdr_len)};
 	d->n++;
+	d->ecn |= (uint8_t)(1u << in->ecn);
+	d->ip_hdr = (uint16_t)max_u32(d->ip_hdr, ip_hdr_of(in));
 	d->have = (uint16_t)(d->have + (in->end - in->start));
 	if (in->is_last)
 		d->total = in->end;
@@ -370,15 +406,29 @@ mend_ip6(struct rte_mbuf *m, uint16_t l3_off, uint32_t len)
 	memcpy(p + 4, &field, 2);
 }
 
+/* RFC 3168 5.3: congestion that one piece met is the whole's. False: some could not have
+ * been marked, so it is not told. */
+static bool
+mend_ecn(const struct datagram *d, uint8_t *ip)
+{
+	if (!(d->ecn & 1u << ECN_CE))
+		return true;
+	if (d->ecn & 1u << ECN_NOT_ECT)
+		return false;
+	ip[1] |= (uint8_t)(d->key.version == 4 ? ECN_CE : ECN_CE << 4);
+	return true;
+}
+
 /* One chain out of the pieces, link padding cut off; NULL and all freed if a chain is
- * longer than mbufs can be. */
+ * longer than mbufs can be, or the pieces disagree. */
 static struct rte_mbuf *
 join(struct frag *f, struct datagram *d)
 {
 	struct rte_mbuf *head = d->piece[0].m;
+	bool is_good = mend_ecn(d, rte_pktmbuf_mtod_offset(head, uint8_t *, d->l3_off));
 	uint16_t i;
 
-	for (i = 0; i < d->n; i++) {
+	for (i = 0; is_good && i < d->n; i++) {
 		struct piece *q = &d->piece[i];
 		uint32_t want = (uint32_t)q->skip + (q->end - q->start);
 		uint32_t over = rte_pktmbuf_pkt_len(q->m) - want;
@@ -436,7 +486,7 @@ frag_filter(struct frag *f, uint64_t now_ns, struct rte_mbuf **pkts, uint16_t n)
 
 	for (uint16_t i = 0; i < n; i++) {
 		struct piece_in in = {.m = pkts[i], .ns = now_ns};
-		enum judgement judgement = judge(&in);
+		enum judgement judgement = judge(f, &in);
 		struct rte_mbuf *m = pkts[i];
 
 		if (judgement == BAD) {

@@ -17,6 +17,7 @@
 
 #include <stdint.h>
 
+#include <rte_ether.h>
 #include <rte_mbuf.h>
 
 #include "pmtcp_dpdk.h"
@@ -30,10 +31,11 @@ enum {
 };
 
 struct frag_conf {
-	uint32_t datagrams;     /* at one time, rounded up to whole rows */
-	uint32_t timeout_ms;    /* from the first piece on */
-	uint16_t packet_max;    /* octets of a reassembled IP packet */
-	struct siphash_key key; /* so that nobody can fill one row on purpose */
+	uint32_t datagrams;        /* at one time, rounded up to whole rows */
+	uint32_t timeout_ms;       /* from the first piece on */
+	uint16_t packet_max;       /* octets of a reassembled IP packet */
+	struct rte_ether_addr mac; /* others' fragments are left alone */
+	struct siphash_key key;    /* so that nobody can fill one row on purpose */
 };
 
 /* Returns 0, -EINVAL or -ENOMEM. */

@@ -356,7 +356,8 @@ create_frag(struct pmtcp_worker *w, const struct pmtcp_worker_opts *opts)
 {
 	struct frag_conf conf = {.datagrams = opts->reassemble,
 			.timeout_ms = FRAG_TIMEOUT_MS,
-			.packet_max = w->conf.mtu};
+			.packet_max = w->conf.mtu,
+			.mac = w->conf.mac};
 
 	if (opts->reassemble == 0)
 		return 0;

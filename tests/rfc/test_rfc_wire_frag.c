@@ -123,6 +123,7 @@ begin(uint32_t datagrams)
 	const struct frag_conf conf = {.datagrams = datagrams,
 			.timeout_ms = 30000,
 			.packet_max = 1500,
+			.mac = ctx_mac_of(TEST_ADDR),
 			.key = {1, 2}};
 	const struct pmtcp_addr any = {.version = 4, .port = 80};
 	struct pmtcp_listener *l;
@@ -463,6 +464,111 @@ w_12_random_octets(void **state)
 	end();
 }
 
+/* W-18: 1510 octets were taken for 1490, and became an oversized packet. */
+static void
+w_18_whole_longer_than_the_link_carries_is_refused(void **state)
+{
+	(void)state;
+	begin(8);
+	for (uint32_t over = 0; over < 2; over++) {
+		struct rte_mbuf *m;
+
+		make_whole(6, PKT_ACK, 1440 + over);
+		m = cut(0, 720, true, over);
+		assert_int_equal(frag_filter(frag, bed.now, &m, 1), 0);
+		m = cut(720, l4_len() - 720, false, over);
+		assert_int_equal(frag_filter(frag, bed.now, &m, 1), !over);
+		if (over == 0)
+			rte_pktmbuf_free(m);
+	}
+	assert_int_equal(stats().frag_whole, 1);
+	assert_int_equal(stats().frag_dropped, 2);
+	end();
+}
+
+static struct rte_mbuf *
+with_ecn(struct rte_mbuf *m, uint8_t ecn)
+{
+	uint8_t *ip = rte_pktmbuf_mtod_offset(m, uint8_t *, 14);
+
+	if (ip[0] >> 4 == 6) {
+		ip[1] = (uint8_t)((ip[1] & 0xcf) | ecn << 4);
+		return m;
+	}
+	ip[1] = (uint8_t)((ip[1] & 0xfc) | ecn);
+	put16(ip + 10, 0);
+	put16(ip + 10, build_cksum(build_sum(0, ip, 20)));
+	return m;
+}
+
+/* RFC 3168 5.3: CE on any piece is on the whole; beside a piece that is not ECN-capable it is
+ * nothing that a router does. */
+static void
+w_12_congestion_met_by_one_piece_is_the_wholes(void **state)
+{
+	/* Code points of both pieces and of the whole; -1: none. */
+	static const int rows[][3] = {{2, 3, 3}, {3, 2, 3}, {1, 3, 3}, {3, 3, 3}, {2, 2, 2},
+			{0, 0, 0}, {0, 3, -1}, {3, 0, -1}};
+
+	(void)state;
+	begin(8);
+	for (uint32_t i = 0; i < 2 * PMTCP_ARRAY_SIZE(rows); i++) {
+		const int *row = rows[i / 2];
+		uint8_t version = i & 1 ? 6 : 4;
+		struct rte_mbuf *m;
+		struct pkt p;
+
+		make_whole(version, PKT_ACK, PAYLOAD);
+		m = with_ecn(cut(0, 200, true, i), (uint8_t)row[0]);
+		assert_int_equal(frag_filter(frag, bed.now, &m, 1), 0);
+		m = with_ecn(cut(200, l4_len() - 200, false, i), (uint8_t)row[1]);
+		assert_int_equal(frag_filter(frag, bed.now, &m, 1), row[2] >= 0);
+		if (row[2] < 0)
+			continue;
+		assert_int_equal(pkt_decode(&p, m), 0);
+		assert_int_equal(p.tos & 3, row[2]);
+		rte_pktmbuf_free(m);
+	}
+	assert_int_equal(stats().frag_dropped, 8);
+	end();
+}
+
+/* The same numbers on another VLAN are another datagram. */
+static void
+w_12_pieces_of_two_vlans_are_two_datagrams(void **state)
+{
+	(void)state;
+	begin(8);
+	make_whole(4, PKT_ACK, PAYLOAD);
+	for (uint16_t vlan = 1; vlan < 4; vlan++) {
+		struct rte_mbuf *m = vlan < 3 ? cut(0, 200, true, 1)
+					      : cut(200, l4_len() - 200, false, 1);
+
+		m->ol_flags |= RTE_MBUF_F_RX_VLAN | RTE_MBUF_F_RX_VLAN_STRIPPED;
+		m->vlan_tci = vlan;
+		assert_int_equal(frag_filter(frag, bed.now, &m, 1), 0);
+	}
+	assert_int_equal(stats().frag_whole, 0);
+	end();
+}
+
+/* A promiscuous port shows fragments of others: they fill no table. */
+static void
+w_2_fragments_for_others_are_left_alone(void **state)
+{
+	struct rte_mbuf *m;
+
+	(void)state;
+	begin(8);
+	make_whole(4, PKT_ACK, PAYLOAD);
+	whole[5] ^= 1;
+	m = cut(0, 200, true, 1);
+	assert_int_equal(frag_filter(frag, bed.now, &m, 1), 1);
+	assert_int_equal(stats().frag_taken, 0);
+	rte_pktmbuf_free(m);
+	end();
+}
+
 int
 main(void)
 {
@@ -479,6 +585,10 @@ main(void)
 			cmocka_unit_test(w_12_what_is_not_judged_stays),
 			cmocka_unit_test(w_12_orphans_are_bounded),
 			cmocka_unit_test(w_12_random_octets),
+			cmocka_unit_test(w_18_whole_longer_than_the_link_carries_is_refused),
+			cmocka_unit_test(w_12_congestion_met_by_one_piece_is_the_wholes),
+			cmocka_unit_test(w_12_pieces_of_two_vlans_are_two_datagrams),
+			cmocka_unit_test(w_2_fragments_for_others_are_left_alone),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
