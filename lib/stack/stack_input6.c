@@ -17,7 +17,8 @@ static const uint8_t *
 ip6_of(struct rte_mbuf *m)
 {
 	if (is_unlikely(m->data_len < WIRE_ETH_LEN + WIRE_IP6_LEN) &&
-			(rte_mbuf_refcnt_read(m) > 1 || rte_pktmbuf_linearize(m) != 0))
+			(!RTE_MBUF_DIRECT(m) || rte_mbuf_refcnt_read(m) > 1 ||
+					rte_pktmbuf_linearize(m) != 0))
 		return NULL;
 	return rte_pktmbuf_mtod_offset(m, const uint8_t *, WIRE_ETH_LEN);
 }
