@@ -24,6 +24,22 @@ stack_diag_addr(struct pmtcp_ctx *s, enum pmtcp_diag_kind kind, const struct pmt
 	s->diags[(s->diag_head - 1) % STACK_DIAGS].addr = *addr;
 }
 
+bool
+stack_diag_is_due(const struct pmtcp_ctx *s, uint32_t *last_ms)
+{
+	if (*last_ms != 0 && s->t.now_ms - *last_ms < 1000)
+		return false;
+	*last_ms = max_u32(s->t.now_ms, 1);
+	return true;
+}
+
+void
+stack_diag_conflict(struct pmtcp_ctx *s, const struct pmtcp_addr *ours)
+{
+	if (stack_diag_is_due(s, &s->conflict_ms))
+		stack_diag_addr(s, PMTCP_DIAG_ADDR_CONFLICT, ours);
+}
+
 void
 stack_diag(void *stack, enum pmtcp_diag_kind kind, uint32_t value)
 {

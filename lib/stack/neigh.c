@@ -536,7 +536,7 @@ neigh_arp_input(struct pmtcp_ctx *s, const struct rte_mbuf *m)
 		tcp_drop(&s->t, PMTCP_C_drop_arp_unused);
 		tcp_count(&s->t, PMTCP_C_arp_conflict);
 		ours = pmtcp_addr4(rte_be_to_cpu_32(arp.sender_ip), 0);
-		stack_diag_addr(s, PMTCP_DIAG_ADDR_CONFLICT, &ours);
+		stack_diag_conflict(s, &ours);
 		return;
 	}
 	is_for_us = stack_is_local(s, arp.target_ip) && rte_is_unicast_ether_addr(&arp.sender_mac);

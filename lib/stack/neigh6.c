@@ -19,7 +19,7 @@ tell_conflict(struct pmtcp_ctx *s, const uint8_t *ip6)
 {
 	struct pmtcp_addr ours = pmtcp_addr6(ip6, 0);
 
-	stack_diag_addr(s, PMTCP_DIAG_ADDR_CONFLICT, &ours);
+	stack_diag_conflict(s, &ours);
 }
 
 static void

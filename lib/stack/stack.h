@@ -38,7 +38,8 @@ struct pmtcp_ctx {
 	uint32_t icmp_tokens_ms;
 	uint32_t diag_head;   /* counts diagnoses ever made */
 	uint32_t diag_tail;   /* and popped */
-	uint32_t oversize_ms; /* of the last such diagnosis */
+	uint32_t oversize_ms; /* of the last such diagnosis, 0: none yet */
+	uint32_t conflict_ms; /* the same */
 	struct pmtcp_diag diags[STACK_DIAGS];
 	struct rte_mbuf *misdirected[STACK_MISDIRECTED];
 	uint16_t misdirected_owner[STACK_MISDIRECTED];
@@ -87,6 +88,10 @@ void icmp6_problem(struct pmtcp_ctx *s, struct seg *seg, enum pmtcp_counter fate
 
 /* ---- diag.c ---- */
 void stack_diag(void *stack, enum pmtcp_diag_kind kind, uint32_t value);
+/* Of what a flood can cause: once a second at most. last_ms: 0 at first. */
+bool stack_diag_is_due(const struct pmtcp_ctx *s, uint32_t *last_ms);
+/* Somebody else claims our address. */
+void stack_diag_conflict(struct pmtcp_ctx *s, const struct pmtcp_addr *ours);
 void stack_diag_addr(struct pmtcp_ctx *s, enum pmtcp_diag_kind kind, const struct pmtcp_addr *addr);
 
 #endif /* PMTCP_STACK_STACK_H */

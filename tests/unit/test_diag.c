@@ -166,6 +166,34 @@ res_1_close_wait_names_the_listener(void **state)
 	}
 }
 
+/* RES-1, SEC-7: whoever claims our address again and again is told of once a second, and does
+ * not push the other diagnoses out of the ring. */
+static void
+sec_7_conflicts_leave_room_for_others(void **state)
+{
+	struct pkt_arp claim = {
+			.op = 1, .spa = TEST_ADDR, .tpa = TEST_ADDR, .sha = {2, 1, 1, 1, 1, 1}};
+	struct pmtcp_addr silent = pmtcp_addr4(STRANGER, 80);
+
+	(void)state;
+	bed_create(&bed, tune);
+	open_to(&silent);
+	for (int i = 0; i < 100; i++) {
+		bed_inject_arp(&bed, &claim);
+		bed_turn(&bed);
+	}
+	print();
+	assert_string_equal(text, "program: next hop does not answer: 10.0.0.9\n"
+				  "program: somebody else uses our address 10.0.0.1\n");
+	bed_advance(&bed, SEC);
+	bed_inject_arp(&bed, &claim);
+	bed_turn(&bed);
+	print();
+	assert_string_equal(text, "program: somebody else uses our address 10.0.0.1\n");
+	assert_int_equal(bed_counter(&bed, PMTCP_C_arp_conflict), 101);
+	end();
+}
+
 int
 main(void)
 {
@@ -173,6 +201,7 @@ main(void)
 			cmocka_unit_test(diag_silent_next_hop_is_named),
 			cmocka_unit_test(diag_close_wait_names_both_versions),
 			cmocka_unit_test(res_1_close_wait_names_the_listener),
+			cmocka_unit_test(sec_7_conflicts_leave_room_for_others),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
