@@ -99,18 +99,25 @@ judge_icmp(const struct pmtcp_ctx *s, const struct seg *seg)
 	return judge_addresses(s, seg);
 }
 
+/* The owner judges the tag, too. False: it cannot be put back. */
+static bool
+restore_tag(const struct pmtcp_ctx *s, struct rte_mbuf *m)
+{
+	if (s->t.conf.vlan == 0)
+		return true;
+	return RTE_MBUF_DIRECT(m) && rte_mbuf_refcnt_read(m) == 1 && m->data_len >= WIRE_ETH_LEN &&
+	       wire_vlan_put(m, s->t.conf.vlan);
+}
+
 void
 stack_set_aside(struct pmtcp_ctx *s, struct seg *seg, uint16_t owner)
 {
 	tcp_count(&s->t, PMTCP_C_misdirected);
 	/* RES-14: the room is bounded. Freed by the caller: a loss like any other. */
-	if (s->n_misdirected == STACK_MISDIRECTED) {
+	if (s->n_misdirected == STACK_MISDIRECTED || !restore_tag(s, seg->m)) {
 		tcp_count(&s->t, PMTCP_C_misdirected_lost);
 		return;
 	}
-	/* The owner judges the tag, too. */
-	if (s->t.conf.vlan != 0 && !wire_vlan_put(seg->m, s->t.conf.vlan))
-		return;
 	s->misdirected[s->n_misdirected] = seg->m;
 	s->misdirected_owner[s->n_misdirected++] = owner;
 	seg->m = NULL;
@@ -207,10 +214,8 @@ icmp_frame(struct pmtcp_ctx *s, const struct seg *parsed, struct batch *b, struc
 static void
 note_oversize(struct pmtcp_ctx *s, const struct rte_mbuf *m)
 {
-	if (s->oversize_ms != 0 && s->t.now_ms - s->oversize_ms < 1000)
-		return;
-	s->oversize_ms = s->t.now_ms | 1;
-	stack_diag(s, PMTCP_DIAG_OVERSIZE, m->pkt_len);
+	if (stack_diag_is_due(s, &s->oversize_ms))
+		stack_diag(s, PMTCP_DIAG_OVERSIZE, m->pkt_len);
 }
 
 /* W-3: our VID or a priority tag; where we have no VID, also none. The tag is off

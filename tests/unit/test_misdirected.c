@@ -29,7 +29,7 @@ struct pair {
 };
 
 static void
-make_pair(struct pair *p)
+make_pair_on(struct pair *p, uint16_t vlan)
 {
 	p->pool = test_pool_create(2048 + RTE_PKTMBUF_HEADROOM);
 	for (uint16_t i = 0; i < 2; i++) {
@@ -43,6 +43,8 @@ make_pair(struct pair *p)
 		conf.max_conns = 2 * OPENS;
 		conf.owner = i;
 		conf.owners = 2;
+		conf.vlan = vlan;
+		conf.caps.rx_vlan_strip = vlan != 0;
 		conf.max_half_open = 2 * SYNS;
 		p->len[i] = pmtcp_ctx_memsize(&conf);
 		p->mem[i] = ctx_mem_map(p->len[i]);
@@ -50,6 +52,12 @@ make_pair(struct pair *p)
 		pmtcp_tick(p->ctx[i], 1000000);
 		assert_int_equal(pmtcp_listen(p->ctx[i], &local, NULL, &l), 0);
 	}
+}
+
+static void
+make_pair(struct pair *p)
+{
+	make_pair_on(p, 0);
 }
 
 static void
@@ -181,12 +189,44 @@ open_35_ports_are_chosen_for_their_owner(void **state)
 	end_pair(&p);
 }
 
+/* The device took the tag off, and it cannot be put back: into a buffer that others hold, too,
+ * nobody writes. The frame is lost, and counted so. */
+static void
+res_14_tag_is_not_put_on_what_others_hold(void **state)
+{
+	struct pmtcp_stats stats;
+	struct rte_mbuf *pkts[BURST];
+	uint16_t owner;
+	struct pair p;
+
+	(void)state;
+	make_pair_on(&p, 5);
+	for (uint16_t i = 0; i < BURST; i++) {
+		pkts[i] = syn_from(&p, (uint16_t)(2000 + i));
+		pkts[i]->ol_flags |= RTE_MBUF_F_RX_VLAN | RTE_MBUF_F_RX_VLAN_STRIPPED;
+		pkts[i]->vlan_tci = 5;
+		rte_mbuf_refcnt_update(pkts[i], 1);
+	}
+	pmtcp_input(p.ctx[0], 1000000, pkts, BURST);
+	pmtcp_stats(p.ctx[0], &stats);
+	assert_in_range(stats.counter[PMTCP_C_misdirected], BURST / 4, BURST * 3 / 4);
+	assert_int_equal(stats.counter[PMTCP_C_misdirected_lost],
+			stats.counter[PMTCP_C_misdirected]);
+	assert_int_equal(pmtcp_misdirected(p.ctx[0], pkts, &owner, 1), 0);
+	for (uint16_t i = 0; i < BURST; i++) {
+		assert_int_equal(rte_pktmbuf_mtod(pkts[i], uint8_t *)[12], 0x08);
+		rte_pktmbuf_free(pkts[i]);
+	}
+	end_pair(&p);
+}
+
 int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
 			cmocka_unit_test(res_14_frames_of_others_are_handed_over),
 			cmocka_unit_test(res_14_frames_not_taken_are_not_leaked),
+			cmocka_unit_test(res_14_tag_is_not_put_on_what_others_hold),
 			cmocka_unit_test(open_35_ports_are_chosen_for_their_owner),
 	};
 
