@@ -451,8 +451,7 @@ int pmtcp_neigh_resolve(struct pmtcp_ctx *ctx, uint64_t now_ns, const struct pmt
 /**
  * LISTEN (RFC 9293 3.10.1 passive).
  *
- * @param local version 4 or 6 with address 0: all own addresses of that version; version 0: of
- *              both, or of IPv4 if ip4 is not 0; port must not be 0
+ * @param local address 0: all own addresses of its version; version 0: of both; port not 0
  * @param opts  NULL: defaults
  * @param out   the listener, valid until pmtcp_unlisten()
  * @return 0, -EINVAL (port 0, foreign address, option out of range), -EADDRINUSE, -ENOBUFS
