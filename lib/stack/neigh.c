@@ -10,8 +10,6 @@
 
 #include "stack/stack.h"
 
-enum { RECYCLE_LOOKS = 64 };
-
 size_t
 neigh_memsize(uint16_t max)
 {

@@ -29,6 +29,7 @@
 #include "tcp/tcp_icmp.h"
 #include "tcp/tcp_listener.h"
 #include "tcp/tcp_path.h"
+#include "tcp/tcp_port.h"
 #include "tcp/tcp_rare.h"
 #include "tcp/tcp_starve.h"
 #include "tcp/tcp_tx.h"
@@ -109,18 +110,6 @@ struct tcp_rx {
 	uint8_t reserved[3];
 };
 STATIC_ASSERT(sizeof(struct tcp_rx) <= 64);
-
-#define TCP_PAIR_MEMO 8
-
-/* Opens to one remote from one local address: RFC 6056 port search (OPEN-34). */
-struct tcp_pair {
-	uint32_t laddr; /* network order; 0: free slot, since no connection has it */
-	uint32_t raddr;
-	uint16_t rport;
-	uint16_t start;  /* keyed, fixed per pair */
-	uint32_t cursor; /* steps taken from start */
-	uint32_t in_use; /* tuples of this pair in the table, TIME-WAIT included */
-};
 
 /* Keys of SYN cookies, two generations: an ACK may answer one of the last step (SEC-11). */
 struct tcp_cookies {
@@ -588,14 +577,6 @@ uint16_t tcp_events(struct tcp *t, struct pmtcp_event *ev, uint16_t n);
 /* By the peer's SYN or SYN-ACK. */
 bool tcp_ecn_is_agreed(const struct tcp_class *k, const struct tcb *c, const struct seg *syn);
 void tcp_ecn_input(struct tcp *t, struct tcb *c, const struct seg *seg);
-
-/* ---- tcp_port.c: RFC 6056 ---- */
-int tcp_port_pick(struct tcp *t, struct tcp_tuple *tuple, uint32_t *reused);
-int tcp_port_claim(struct tcp *t, const struct flow_key *key);
-void tcp_port_release(struct tcp *t, const struct flow_key *key);
-#define TCP_PORT_REUSE_PROBES 256 /* when every port of a pair is taken */
-void tcp_port_report(
-		struct tcp *t, const struct tcp_tuple *tuple, struct pmtcp_port_report *report);
 
 #include "tcp/tcp_addr.h"
 

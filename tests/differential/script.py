@@ -284,7 +284,10 @@ def run(stack, lport, state, segments, offers):
             segment.seq = script.base  # a fresh ISN
         answers.append(segment)
     end = stack.state() + (", told" if has_icmp and stack.is_told() else "")
-    # The kernel also ends its batches for segmentation offload with PSH.
-    for segment in [s for s in answers if s.text][:-1]:
-        segment.flags = segment.flags.replace("P", "")
+    # The kernel also ends its batches for segmentation offload with PSH: compared only at
+    # the end of new text.
+    texts = [s for s in answers if s.text]
+    for segment in texts:
+        if segments and ((segment.seq - script.base) % 2**32 >= 2**31 or segment is not texts[-1]):
+            segment.flags = segment.flags.replace("P", "")
     return "; ".join(normal(script, s) for s in answers) + " -> " + end

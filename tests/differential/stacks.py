@@ -42,6 +42,9 @@ class Kernel:
                     file.write(str(value))
         for command in ("link set diff0 address " + colons(mac_of(DUT_IP)),
                         "addr add %s/24 dev diff0" % DUT_IP, "link set diff0 up",
+                        # Nothing is repeated while a busy machine keeps us waiting. A longer
+                        # RTO would make old timestamps pass for reordered ACKs.
+                        "route replace %s/32 dev diff0 rto_min 700ms" % PEER_IP,
                         "neigh add %s lladdr %s dev diff0 nud permanent" % (
                             PEER_IP, colons(mac_of(PEER_IP)))):
             subprocess.run(["ip"] + command.split(), check=True)
