@@ -161,7 +161,7 @@ struct tcp {
 	uint32_t tw_peak;
 	bool has_wanted_hop;
 	bool is_shutting_down; /* tcp_shutdown() has closed everything */
-	uint32_t hops_waited; /* not resolved, and somebody waits */
+	uint32_t hops_waited;  /* not resolved, and somebody waits */
 
 	struct slab tcbs;
 	struct slab half_opens;

@@ -92,7 +92,7 @@ ROW(data_47_no_probe_while_data_is_outstanding, &with_short,
 
 ROW(data_47_no_probe_while_window_is_shut, &with_short,
 		REACH_EST "; > A p+1 i+1 wnd=0; {send 10}; .; +30s; ~; = EST; # keepalive_sent+0;"
-			  "{abort}; < RA i+2 p+1; [CLOSED LOCAL_ABORT]")
+			  "{abort}; < RA i+1 p+1; [CLOSED LOCAL_ABORT]")
 
 /* Data given between the timer and the output pass asks instead. */
 ROW(data_47_data_takes_the_place_of_a_probe, &with_short,

@@ -530,8 +530,8 @@ data_18_promise_is_kept_when_rounding_ends(void **state)
 	}
 	assert_true(now < edge);
 	while (at < edge) {
-		text(&ep, at, min_u32(edge - at, 1460));
-		at += min_u32(edge - at, 1460);
+		text(&ep, at, min_u32(edge - at, 1200));
+		at += min_u32(edge - at, 1200);
 		cell_script(&ep, "~");
 	}
 	assert_int_equal(rows_info(&ep).rcv_nxt - ep.irs, edge);

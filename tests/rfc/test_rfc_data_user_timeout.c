@@ -53,7 +53,7 @@ ROW(data_48_more_data_is_no_progress, &with_5_s,
 ROW(data_48_shut_window_counts, &with_5_s,
 		REACH_EST "; > A p+1 i+1 wnd=0; {send 10}; .; +1001; ~; > A p+1 i+1 wnd=0;"
 			  "+2000; ~; > A p+1 i+1 wnd=0; +1990; ~; []; = EST; +20;"
-			  "< RA i+2 p+1; [CLOSED TIMEOUT_USER]; {close}")
+			  "< RA i+1 p+1; [CLOSED TIMEOUT_USER]; {close}")
 
 ROW(data_48_in_syn_sent_frees_without_segment, &with_5_s,
 		"{open}; < S i= 0; +4999; ~; = SYS; +2; .; [CLOSED TIMEOUT_USER]; = CLD; {close}")
