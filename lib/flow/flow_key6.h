@@ -34,6 +34,16 @@ flow_addr6_equal(const struct flow_addr6 *a, const struct flow_addr6 *b)
 	return ((x[0] ^ y[0]) | (x[1] ^ y[1]) | (x[2] ^ y[2]) | (x[3] ^ y[3])) == 0;
 }
 
+/* ::, which no packet goes to. */
+static inline bool
+flow_addr6_is_any(const uint8_t addr[16])
+{
+	uint64_t x[2];
+
+	memcpy(x, addr, sizeof(x));
+	return (x[0] | x[1]) == 0;
+}
+
 /* Sets key->addrs. Keyed, so that nobody outside can find two pairs of one digest
  * (SEC-14). */
 static inline void

@@ -63,8 +63,7 @@ neigh6_ask(struct pmtcp_ctx *s, uint16_t number)
 static void
 answer(struct pmtcp_ctx *s, const struct wire_nd *ns)
 {
-	static const uint8_t any[16];
-	bool is_dad = memcmp(ns->addr.remote, any, sizeof(any)) == 0;
+	bool is_dad = flow_addr6_is_any(ns->addr.remote);
 	struct wire_nd na = {.type = WIRE_ND_ADVERT,
 			.is_solicited = !is_dad,
 			.is_override = true,
@@ -102,9 +101,8 @@ hear_asker(struct pmtcp_ctx *s, const struct wire_nd *ns, bool may_create)
 static void
 solicit_input(struct pmtcp_ctx *s, const struct wire_nd *ns)
 {
-	static const uint8_t any[16];
 	bool is_for_us = stack_is_local6(s, ns->target);
-	bool has_sender = ns->has_lladdr && memcmp(ns->addr.remote, any, sizeof(any)) != 0 &&
+	bool has_sender = ns->has_lladdr && !flow_addr6_is_any(ns->addr.remote) &&
 			  !stack_is_local6(s, ns->addr.remote);
 
 	if (has_sender)

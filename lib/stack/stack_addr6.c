@@ -22,14 +22,6 @@ host_of(const uint8_t *addr)
 	return rte_be_to_cpu_32(word);
 }
 
-static bool
-is_any(const uint8_t *addr)
-{
-	static const uint8_t any[16];
-
-	return memcmp(addr, any, sizeof(any)) == 0;
-}
-
 bool
 stack_is_local6(const void *stack, const uint8_t *addr)
 {
@@ -147,7 +139,7 @@ stack_addr6_init(struct pmtcp_ctx *s)
 	for (uint16_t i = 0; i < conf->n_ranges6; i++)
 		if (!range_is_good(conf, &conf->ranges6[i]))
 			return -EINVAL;
-	if (is_any(conf->gateway6))
+	if (flow_addr6_is_any(conf->gateway6))
 		return 0;
 	if (!stack_is_on_link6(s, conf->gateway6) || !stack_is_remote_ok6(s, conf->gateway6))
 		return -EINVAL;

@@ -54,13 +54,12 @@ stack_judge6(const struct pmtcp_ctx *s, const struct seg *seg)
 static enum pmtcp_counter
 judge_icmp6(const struct pmtcp_ctx *s, const struct seg *seg)
 {
-	static const uint8_t any[16];
 	const uint8_t *ip = ip6_of(seg->m);
 	struct rte_ether_addr group;
 
 	if (!ip)
 		return PMTCP_C_drop_ip_trunc;
-	if (ip[IP6_DST] != 0xff && memcmp(ip + IP6_SRC, any, sizeof(any)) != 0)
+	if (ip[IP6_DST] != 0xff && !flow_addr6_is_any(ip + IP6_SRC))
 		return stack_judge6(s, seg);
 	wire_nd_group_mac(ip + IP6_DST, &group);
 	if (!stack_is_joined6(s, ip + IP6_DST) ||
@@ -71,7 +70,7 @@ judge_icmp6(const struct pmtcp_ctx *s, const struct seg *seg)
 		return PMTCP_C_drop_eth_notme;
 	if (stack_is_local6(s, ip + IP6_SRC))
 		return PMTCP_C_drop_land;
-	if (memcmp(ip + IP6_SRC, any, sizeof(any)) != 0 && !stack_is_remote_ok6(s, ip + IP6_SRC))
+	if (!flow_addr6_is_any(ip + IP6_SRC) && !stack_is_remote_ok6(s, ip + IP6_SRC))
 		return PMTCP_C_drop_martian;
 	return PMTCP_C_seg_taken;
 }

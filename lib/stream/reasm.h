@@ -143,18 +143,6 @@ reasm_fin_is_due(const struct reasm *r, uint32_t rcv_nxt)
 	return r->has_fin && r->fin == rcv_nxt;
 }
 
-/* The same, and forgets the FIN: it was processed, RCV.NXT passes it, and the
- * connection's state keeps later text out from now on. */
-static inline bool
-reasm_take_fin(struct reasm *r, uint32_t rcv_nxt)
-{
-	bool is_due = reasm_fin_is_due(r, rcv_nxt);
-
-	if (is_due)
-		r->has_fin = 0;
-	return is_due;
-}
-
 /* Memory pressure (RES-5): forgets all out-of-order text. Returns its octets. */
 uint32_t reasm_drop_ooo(struct reasm *r, struct recpool *p);
 

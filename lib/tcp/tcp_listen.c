@@ -21,15 +21,13 @@ enum { FIT_NONE, FIT_ANY, FIT_EXACT };
 static int
 fitness(const struct pmtcp_listener *l, const struct seg *seg)
 {
-	static const uint8_t any[16];
-
 	if (l->version != 0 && (l->version == 6) != seg->is_v6)
 		return FIT_NONE;
 	if (is_likely(!seg->is_v6))
 		return l->ip4 == seg->key.laddr ? FIT_EXACT : l->ip4 == 0 ? FIT_ANY : FIT_NONE;
-	if (memcmp(l->ip6, any, sizeof(any)) == 0)
+	if (flow_addr6_is_any(l->ip6))
 		return FIT_ANY;
-	return memcmp(l->ip6, tcp_seg_ip6(seg) + 24, sizeof(any)) == 0 ? FIT_EXACT : FIT_NONE;
+	return memcmp(l->ip6, tcp_seg_ip6(seg) + 24, sizeof(l->ip6)) == 0 ? FIT_EXACT : FIT_NONE;
 }
 
 struct pmtcp_listener *

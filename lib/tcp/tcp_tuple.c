@@ -12,14 +12,6 @@
 
 #include <rte_byteorder.h>
 
-static bool
-is_any6(const uint8_t *addr)
-{
-	static const uint8_t any[16];
-
-	return memcmp(addr, any, sizeof(any)) == 0;
-}
-
 /* Whatever the version does not mean is zero, so that addresses can be compared. */
 void
 tcp_tuple_normal(struct pmtcp_addr *addr)
@@ -38,7 +30,7 @@ tcp_tuple_check_local(const struct tcp *t, const struct pmtcp_addr *local)
 	if (local->version == 6) {
 		if (!t->addr6)
 			return -EAFNOSUPPORT;
-		if (!is_any6(local->ip6) && !t->is_local6(t->stack, local->ip6))
+		if (!flow_addr6_is_any(local->ip6) && !t->is_local6(t->stack, local->ip6))
 			return -EINVAL;
 		return 0;
 	}
@@ -81,8 +73,9 @@ resolve6(struct tcp *t, const struct pmtcp_addr *local, const struct pmtcp_addr 
 	if (tuple->hop == TCP_NO_HOP)
 		return -ENETUNREACH;
 	memcpy(tuple->addr6.local,
-			local && !is_any6(local->ip6) ? local->ip6
-						      : t->pick_local6(t->stack, remote->ip6),
+			local && !flow_addr6_is_any(local->ip6)
+					? local->ip6
+					: t->pick_local6(t->stack, remote->ip6),
 			sizeof(tuple->addr6.local));
 	flow_key6_digest(&t->flow_secret, &tuple->addr6, &tuple->key);
 	return 0;

@@ -74,8 +74,6 @@ wire_parse_icmp(const struct seg *seg, struct wire_icmp *icmp)
 	h = rte_pktmbuf_read(seg->m, seg->payload_off, ICMP_LEN, copy);
 	if (!h || wire_cksum_fold(wire_cksum_mbuf(seg->m, seg->payload_off, seg->len)) != 0xffff)
 		return false;
-	icmp->src = seg->key.raddr;
-	icmp->dst = seg->key.laddr;
 	icmp->type = h[0];
 	icmp->code = h[1];
 	if (!is_error_type(icmp->type))

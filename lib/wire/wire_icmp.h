@@ -28,8 +28,6 @@ enum wire_icmp_type {
 };
 
 struct wire_icmp {
-	uint32_t src; /* of the message; network byte order */
-	uint32_t dst;
 	uint8_t type;
 	uint8_t code;
 	bool is_error;         /* the fields below are set */

@@ -97,7 +97,6 @@ wire_parse_icmp6(const struct seg *seg, const struct siphash_key *addr_key, stru
 	uint8_t ip_copy[WIRE_IP6_LEN], copy[WIRE_ICMP6_LEN];
 	const uint8_t *ip = wire_ip6_header(seg->m, ip_copy);
 	const uint8_t *h;
-	uint32_t rest;
 
 	memset(icmp, 0, sizeof(*icmp));
 	if (!ip || seg->len < WIRE_ICMP6_LEN)
@@ -111,11 +110,8 @@ wire_parse_icmp6(const struct seg *seg, const struct siphash_key *addr_key, stru
 	if (icmp->type < WIRE_ICMP6_UNREACHABLE || icmp->type > WIRE_ICMP6_PARAMETER)
 		return true;
 	icmp->is_error = true;
-	rest = rte_be_to_cpu_32(wire_load32(h + 4));
 	if (icmp->type == WIRE_ICMP6_TOO_BIG)
-		icmp->mtu = rest;
-	if (icmp->type == WIRE_ICMP6_PARAMETER)
-		icmp->pointer = rest;
+		icmp->mtu = rte_be_to_cpu_32(wire_load32(h + 4));
 	return parse_inner(seg, addr_key, icmp);
 }
 

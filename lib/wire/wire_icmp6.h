@@ -43,7 +43,6 @@ struct wire_icmp6 {
 	bool is_error;         /* of types 1 to 4; the fields below are set */
 	uint16_t inner_len;    /* octets of the inner IP packet, as its header says */
 	uint32_t mtu;          /* next hop's, if too big; else 0 */
-	uint32_t pointer;      /* to the octet at fault, if a parameter problem; else 0 */
 	struct flow_key inner; /* of the segment we sent, from our side */
 	struct flow_addr6 inner_addr;
 	uint32_t inner_seq;

@@ -53,12 +53,6 @@ wire_nd_group_mac(const uint8_t group[16], struct rte_ether_addr *mac)
 	memcpy(mac->addr_bytes + 2, group + 12, 4);
 }
 
-static bool
-is_unspecified(const uint8_t addr[16])
-{
-	return (wire_load64(addr) | wire_load64(addr + 8)) == 0;
-}
-
 /* Options at off up to end. Those of other types and a link-layer address of another
  * length than Ethernet's are passed over; each has at least one unit, so this ends. */
 static bool
@@ -105,7 +99,7 @@ addresses_agree(const struct wire_nd *nd)
 		return false;
 	if (nd->type == WIRE_ND_ADVERT)
 		return !(is_to_group && nd->is_solicited);
-	if (!is_unspecified(nd->addr.remote))
+	if (!flow_addr6_is_any(nd->addr.remote))
 		return true;
 	return !nd->has_lladdr &&
 	       memcmp(nd->addr.local, solicited_prefix, sizeof(solicited_prefix)) == 0;
