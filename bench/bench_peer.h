@@ -185,7 +185,9 @@ peer_report(struct bench_case *c, uint64_t p99, double honest_cyc)
 			(unsigned long long)p99, bench_median(c) / honest_cyc,
 			(double)p99 / honest_cyc);
 	bench_report(c, extra);
-	BENCH_VERIFY((double)p99 <= PEER_RATIO_MAX * honest_cyc);
+	/* The time of one or two runs (--quick) says nothing, the less so under sanitizers. */
+	if (c->runs >= BENCH_RUNS)
+		BENCH_VERIFY((double)p99 <= PEER_RATIO_MAX * honest_cyc);
 }
 
 #endif /* PMTCP_BENCH_PEER_H */
