@@ -126,7 +126,7 @@ static const struct row rows[] = {
 		-1, ECONNREFUSED, 50, 0},
 	/* After 1 s, 2 s more, and the wait of 4 s for the last one. */
 	{"connect times out in virtual time", "linux,synretries=2", UNCONNECTED, call_connect, 0,
-		{{STEP_END}}, -1, ETIMEDOUT, 7000, 2000},
+		{{STEP_END, 0, 0, 0, 0, 0}}, -1, ETIMEDOUT, 7000, 2000},
 	{"read sleeps until there is text", NULL, CONNECTED, call_recv, 1000,
 		{{STEP_IN, 70, PKT_PSH | PKT_ACK, 1, 1, 300}}, 300, 0, 70, 0},
 	{"read ends with a FIN", NULL, CONNECTED, call_recv, 1000,
@@ -141,7 +141,7 @@ static const struct row rows[] = {
 	{"poll sleeps until something is readable", NULL, CONNECTED, call_poll, 250,
 		{{STEP_IN, 110, PKT_ACK, 1, 1, 100}}, POLLIN, 0, 110, 0},
 	{"poll sleeps until its timeout", NULL, CONNECTED, call_poll, 250,
-		{{STEP_END}}, 0, 0, 250, 0},
+		{{STEP_END, 0, 0, 0, 0, 0}}, 0, 0, 250, 0},
 	{"close need not sleep", NULL, CONNECTED, call_close, 0,
 		{{STEP_OUT, 0, PKT_FIN | PKT_ACK, 1, 1, 0}}, 0, 0, 0, 0},
 	{"close lingers until all is acknowledged", NULL, CONNECTED, call_lingering_close, 2,
