@@ -7,7 +7,7 @@
 #ifndef PMTCP_TESTS_RFC_RESOURCE_BED_H
 #define PMTCP_TESTS_RFC_RESOURCE_BED_H
 
-#include "unit/cookie_bed.h"
+#include "support/cookie_bed.h"
 
 enum { OPENS = 150, SHARE = 100 };
 

@@ -10,7 +10,7 @@
 #include <stdio.h>
 
 #include "support/rows.h"
-#include "unit/cookie_bed.h"
+#include "support/cookie_bed.h"
 
 static const struct ep_opts stamps = {.conn = {.no_sack = true, .no_wscale = true}};
 

@@ -10,7 +10,7 @@
 
 #include "common/diag.h"
 #include "support/rows.h"
-#include "unit/cookie_bed.h"
+#include "support/cookie_bed.h"
 
 enum { MANY = 1000 };
 

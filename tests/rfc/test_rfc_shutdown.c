@@ -7,7 +7,7 @@
 
 #include <errno.h>
 
-#include "unit/cookie_bed.h"
+#include "support/cookie_bed.h"
 
 enum { CONNS = 1000, EACH = 100, FIRST_PORT = 2000 };
 

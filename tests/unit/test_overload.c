@@ -9,7 +9,7 @@
 
 #include <errno.h>
 
-#include "cookie_bed.h"
+#include "support/cookie_bed.h"
 
 static struct bed_peer
 station(uint16_t port)

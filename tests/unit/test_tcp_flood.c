@@ -8,7 +8,7 @@
 
 #include <errno.h>
 
-#include "cookie_bed.h"
+#include "support/cookie_bed.h"
 
 #include "base/rng.h"
 

@@ -4,9 +4,9 @@
 
 /* Goal: a connection opened by a SYN cookie has what its SYN offered as far as a cookie can
  * carry it, and the limits of cookies are as said (RFC 4987 section 3.6, RFC 7323; OPEN-25,
- * OPEN-32, OPEN-33). Method: as in test_tcp_cookie.c. */
+ * OPEN-32, OPEN-33). Method: as in test_rfc_cookie.c. */
 
-#include "cookie_bed.h"
+#include "support/cookie_bed.h"
 
 /* ---- OPEN-32 ------------------------------------------------------------- */
 

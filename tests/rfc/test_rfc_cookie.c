@@ -4,10 +4,10 @@
 
 /* Goal: SYN cookies keep nothing and open only for the right ACK in its time (RFC 4987
  * section 3.6; OPEN-30, OPEN-31, SEC-11). Method: a bed of stations that looks only at
- * frames. What the SYN's options become is in test_tcp_cookie_opts.c, floods are in
+ * frames. What the SYN's options become is in test_rfc_cookie_opts.c, floods are in
  * test_tcp_flood.c. */
 
-#include "cookie_bed.h"
+#include "support/cookie_bed.h"
 
 /* ---- OPEN-30 ------------------------------------------------------------- */
 
@@ -43,6 +43,9 @@ open_30_syn_again_gets_the_same_number(void **state)
 	bed_advance(&bed, 1 * SEC);
 	again = answer_to(&syn);
 	assert_int_equal(again.seq, first.seq);
+	/* Another SYN of the tuple gets another one. */
+	syn.seq++;
+	assert_int_not_equal(answer_to(&syn).seq, first.seq);
 	assert_non_null(opened_by(&(struct build){.sport = RPORT,
 			.dport = PORT,
 			.seq = X + 1,

@@ -5,8 +5,8 @@
 /* Frames of a peer that is given SYN cookies, on a bed of stations: for the tests of
  * tcp_cookie.c, each of which is one program. */
 
-#ifndef PMTCP_TESTS_UNIT_COOKIE_BED_H
-#define PMTCP_TESTS_UNIT_COOKIE_BED_H
+#ifndef PMTCP_TESTS_SUPPORT_COOKIE_BED_H
+#define PMTCP_TESTS_SUPPORT_COOKIE_BED_H
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -131,4 +131,4 @@ info_of(const struct pmtcp_conn *conn)
 	return info;
 }
 
-#endif /* PMTCP_TESTS_UNIT_COOKIE_BED_H */
+#endif /* PMTCP_TESTS_SUPPORT_COOKIE_BED_H */
