@@ -140,9 +140,8 @@ parse_percent(const char *text, uint32_t *out)
 	return 0;
 }
 
-/* Splits a copy of the text at the last sep; returns what follows it, or NULL. */
-static char *
-split(char *copy, char sep)
+char *
+args_split(char *copy, char sep)
 {
 	char *at = strrchr(copy, sep);
 
@@ -173,7 +172,7 @@ parse_capture(const char *text, struct args_capture *out)
 	if (text[0] == '\0' || strlen(text) >= sizeof(capture.file))
 		return -EINVAL;
 	strcpy(capture.file, text);
-	packets = split(capture.file, ',');
+	packets = args_split(capture.file, ',');
 	if (packets != NULL && (parse_count(packets, UINT64_MAX, &capture.packets) != 0 ||
 					       capture.packets == 0))
 		return -EINVAL;

@@ -16,18 +16,6 @@
 #define LIST_MAX  1024
 #define HIGH_SIZE 12
 
-/* Splits a copy of the text at the last sep; returns what follows it, or NULL. */
-static char *
-split(char *copy, char sep)
-{
-	char *at = strrchr(copy, sep);
-
-	if (at == NULL)
-		return NULL;
-	*at = '\0';
-	return at + 1;
-}
-
 static int
 parse_ip(const char *text, struct pmtcp_addr *out)
 {
@@ -62,7 +50,7 @@ parse_range(const char *text, struct args_subnet *out)
 	if (strlen(text) >= sizeof(copy))
 		return -EINVAL;
 	strcpy(copy, text);
-	last_text = split(copy, '-');
+	last_text = args_split(copy, '-');
 	if (parse_ip(copy, &first) != 0)
 		return -EINVAL;
 	last = first;
@@ -120,7 +108,7 @@ parse_subnet(const char *text, struct args_subnet *out)
 	if (strlen(text) >= sizeof(copy))
 		return -EINVAL;
 	strcpy(copy, text);
-	prefix = split(copy, '/');
+	prefix = args_split(copy, '/');
 	if (parse_range(copy, &subnet) != 0)
 		return -EINVAL;
 	if (prefix != NULL && (args_value(ARG_U16, prefix, &len) != 0 || len == 0 ||
@@ -202,7 +190,7 @@ parse_addr(const char *text, struct pmtcp_addr *out)
 	if (strlen(text) >= sizeof(copy))
 		return -EINVAL;
 	strcpy(copy, text);
-	port_text = split(copy, ':');
+	port_text = args_split(copy, ':');
 	len = strlen(copy);
 	if (copy[0] == '[' && copy[len - 1] == ']') {
 		copy[len - 1] = '\0';

@@ -10,6 +10,10 @@
 
 #include "common/args.h"
 
+/* Splits a copy of the text at the last sep; returns what follows it, or NULL. args.c's own,
+ * shared with args_addr.c. */
+char *args_split(char *copy, char sep);
+
 /* As args_value(), for these types only. */
 int args_addr_value(enum arg_type type, const char *text, void *out);
 
