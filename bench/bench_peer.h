@@ -158,6 +158,33 @@ peer_take_events(void)
 		;
 }
 
+/* A new connection of ours; the options are those of the peer's SYN-ACK. */
+static inline void
+peer_open(const struct pmtcp_conn_opts *with, const uint8_t *opts, uint8_t opts_len)
+{
+	const struct pmtcp_addr local = pmtcp_addr4(SELF_IP, 0);
+	const struct pmtcp_addr remote = pmtcp_addr4(PEER_IP, PEER_PORT);
+
+	iss = 0;
+	BENCH_VERIFY(pmtcp_connect(ctx, &local, &remote, with, &conn) == 0);
+	peer_output();
+	peer_deliver(peer_segment(&(struct peer_seg){.seq = PEER_ISS,
+			.ack = iss + 1,
+			.flags = RTE_TCP_SYN_FLAG | RTE_TCP_ACK_FLAG,
+			.opts = opts,
+			.opts_len = opts_len}));
+	peer_take_events();
+}
+
+static inline void
+peer_abort(void)
+{
+	pmtcp_abort(conn);
+	peer_output();
+	peer_take_events();
+	peer_output();
+}
+
 static inline int
 peer_compare(const void *a, const void *b)
 {

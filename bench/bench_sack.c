@@ -81,34 +81,15 @@ static void
 begin(void)
 {
 	static const uint8_t opts[12] = {2, 4, 0, MSS, 1, 3, 3, 10, 4, 2, 1, 1};
-	const struct pmtcp_addr local = pmtcp_addr4(SELF_IP, 0);
-	const struct pmtcp_addr remote = pmtcp_addr4(PEER_IP, PEER_PORT);
 	const struct pmtcp_conn_opts with = {.no_timestamps = true, .send_buffer = 4 << 20};
 
-	iss = 0;
-	BENCH_VERIFY(pmtcp_connect(ctx, &local, &remote, &with, &conn) == 0);
-	peer_output();
-	peer_deliver(peer_segment(&(struct peer_seg){.seq = PEER_ISS,
-			.ack = iss + 1,
-			.flags = RTE_TCP_SYN_FLAG | RTE_TCP_ACK_FLAG,
-			.opts = opts,
-			.opts_len = sizeof(opts)}));
-	peer_take_events();
+	peer_open(&with, opts, sizeof(opts));
 	for (uint32_t i = 0; info_now().unacked < FLIGHT * MSS; i++) {
 		BENCH_VERIFY(i < 4 * FLIGHT);
 		write_more();
 		if (info_now().unacked >= 2 * MSS)
 			send_ack(&(struct ack){.ack = info_now().snd_una + 2 * MSS});
 	}
-}
-
-static void
-end(void)
-{
-	pmtcp_abort(conn);
-	peer_output();
-	peer_take_events();
-	peer_output();
 }
 
 /* One segment, the at-th of the flight. */
@@ -173,7 +154,7 @@ run(const struct kind *k, struct bench_case *c, uint64_t *p99)
 		if (k->next == honest)
 			write_more();
 	}
-	end();
+	peer_abort();
 	peer_judge(cost, ACKS, c, p99);
 }
 

@@ -41,29 +41,10 @@ static void
 begin(void)
 {
 	static const uint8_t opts[8] = {2, 4, 5, 0xb4, 1, 1, 4, 2};
-	const struct pmtcp_addr local = pmtcp_addr4(SELF_IP, 0);
-	const struct pmtcp_addr remote = pmtcp_addr4(PEER_IP, PEER_PORT);
 	const struct pmtcp_conn_opts with = {.no_timestamps = true};
 
-	iss = 0;
-	BENCH_VERIFY(pmtcp_connect(ctx, &local, &remote, &with, &conn) == 0);
-	peer_output();
-	peer_deliver(peer_segment(&(struct peer_seg){.seq = PEER_ISS,
-			.ack = iss + 1,
-			.flags = RTE_TCP_SYN_FLAG | RTE_TCP_ACK_FLAG,
-			.opts = opts,
-			.opts_len = sizeof(opts)}));
-	peer_take_events();
+	peer_open(&with, opts, sizeof(opts));
 	rcv_nxt = PEER_ISS + 1;
-}
-
-static void
-end(void)
-{
-	pmtcp_abort(conn);
-	peer_output();
-	peer_take_events();
-	peer_output();
 }
 
 /* So many octets of text, at octets above what is expected next. */
@@ -251,7 +232,7 @@ run(const struct kind *k, struct bench_case *c, uint64_t *p99)
 		peer_output();
 		cost[i] = k->next(i);
 	}
-	end();
+	peer_abort();
 	peer_judge(cost, PACKETS, c, p99);
 }
 
