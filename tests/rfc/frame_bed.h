@@ -35,13 +35,7 @@ static struct bed bed;
 static inline void
 frame_both_versions(struct pmtcp_conf *conf)
 {
-	conf->n_ranges6 = 1;
-	ctx_ip6_of(TEST_ADDR, conf->ranges6[0].first);
-	ctx_ip6_of(TEST_ADDR, conf->ranges6[0].last);
-	conf->n_static_neigh = 2;
-	conf->static_neigh[1].ip4 = 0;
-	ctx_ip6_of(TEST_PEER, conf->static_neigh[1].ip6);
-	conf->static_neigh[1].mac = ctx_mac_of(TEST_PEER);
+	ctx_conf_add_v6(conf, TEST_ADDR, TEST_PEER);
 }
 
 /* tune may be NULL: frame_both_versions(), which any other calls first. */

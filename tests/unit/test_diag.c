@@ -27,13 +27,7 @@ static char *text;
 static void
 tune(struct pmtcp_conf *conf)
 {
-	conf->n_ranges6 = 1;
-	ctx_ip6_of(TEST_ADDR, conf->ranges6[0].first);
-	ctx_ip6_of(TEST_ADDR, conf->ranges6[0].last);
-	conf->n_static_neigh = 2;
-	memset(&conf->static_neigh[1], 0, sizeof(conf->static_neigh[1]));
-	ctx_ip6_of(TEST_PEER, conf->static_neigh[1].ip6);
-	conf->static_neigh[1].mac = ctx_mac_of(TEST_PEER);
+	ctx_conf_add_v6(conf, TEST_ADDR, TEST_PEER);
 	conf->close_wait_warn = 1;
 }
 
