@@ -148,12 +148,14 @@ uint64_t
 pmtcp_deadline(const struct pmtcp_ctx *s)
 {
 	const struct tcp *t = &s->t;
+	uint64_t at_ns = tcp_output_deadline(t);
 	uint64_t tick;
 
-	if (t->n_replies || t->ctl.head || t->data.head || t->ready_head || tcp_starve_is_due(t))
+	if (at_ns <= t->now_ns || t->n_replies || t->ready_head || tcp_starve_is_due(t))
 		return t->now_ns;
 	tick = min_u64(wheel_deadline(&t->wheel), tcp_watch_deadline(t));
-	return min_u64(tick == UINT64_MAX ? tick : tick * 1000000, neigh_deadline(s));
+	at_ns = min_u64(at_ns, tick == UINT64_MAX ? tick : tick * 1000000);
+	return min_u64(at_ns, neigh_deadline(s));
 }
 
 /* Blocks whose next hop is unresolved moved to its wait list: ask for it. */

@@ -132,6 +132,15 @@ struct mark_list {
 	uint32_t tail;
 };
 
+/* The last output pass that had marks, room, and nothing to send: memory was short. It holds
+ * as long as nothing was sent and nothing was marked since. */
+struct tcp_dry {
+	uint64_t ns;
+	uint64_t frames; /* sent until then */
+	uint32_t ctl;    /* the last mark of each list */
+	uint32_t data;
+};
+
 struct tcp {
 	/* Touched by every segment. */
 	uint8_t *base; /* block i at base + 64 * i */
@@ -200,6 +209,7 @@ struct tcp {
 	struct rng rng;
 	struct tcp_watch watch;
 	struct tcp_starve starve;
+	struct tcp_dry dry;
 	struct tcp_paths paths;
 	struct wire_tx_conf tx_conf;
 	uint16_t mss;             /* offered over IPv4: MTU - 40 */
@@ -512,6 +522,8 @@ struct rte_mbuf *tcp_ctl_alloc(struct tcp *t);
 
 /* ---- tcp_output.c, tcp_rexmit.c ---- */
 uint16_t tcp_output(struct tcp *t, struct rte_mbuf **pkts, uint16_t n);
+/* When the marks want the next one, ns; UINT64_MAX: there are none. */
+uint64_t tcp_output_deadline(const struct tcp *t);
 /* Where and as what a segment leaves. */
 struct tcp_out {
 	uint32_t seq;

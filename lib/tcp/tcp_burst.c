@@ -10,6 +10,8 @@
 
 #include "wire/wire_vlan.h"
 
+enum { DRY_NS = 1000000 }; /* a tick: timers are no finer */
+
 /* The part that segments of the compact kinds have in common. */
 static PMTCP_ALWAYS_INLINE bool
 emit_compact(struct tcp *t, const struct block_head *h, struct wire_tcp *w, struct tcp_burst *b)
@@ -216,6 +218,32 @@ tag_burst(struct tcp *t, struct tcp_burst *b)
 	b->n = n;
 }
 
+/* RES-6: memory comes back by input, a timer, the application - or a device that has sent a
+ * packet, and tells nobody. So the next tick tries again; each turn until then would do what
+ * this one did, and a worker that may sleep would spin. */
+static PMTCP_COLD void
+note_dry(struct tcp *t)
+{
+	t->dry = (struct tcp_dry){.ns = t->now_ns,
+			.frames = t->counter[PMTCP_C_tx_frames],
+			.ctl = t->ctl.head ? t->ctl.tail : 0,
+			.data = t->data.head ? t->data.tail : 0};
+}
+
+uint64_t
+tcp_output_deadline(const struct tcp *t)
+{
+	uint32_t ctl = t->ctl.head ? t->ctl.tail : 0;
+	uint32_t data = t->data.head ? t->data.tail : 0;
+
+	if ((ctl | data) == 0)
+		return UINT64_MAX;
+	if (t->dry.frames != t->counter[PMTCP_C_tx_frames] || t->dry.ctl != ctl ||
+			t->dry.data != data)
+		return t->now_ns;
+	return t->dry.ns + DRY_NS;
+}
+
 uint16_t
 tcp_output(struct tcp *t, struct rte_mbuf **pkts, uint16_t n)
 {
@@ -233,6 +261,8 @@ tcp_output(struct tcp *t, struct rte_mbuf **pkts, uint16_t n)
 		b.n = k;
 	}
 	output_lists(t, &b);
+	if (is_unlikely(b.n == 0) && n > 0 && (t->ctl.head | t->data.head) != 0)
+		note_dry(t);
 	if (is_unlikely(t->conf.vlan != 0))
 		tag_burst(t, &b);
 	t->counter[PMTCP_C_tx_frames] += b.n;

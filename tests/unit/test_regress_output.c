@@ -202,6 +202,75 @@ res_6_data_pool_dry_lets_acks_and_syns_answer(void **state)
 	test_pool_destroy(bed.conf.ctl_pool);
 }
 
+/* Nothing can leave, so there is no work, and a worker that may sleep does: until a record
+ * comes back, or something is marked that needs none. */
+static void
+res_6_senders_without_a_record_are_no_work(void **state)
+{
+	uint32_t next;
+
+	(void)state;
+	bed_create(&bed, tune_few_records);
+	accept_three();
+	next = peers[0].seq;
+	for (uint32_t i = 0; i < 4; i++) {
+		peers[0].seq = next + 100 + 1000 * i;
+		bed_peer_sends(&bed, &peers[0], PKT_ACK, 10);
+	}
+	bed_turn(&bed);
+	bed_forget(&bed);
+	assert_int_equal(pmtcp_write(conns[1], "hello", 5), 5);
+	assert_int_equal(pmtcp_deadline(bed.ctx), bed.now);
+	bed_turn(&bed);
+	assert_true(pmtcp_deadline(bed.ctx) > bed.now);
+	assert_int_equal(pmtcp_shutdown(conns[2]), 0);
+	assert_int_equal(pmtcp_deadline(bed.ctx), bed.now);
+	bed_turn(&bed);
+	assert_true(pmtcp_deadline(bed.ctx) > bed.now);
+	count_sent();
+	assert_int_equal(sent_to[1], 0);
+	assert_int_equal(sent_to[2], 1);
+	/* The hole closes, and a record is free. */
+	peers[0].seq = next;
+	bed_peer_sends(&bed, &peers[0], PKT_ACK, 100);
+	bed_turn(&bed);
+	count_sent();
+	assert_int_equal(sent_to[1], 1);
+	pmtcp_abort(conns[0]);
+	bed_turn(&bed);
+	bed_forget(&bed);
+	bed_destroy(&bed);
+}
+
+/* Of packet buffers nobody says when one comes back: each tick tries again, no more often. */
+static void
+res_6_senders_without_a_buffer_look_once_a_tick(void **state)
+{
+	uint64_t end;
+	uint64_t at;
+	int n_turns = 0;
+
+	(void)state;
+	bed_create(&bed, tune_control_pool);
+	accept_three();
+	assert_int_equal(pmtcp_write(conns[1], "hello", 5), 5);
+	test_pool_fail_after(bed.pool, 0);
+	bed_turn(&bed);
+	end = bed.now + 10 * BED_MS;
+	while ((at = pmtcp_deadline(bed.ctx)) < end) {
+		assert_true(++n_turns <= 10);
+		bed.now = max_u64(bed.now, at);
+		bed_turn(&bed);
+	}
+	assert_in_range(n_turns, 9, 10);
+	test_pool_fail_after(bed.pool, TEST_POOL_NEVER);
+	bed_advance(&bed, BED_MS);
+	count_sent();
+	assert_int_equal(sent_to[1], 1);
+	bed_destroy(&bed);
+	test_pool_destroy(bed.conf.ctl_pool);
+}
+
 /* ---- duplicate ACKs and windows ------------------------------------------ */
 
 /* A peer without SACK counts the ACKs (RFC 5681 3.2, DATA-35): data that leaves before
@@ -235,6 +304,8 @@ main(void)
 			cmocka_unit_test(w_7_half_opens_of_silent_hops_give_blocks_back),
 			cmocka_unit_test(res_6_no_record_for_one_lets_others_send),
 			cmocka_unit_test(res_6_data_pool_dry_lets_acks_and_syns_answer),
+			cmocka_unit_test(res_6_senders_without_a_record_are_no_work),
+			cmocka_unit_test(res_6_senders_without_a_buffer_look_once_a_tick),
 			cmocka_unit_test(data_35_owed_duplicates_leave_besides_data),
 			cmocka_unit_test(data_17_half_open_ack_keeps_the_edge),
 	};
