@@ -96,15 +96,19 @@ tcp_tlp_start(struct tcp *t, struct tcb *c, struct tcp_tx *tx)
 {
 	bool is_probe = tcb_timer(c) == TIMER_PROBE && !tcp_tx_has(tx, TX_REO_TIMER);
 	uint32_t in_ms;
-	uint32_t at;
+	int32_t left_ms;
 
 	if (!is_probe && tcb_timer(c) != TIMER_REXMT)
 		return;
 	in_ms = tcp_tlp_ms(t, c, tx);
-	at = t->now_ms + t->tick_begun + in_ms;
-	/* Never behind the RTO; that of a running probe began no later than now. */
-	if (in_ms >= tcp_rto_ms(t, c) || (!is_probe && seq_geq(at, c->deadline)))
+	if (in_ms == UINT32_MAX)
 		return;
+	if (!is_probe)
+		tx->rto_at = c->deadline;
+	/* RFC 8985 7.2: never behind the RTO, which began with the first of the flight: else
+	 * whoever sends a little now and then would put off both for ever. */
+	left_ms = seq_diff(tx->rto_at, t->now_ms + t->tick_begun);
+	in_ms = min_u32(in_ms, left_ms > 0 ? (uint32_t)left_ms : 0);
 	/* Left over from a timer that was stopped. */
 	tx->flags &= (uint16_t)~TX_REO_TIMER;
 	tcp_timer_start(t, c, TIMER_PROBE, in_ms);

@@ -97,7 +97,8 @@ tcp_syn_rto_ms(const struct tcp *t, uint8_t tries)
 	return (uint32_t)min_u64(ms, t->conf.rto_max_ms);
 }
 
-/* The RTO, or the loss probe before it (DATA-40). */
+/* The RTO, or the loss probe before it; one that would come later goes at the RTO's time in
+ * its stead, and the RTO runs anew (DATA-40, RFC 8985 7.2, 7.3). */
 void
 tcp_timer_rexmt(struct tcp *t, struct tcb *c)
 {
@@ -108,8 +109,9 @@ tcp_timer_rexmt(struct tcp *t, struct tcb *c)
 	if (tx) {
 		tx->flags &= (uint16_t) ~(TX_REO_TIMER | TX_TLP_DUE);
 		tlp_ms = tcp_tlp_ms(t, c, tx);
-		if (tlp_ms < rto_ms) {
-			tcp_timer_start(t, c, TIMER_PROBE, tlp_ms);
+		if (tlp_ms != UINT32_MAX) {
+			tx->rto_at = t->now_ms + t->tick_begun + rto_ms;
+			tcp_timer_start(t, c, TIMER_PROBE, min_u32(tlp_ms, rto_ms));
 			return;
 		}
 	}

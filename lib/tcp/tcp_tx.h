@@ -77,8 +77,11 @@ struct tcp_tx {
 	};
 	struct rack rack;
 	union {
-		struct prr prr;   /* in recovery */
-		uint32_t tlp_end; /* outside of it: SND.NXT when the loss probe left */
+		struct prr prr;           /* in recovery */
+		struct {                  /* outside of it */
+			uint32_t tlp_end; /* SND.NXT when the loss probe left */
+			uint32_t rto_at;  /* while its timer runs: the RTO's deadline, ms */
+		};
 	};
 };
 STATIC_ASSERT(sizeof(struct tcp_tx) <= TCP_TX_UNITS * SLAB_UNIT);

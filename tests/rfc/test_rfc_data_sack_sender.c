@@ -136,6 +136,20 @@ ROW(data_40_probe_of_two_segments_does_not, &with_sack,
 			  "+2; < PA i+1461 p+1 len=1460; .; # tlp_sent rexmt_timeout+0;"
 			  "> A p+1 i+2921 wnd=65535; .")
 
+/* DATA-40 (RFC 8985 7.2, 7.3): an RTO that would come before the probe gives way to it, and
+ * runs anew behind it. Round trip 0: the probe of one segment is due after 200 ms and a bit. */
+ROW(data_40_probe_goes_in_place_of_an_earlier_rto, &with_sack,
+		REACH_SACK "; {send 100}; < PA i+1 p+1 len=100; +195; .; +10;"
+			   "< PA i+1 p+1 len=100; .; # tlp_sent rexmt_timeout+0; +190; .; +15;"
+			   "< PA i+1 p+1 len=100; .; # rexmt_timeout; > A p+1 i+101 wnd=65535; .")
+
+/* What is new puts the probe off, but not behind the RTO of the first: 900 ms here. */
+ROW(data_40_new_data_does_not_put_off_the_rto, &with_sack,
+		REACH_FAR "; {send 1460}; < PA i+1 p+1 len=1460; +400; {send 1460};"
+			  "< PA i+1461 p+1 len=1460; +400; {send 1460}; < PA i+2921 p+1 len=1460;"
+			  "+90; .; +15; < PA i+2921 p+1 len=1460; .; # tlp_sent rexmt_timeout+0;"
+			  "> A p+1 i+4381 wnd=65535; .")
+
 /* DATA-40: new data, if there is any and the peer can take it, is the probe. */
 ROW(data_40_new_data_is_the_better_probe, &with_sack,
 		SENT_IW ";  +6; < A i+14601 p+1 len=1460; .; # tlp_sent retransmitted+0;"
@@ -347,6 +361,8 @@ main(void)
 			cmocka_unit_test(data_40_tail_drop_is_probed_before_the_rto),
 			cmocka_unit_test(data_40_probe_of_one_segment_waits_for_a_delayed_ack),
 			cmocka_unit_test(data_40_probe_of_two_segments_does_not),
+			cmocka_unit_test(data_40_probe_goes_in_place_of_an_earlier_rto),
+			cmocka_unit_test(data_40_new_data_does_not_put_off_the_rto),
 			cmocka_unit_test(data_40_new_data_is_the_better_probe),
 			cmocka_unit_test(data_40_one_probe_per_flight),
 			cmocka_unit_test(data_40_loss_repaired_by_the_probe_counts),
