@@ -69,7 +69,7 @@ struct cc_event {
 	                   * the last ACK: only then it may grow (RFC 7661 reasoning, DATA-41) */
 	bool is_rto;      /* acked, recovered: una has not passed the recover of a timeout;
 	                   * timeout: this segment timed out before (ssthresh is kept) */
-	uint8_t iw;       /* initial window, segments; 0: 10. For init and idle */
+	uint8_t iw;       /* initial window, segments; 0: 10. For init, idle and undo */
 };
 
 struct cc_ops {
@@ -93,8 +93,9 @@ struct cc_ops {
 	 * 6.1.2). That it happens once per window of data is the engine's business: recover
 	 * is for losses, and stays. */
 	void (*ecn)(struct cc *cc, const struct cc_event *e);
-	/* The last loss or timeout was none: what it changed is as before it (RFC 4015,
-	 * RFC 9438 4.9, DATA-42). Once; nothing happens if there is nothing to undo. */
+	/* The last loss or timeout was none, as an ACK of e->bytes told: what it changed is as
+	 * before it, as far as no burst comes of that (RFC 4015 section 3, RFC 9438 4.9,
+	 * DATA-42). Once; nothing happens if there is nothing to undo. */
 	void (*undo)(struct cc *cc, const struct cc_event *e);
 };
 

@@ -35,10 +35,19 @@ newreno_acked(struct cc *cc, const struct cc_event *e)
 	}
 }
 
+/* RFC 4015 section 3: pipe_prev. What was in flight shows what the path can bear, and slow
+ * start leads back there where the threshold of old would not. */
+static void
+save(struct cc *cc, const struct cc_event *e)
+{
+	cc_save(cc, e);
+	cc->prior_ssthresh = max_u32(e->flight, cc->ssthresh);
+}
+
 static void
 newreno_loss(struct cc *cc, const struct cc_event *e)
 {
-	cc_save(cc, e);
+	save(cc, e);
 	cc->ssthresh = ssthresh_after_loss(e);
 	/* RFC 6582 3.2 step 2: three segments have left the network. */
 	cc->cwnd = cc_cwnd_add(cc->ssthresh, 3 * e->mss);
@@ -52,7 +61,7 @@ newreno_timeout(struct cc *cc, const struct cc_event *e)
 	/* RFC 5681 3.1: a further timeout of the same segment is the same loss, so the
 	 * threshold stays (DATA-33). RFC 6582 section 4: recover is set here too. */
 	if (!e->is_rto) {
-		cc_save(cc, e);
+		save(cc, e);
 		cc->ssthresh = ssthresh_after_loss(e);
 	}
 	cc->cwnd = e->mss;
@@ -82,11 +91,14 @@ newreno_ecn(struct cc *cc, const struct cc_event *e)
 static void
 newreno_undo(struct cc *cc, const struct cc_event *e)
 {
-	(void)e;
+	uint32_t iw = cc_initial_window(e->mss, e->iw);
+
 	if (cc->prior_ssthresh == 0)
 		return;
-	/* DATA-42 (RFC 4015 3.2). */
-	cc->cwnd = max_u32(cc->cwnd, cc->prior_cwnd);
+	/* DATA-42 (RFC 4015 section 3): the window of old, but for what this ACK acknowledged
+	 * at once beyond IW, since that would leave as one burst; slow start makes it good.
+	 * CUBIC restores what it had, as RFC 9438 4.9 has it. */
+	cc->cwnd = max_u32(cc->cwnd, cc_cwnd_add(e->flight, min_u32(e->bytes, iw)));
 	cc->ssthresh = cc->prior_ssthresh;
 	cc->prior_ssthresh = 0;
 	cc->acked = 0;

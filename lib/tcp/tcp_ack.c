@@ -97,7 +97,7 @@ ack_payload(struct tcp *t, struct tcb *c, const struct seg *seg, struct tcp_tx *
 	else if (tcb_has(c, TCB_TS))
 		tcp_sample_rtt(t, c, seg);
 	if (is_unlikely(out.has_rexmt))
-		tcp_undo_eifel(t, c, seg, out.rexmt_us);
+		tcp_undo_eifel(t, c, seg, &out);
 	if (!tcb_has(c, TCB_SACK)) {
 		tcp_rexmit_new_ack(t, c, news.bytes);
 		return 0;

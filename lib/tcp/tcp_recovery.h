@@ -106,12 +106,13 @@ void tcp_tlp_sent(struct tcp *t, struct tcb *c, struct tcp_tx *tx);
 #define TCP_UNDO_MAX UINT8_MAX
 /* A loss or timeout was just acted upon. */
 void tcp_undo_begin(struct tcp_tx *tx, bool is_timeout);
-/* Something sent again, at the earliest at rexmt_us, is acknowledged. True if undone. */
-bool tcp_undo_eifel(struct tcp *t, struct tcb *c, const struct seg *seg, uint32_t rexmt_us);
+/* Something sent again was acknowledged. True if undone. */
+bool tcp_undo_eifel(
+		struct tcp *t, struct tcb *c, const struct seg *seg, const struct sendq_ack *out);
 void tcp_undo_dsack(struct tcp *t, struct tcb *c, const struct tcp_news *news);
 /* F-RTO with SACK; advanced: una moved. */
 void tcp_undo_frto(struct tcp *t, struct tcb *c, const struct tcp_news *news);
-/* F-RTO without: the ACK of new data, or a duplicate one. */
-void tcp_undo_frto_basic(struct tcp *t, struct tcb *c, bool is_new);
+/* F-RTO without: the ACK of so much new data, or a duplicate one. */
+void tcp_undo_frto_basic(struct tcp *t, struct tcb *c, uint32_t bytes);
 
 #endif /* PMTCP_TCP_TCP_RECOVERY_H */

@@ -71,7 +71,7 @@ tcp_rexmit_dup_ack(struct tcp *t, struct tcb *c)
 		return; /* a FIN alone: its timer is enough */
 	if (dups < 0x0f)
 		c->dups = (uint8_t)((dups + 1) << 4 | (c->dups & 0x0f));
-	tcp_undo_frto_basic(t, c, false);
+	tcp_undo_frto_basic(t, c, 0);
 	e = tcp_cc_event(t, c, tx);
 	if (tcp_tx_has(tx, TX_IN_RECOVERY)) {
 		tcp_cc(t, c)->dup_ack(&tx->cc, &e);
@@ -96,7 +96,7 @@ tcp_rexmit_new_ack(struct tcp *t, struct tcb *c, uint32_t bytes)
 	struct cc_event e;
 
 	if (is_unlikely(tcp_tx_has(tx, TX_FRTO)))
-		tcp_undo_frto_basic(t, c, true);
+		tcp_undo_frto_basic(t, c, bytes);
 	e = tcp_cc_event(t, c, tx);
 	e.bytes = bytes;
 	if (!is_open)

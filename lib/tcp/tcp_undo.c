@@ -18,11 +18,15 @@ tcp_undo_begin(struct tcp_tx *tx, bool is_timeout)
 		tx->flags |= TX_FRTO_1;
 }
 
+/* bytes: what the ACK that told acknowledged. */
 static void
-undo(struct tcp *t, struct tcb *c, struct tcp_tx *tx, enum pmtcp_counter why)
+undo(struct tcp *t, struct tcb *c, uint32_t bytes, enum pmtcp_counter why)
 {
+	struct tcp_tx *tx = tcp_tx(t, c);
 	struct cc_event e = tcp_cc_event(t, c, tx);
 
+	e.bytes = bytes;
+	e.iw = t->conf.initial_window;
 	tcp_count(t, why);
 	tcp_cc(t, c)->undo(&tx->cc, &e);
 	tx->flags &= (uint16_t) ~(TX_RECOVERING | TX_FRTO | TX_EIFEL | TX_UNDO);
@@ -38,10 +42,10 @@ undo(struct tcp *t, struct tcb *c, struct tcp_tx *tx, enum pmtcp_counter why)
 }
 
 bool
-tcp_undo_eifel(struct tcp *t, struct tcb *c, const struct seg *seg, uint32_t rexmt_us)
+tcp_undo_eifel(struct tcp *t, struct tcb *c, const struct seg *seg, const struct sendq_ack *out)
 {
 	struct tcp_tx *tx = tcp_tx(t, c);
-	uint64_t sent_ms = (t->now_ns / 1000 - (t->now_us - rexmt_us)) / 1000;
+	uint64_t sent_ms = (t->now_ns / 1000 - (t->now_us - out->rexmt_us)) / 1000;
 
 	if (!tcp_tx_has(tx, TX_EIFEL))
 		return false;
@@ -50,7 +54,7 @@ tcp_undo_eifel(struct tcp *t, struct tcb *c, const struct seg *seg, uint32_t rex
 	if (!tcp_tx_has(tx, TX_RECOVERING) || !tcb_has(c, TCB_TS) || !(seg->opts & SEG_OPT_TS) ||
 			!seq_lt(seg->tsecr, (uint32_t)sent_ms + c->ts_offset))
 		return false;
-	undo(t, c, tx, PMTCP_C_undo_timestamp);
+	undo(t, c, out->bytes, PMTCP_C_undo_timestamp);
 	return true;
 }
 
@@ -70,7 +74,7 @@ tcp_undo_dsack(struct tcp *t, struct tcb *c, const struct tcp_news *news)
 		return;
 	tx->undo_n = (uint8_t)(tx->undo_n - min_u32(tx->undo_n, n));
 	if (tx->undo_n == 0)
-		undo(t, c, tx, PMTCP_C_undo_dsack);
+		undo(t, c, news->bytes, PMTCP_C_undo_dsack);
 }
 
 static bool
@@ -102,19 +106,19 @@ tcp_undo_frto(struct tcp *t, struct tcb *c, const struct tcp_news *news)
 		/* RFC 5682 3.1 step 3: something old arrived without being sent again, and
 		 * nothing new shows a hole. */
 		if (news->has_original && !news->is_above)
-			undo(t, c, tx, PMTCP_C_frto_spurious);
+			undo(t, c, news->bytes, PMTCP_C_frto_spurious);
 	}
 }
 
 void
-tcp_undo_frto_basic(struct tcp *t, struct tcb *c, bool is_new)
+tcp_undo_frto_basic(struct tcp *t, struct tcb *c, uint32_t bytes)
 {
 	struct tcp_tx *tx = tcp_tx(t, c);
 
-	if (tcp_tx_has(tx, TX_FRTO_1) && is_new) {
+	if (tcp_tx_has(tx, TX_FRTO_1) && bytes > 0) {
 		frto_step_2(t, c, tx);
-	} else if (tcp_tx_has(tx, TX_FRTO_2) && is_new) {
-		undo(t, c, tx, PMTCP_C_frto_spurious);
+	} else if (tcp_tx_has(tx, TX_FRTO_2) && bytes > 0) {
+		undo(t, c, bytes, PMTCP_C_frto_spurious);
 	} else if (tcp_tx_has(tx, TX_FRTO)) {
 		/* Step 2a, 3a: a duplicate. What was new is not acknowledged for long. */
 		if (tcp_tx_has(tx, TX_FRTO_2))

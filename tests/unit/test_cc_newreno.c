@@ -338,6 +338,33 @@ data_42_undo_restores_what_loss_or_timeout_took(void **state)
 	}
 }
 
+/* RFC 4015 section 3: not what one ACK acknowledged beyond IW, which would leave as a burst;
+ * but the threshold is where the flight was, though it lay lower before. */
+static void
+data_42_undo_makes_no_burst(void **state)
+{
+	struct cc_event e = event(0, 40 * MSS);
+	struct cc cc;
+
+	(void)state;
+	start(&cc);
+	cc.cwnd = 40 * MSS;
+	cc.ssthresh = 16 * MSS;
+	cc_newreno.timeout(&cc, &e);
+	e = event(25 * MSS, 15 * MSS);
+	cc_newreno.undo(&cc, &e);
+	assert_int_equal(cc.cwnd, 15 * MSS + 10 * MSS);
+	assert_int_equal(cc.ssthresh, 40 * MSS);
+	/* A threshold above the flight comes back as it was. */
+	cc.ssthresh = 64 * MSS;
+	e = event(0, 20 * MSS);
+	cc_newreno.loss(&cc, &e);
+	e = event(3 * MSS, 17 * MSS);
+	cc_newreno.undo(&cc, &e);
+	assert_int_equal(cc.cwnd, 20 * MSS);
+	assert_int_equal(cc.ssthresh, 64 * MSS);
+}
+
 static void
 data_44_mark_halves_and_is_not_undone(void **state)
 {
@@ -496,6 +523,7 @@ main(void)
 			cmocka_unit_test(data_43_idle_restarts_from_the_initial_window),
 			cmocka_unit_test(data_35_recovery_point_follows_a_long_transfer),
 			cmocka_unit_test(data_42_undo_restores_what_loss_or_timeout_took),
+			cmocka_unit_test(data_42_undo_makes_no_burst),
 			cmocka_unit_test(data_44_mark_halves_and_is_not_undone),
 			cmocka_unit_test(cwnd_growing_for_ever_saturates),
 			cmocka_unit_test(data_41_random_traces_match_model),

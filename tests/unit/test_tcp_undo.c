@@ -159,6 +159,28 @@ data_42_late_ack_undoes_the_timeout(void **state)
 	each_kind(__func__, late_ack);
 }
 
+/* One ACK of the originals of all: IW at most comes back at once, and that much was in
+ * flight, besides a probe; the ACK opens the window by two, as each does. */
+static void
+late_ack_of_all(const char *name, bool has_sack, enum pmtcp_cc cc)
+{
+	begin(name, has_sack, cc);
+	ep_advance(&ep, 310 * EP_MS);
+	take_all();
+	assert_int_equal(rows_info(&ep).cwnd, MSS);
+	peer_acks(SEGS, first_tsval, 0, 0);
+	assert_int_equal(ep_gained(&ep, PMTCP_C_undo_timestamp), 1);
+	assert_in_range(rows_info(&ep).cwnd, IW, IW + 3 * MSS);
+	end();
+}
+
+static void
+data_42_late_ack_of_all_undoes_the_timeout(void **state)
+{
+	(void)state;
+	each_kind(__func__, late_ack_of_all);
+}
+
 static void
 real_timeout(const char *name, bool has_sack, enum pmtcp_cc cc)
 {
@@ -290,6 +312,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 			cmocka_unit_test(data_42_late_ack_undoes_the_timeout),
+			cmocka_unit_test(data_42_late_ack_of_all_undoes_the_timeout),
 			cmocka_unit_test(data_42_real_timeout_is_not_undone),
 			cmocka_unit_test(data_42_overtaken_segment_undoes_the_fast_retransmit),
 			cmocka_unit_test(data_42_real_loss_is_not_undone),
