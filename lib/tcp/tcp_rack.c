@@ -39,6 +39,8 @@ judge(struct tcp *t, struct tcp_tx *tx, uint32_t index, uint32_t reo_wnd_us, uin
 	if (!rack_judge(&tx->rack, &rs, reo_wnd_us, t->now_us, &left_us))
 		return (r->flags & SENDQ_REXMT) != 0;
 	if (left_us == 0) {
+		if (tcp_tx_has(tx, TX_IN_RECOVERY) && (r->flags & SENDQ_REXMT))
+			tx->flags |= TX_LOST_AGAIN;
 		tcp_sack_mark_lost(t, tx, index);
 		tcp_count(t, PMTCP_C_rexmt_rack);
 	}

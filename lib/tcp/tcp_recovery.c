@@ -21,11 +21,39 @@ enter(struct tcp *t, struct tcb *c, struct tcp_tx *tx)
 	undo_begin(tx, false);
 	tcp_reduce(t, c, tx);
 	prr_begin(&tx->prr, sendq_flight(&tx->q));
-	tx->flags &= (uint16_t) ~(TX_TLP_OUT | TX_TLP_REXMT | TX_TLP_DUE);
+	tx->flags &= (uint16_t) ~(
+			TX_TLP_OUT | TX_TLP_REXMT | TX_TLP_DUE | TX_LOST_AGAIN | TX_CUT_AGAIN);
 	tx->flags |= TX_IN_RECOVERY;
 	/* The first one goes whatever the window says. */
 	c->flags |= TCB_REXMT_DUE;
 	tcp_count(t, PMTCP_C_rexmt_fast);
+}
+
+/* RFC 5681 4.3: the loss of a retransmission is a second sign of congestion, and the window
+ * MUST be lowered twice (DATA-41). Once per round trip: what else of the same retransmissions
+ * is found missing is the same loss, until something sent after this reduction arrives. What
+ * is undone later, if anything, is this reduction. In the slow start after a timeout the
+ * window is small already, and goes back to one segment if the RTO fires again. */
+static void
+reduce_again(struct tcp *t, struct tcb *c, struct tcp_tx *tx)
+{
+	struct cc_event e = tcp_cc_event(t, c, tx);
+	uint32_t cwnd = tx->cc.cwnd;
+
+	tx->flags &= (uint16_t)~TX_LOST_AGAIN;
+	if (tcp_tx_has(tx, TX_CUT_AGAIN) && seq_leq(tx->rack.fack, tx->cc.recover))
+		return;
+	undo_begin(tx, false);
+	/* From where the first led to, however far PRR has come on the way. */
+	e.flight = min_u32(e.flight, tx->cc.ssthresh);
+	tx->cc.cwnd = tx->cc.ssthresh;
+	tcp_cc(t, c)->loss(&tx->cc, &e);
+	tx->cc.cwnd = min_u32(cwnd, tx->cc.ssthresh);
+	tcp_ecn_reduced(c);
+	prr_begin(&tx->prr, sendq_flight(&tx->q) - tx->sacked);
+	tx->flags |= TX_CUT_AGAIN;
+	/* As at the beginning, the first one goes whatever the window says. */
+	c->flags |= TCB_REXMT_DUE;
 }
 
 /* RFC 6675 section 5, 6937 section 3: what was sent before the loss has arrived. */
@@ -98,6 +126,8 @@ take(struct tcp *t, struct tcb *c, const struct seg *seg, const struct tcp_news 
 		is_loss = tcp_rack_detect(t, c, tx, &wait_us);
 	if (is_loss && !tcp_tx_has(tx, TX_RECOVERING))
 		enter(t, c, tx);
+	else if (is_unlikely(tcp_tx_has(tx, TX_LOST_AGAIN)))
+		reduce_again(t, c, tx);
 	set_window(t, c, tx, news, is_loss);
 	settle(tx);
 	if (tx->lost > 0 || sendq_unsent(&tx->q) > 0)
@@ -140,6 +170,8 @@ tcp_recovery_loss(struct tcp *t, struct tcb *c, struct tcp_tx *tx)
 {
 	if (!tcp_tx_has(tx, TX_RECOVERING))
 		enter(t, c, tx);
+	else if (tcp_tx_has(tx, TX_LOST_AGAIN))
+		reduce_again(t, c, tx);
 	tcp_mark(t, &c->head);
 }
 

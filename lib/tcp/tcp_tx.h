@@ -41,6 +41,8 @@ enum tcp_tx_flag {
 	TX_UNDO = 1u << 11,        /* undo_n counts towards undoing the reduction */
 	TX_FULL_CAME = 1u << 12,   /* as much as a full segment was acknowledged at once: the path
 				    * is hardly one that swallows these (DATA-46) */
+	TX_LOST_AGAIN = 1u << 13,  /* RACK just found lost what this recovery sent again */
+	TX_CUT_AGAIN = 1u << 14,   /* the window was reduced for such a loss in this recovery */
 };
 
 /* Either kind of recovery. */

@@ -115,6 +115,39 @@ ROW(data_39_lost_retransmission_is_found_without_a_timeout, &with_sack,
 				       "< A i+1 p+1 len=1460; ~; # rexmt_timeout+0;"
 				       "> A p+1 i+17521 wnd=65535; ~; > A p+1 i+20001 wnd=65535; ~")
 
+/* RFC 5681 4.3 (DATA-41): the loss of a retransmission lowers the window once more, by CUBIC's
+ * 0.7 each; what else of the same round is found lost does not, that of the next does. */
+static void
+data_41_lost_retransmission_reduces_again(void **state)
+{
+	static struct ep ep;
+
+	(void)state;
+	rows_begin(&ep, __func__, &with_sack,
+			SENT_IW "; " SACK(4381, 8761) "; < A i+1 p+1 len=1460;"
+						      "< A i+1461 p+1 len=1460;"
+						      "< A i+2921 p+1 len=1460; ~; {send 20000}; # "
+						      "rexmt_rack+3");
+	assert_int_equal(rows_info(&ep).ssthresh, 10220);
+	cell_script(&ep, "+5; " SACK(4381, 14601) "; < A i+14601 p+1 len=1460; ~; +20;"
+						  "> A p+1 i+1 wnd=65535 sack=i+1461:i+2921 "
+						  "sack=i+4381:i+14601;"
+						  "< A i+1 p+1 len=1460; ~; # rexmt_rack+4");
+	assert_int_equal(rows_info(&ep).ssthresh, 7154);
+	cell_script(&ep, "+5; > A p+1 i+1 wnd=65535 sack=i+4381:i+16061 sack=i+1461:i+2921;"
+			 "~; # rexmt_rack+5");
+	assert_int_equal(rows_info(&ep).ssthresh, 7154);
+	/* What is sent from here on is of the next round. */
+	cell_script(&ep, "? snd_nxt i+20441; +5;"
+			 "> A p+1 i+1 wnd=65535 sack=i+4381:i+18981 sack=i+1461:i+2921; ~; +5;"
+			 "> A p+1 i+1 wnd=65535 sack=i+1461:i+18981; ~; ? snd_nxt i+23361; +20;"
+			 "> A p+1 i+1 wnd=65535 sack=i+1461:i+23361; < A i+1 p+1 len=1460; ~;"
+			 "# rexmt_rack+6 rexmt_fast rexmt_timeout+0");
+	assert_int_equal(rows_info(&ep).ssthresh, 5007);
+	cell_script(&ep, "> A p+1 i+26281 wnd=65535; ~; > A p+1 i+40001 wnd=65535; ~");
+	rows_end(&ep);
+}
+
 /* DATA-40: the tail was lost: the last segment goes as a probe before the RTO, and its SACK
  * shows the rest. */
 ROW(data_40_tail_drop_is_probed_before_the_rto, &with_sack,
@@ -358,6 +391,7 @@ main(void)
 			cmocka_unit_test(data_39_one_sack_and_the_window_passed),
 			cmocka_unit_test(data_39_reordered_within_the_window_is_no_loss),
 			cmocka_unit_test(data_39_lost_retransmission_is_found_without_a_timeout),
+			cmocka_unit_test(data_41_lost_retransmission_reduces_again),
 			cmocka_unit_test(data_40_tail_drop_is_probed_before_the_rto),
 			cmocka_unit_test(data_40_probe_of_one_segment_waits_for_a_delayed_ack),
 			cmocka_unit_test(data_40_probe_of_two_segments_does_not),
