@@ -176,6 +176,12 @@ ROW(data_40_probe_goes_in_place_of_an_earlier_rto, &with_sack,
 			   "< PA i+1 p+1 len=100; .; # tlp_sent rexmt_timeout+0; +190; .; +15;"
 			   "< PA i+1 p+1 len=100; .; # rexmt_timeout; > A p+1 i+101 wnd=65535; .")
 
+/* So does one that an ACK starts anew. */
+ROW(data_40_probe_goes_in_place_of_an_rto_begun_by_an_ack, &with_sack,
+		REACH_SACK "; {send 2920}; < A i+1 p+1 len=1460; < PA i+1461 p+1 len=1460;"
+			   "> A p+1 i+1461 wnd=65535; +195; .; +10; < PA i+1461 p+1 len=1460; .;"
+			   "# tlp_sent rexmt_timeout+0; > A p+1 i+2921 wnd=65535; .")
+
 /* What is new puts the probe off, but not behind the RTO of the first: 900 ms here. */
 ROW(data_40_new_data_does_not_put_off_the_rto, &with_sack,
 		REACH_FAR "; {send 1460}; < PA i+1 p+1 len=1460; +400; {send 1460};"
@@ -396,6 +402,7 @@ main(void)
 			cmocka_unit_test(data_40_probe_of_one_segment_waits_for_a_delayed_ack),
 			cmocka_unit_test(data_40_probe_of_two_segments_does_not),
 			cmocka_unit_test(data_40_probe_goes_in_place_of_an_earlier_rto),
+			cmocka_unit_test(data_40_probe_goes_in_place_of_an_rto_begun_by_an_ack),
 			cmocka_unit_test(data_40_new_data_does_not_put_off_the_rto),
 			cmocka_unit_test(data_40_new_data_is_the_better_probe),
 			cmocka_unit_test(data_40_one_probe_per_flight),
