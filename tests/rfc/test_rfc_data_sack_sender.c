@@ -196,10 +196,11 @@ ROW(data_40_new_data_is_the_better_probe, &with_sack,
 
 /* DATA-40: a wait for reordering that was called off is not taken for the next flight's probe. */
 ROW(data_40_probe_after_a_wait_that_was_called_off, &with_sack,
-		SENT_3
-		"; +9; > A p+1 i+1 wnd=65535 sack=i+1461:i+2921; .; > A p+1 i+4381 wnd=65535; .;"
-		"{send 2920}; < A i+4381 p+1 len=1460; < PA i+5841 p+1 len=1460; +30;"
-		"< PA i+5841 p+1 len=1460; .; # tlp_sent; > A p+1 i+7301 wnd=65535; ~")
+		SENT_IW "; > A p+1 i+14601 wnd=65535; ~; +9; > A p+1 i+14601 wnd=65535 "
+			"sack=i+16061:i+17521;"
+			".; > A p+1 i+20001 wnd=65535; .; {send 2920}; < A i+20001 p+1 len=1460;"
+			"< PA i+21461 p+1 len=1460; +15; < PA i+21461 p+1 len=1460; .; # tlp_sent;"
+			"> A p+1 i+22921 wnd=65535; ~")
 
 /* DATA-40: one per flight, then the RTO. */
 ROW(data_40_one_probe_per_flight, &with_sack,
