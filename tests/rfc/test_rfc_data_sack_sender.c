@@ -199,7 +199,7 @@ ROW(data_40_probe_after_a_wait_that_was_called_off, &with_sack,
 		SENT_IW "; > A p+1 i+14601 wnd=65535; ~; +9; > A p+1 i+14601 wnd=65535 "
 			"sack=i+16061:i+17521;"
 			".; > A p+1 i+20001 wnd=65535; .; {send 2920}; < A i+20001 p+1 len=1460;"
-			"< PA i+21461 p+1 len=1460; +22; < PA i+21461 p+1 len=1460; .; # tlp_sent;"
+			"< PA i+21461 p+1 len=1460; +18; < PA i+21461 p+1 len=1460; .; # tlp_sent;"
 			"> A p+1 i+22921 wnd=65535; ~")
 
 /* DATA-40: one per flight, then the RTO. */
