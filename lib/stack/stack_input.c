@@ -26,6 +26,7 @@ static const uint16_t drop_counter[WIRE_DROP_MAX] = {
 		[WIRE_DROP_IP_PROTO] = PMTCP_C_drop_ip_proto,
 		[WIRE_DROP_IP6_OFF] = PMTCP_C_drop_ip6_off,
 		[WIRE_DROP_IP6_EXT] = PMTCP_C_drop_ip6_ext,
+		[WIRE_DROP_IP6_EXT_LIMIT] = PMTCP_C_drop_ip6_ext_limit,
 		[WIRE_DROP_ICMP_BAD] = PMTCP_C_drop_icmp_bad,
 		[WIRE_DROP_TCP_HEADER] = PMTCP_C_drop_tcp_header,
 		[WIRE_DROP_TCP_CKSUM] = PMTCP_C_drop_tcp_cksum,

@@ -95,27 +95,38 @@ complain(struct wire_ext *e, uint8_t problem, uint32_t at)
 	return WIRE_EXT_PROBLEM;
 }
 
+/* Octets of the option at p, 0 if it does not fit those that are left. */
+static uint32_t
+option_len(const uint8_t *p, uint32_t left)
+{
+	if (p[0] == OPT_PAD1)
+		return 1;
+	return left < 2 || p[1] > left - 2 ? 0 : 2u + p[1];
+}
+
 /* W-17: type and length within the header; Pad1 has no length. Unknown ones go by
- * their highest bits. i grows in each turn. */
+ * their highest bits. RFC 8504 5.3, SEC-14: so many and no more, in silence. */
 static enum wire_ext_verdict
 walk_options(struct wire_ext *e, const uint8_t *h, uint32_t len)
 {
-	uint32_t i = 2;
+	uint8_t *n_opts = &e->n_opts[e->next == WIRE_NEXT_HOP_BY_HOP];
+	uint32_t opt_len, padding = 0;
 
-	while (i < len) {
+	for (uint32_t i = 2; i < len; i += opt_len) {
+		bool is_padding = h[i] == OPT_PAD1 || h[i] == OPT_PADN;
 		uint8_t action = h[i] & OPT_ACTION;
 
-		if (h[i] == OPT_PAD1) {
-			i++;
-			continue;
-		}
-		if (len - i < 2 || h[i + 1] > len - i - 2)
+		opt_len = option_len(h + i, len - i);
+		if (opt_len == 0)
 			return refuse(e, WIRE_DROP_IP6_EXT);
+		padding = is_padding ? padding + opt_len : 0;
+		*n_opts += !is_padding;
+		if (padding > WIRE_EXT_PAD_MAX || *n_opts > WIRE_EXT_OPTS_MAX)
+			return refuse(e, WIRE_DROP_IP6_EXT_LIMIT);
 		if (action == OPT_ACTION_DROP)
 			return refuse(e, WIRE_DROP_IP6_EXT);
 		if (action != OPT_ACTION_SKIP)
 			return complain(e, WIRE_PROBLEM_OPTION, e->at + i);
-		i += 2u + h[i + 1];
 	}
 	return WIRE_EXT_DONE;
 }
@@ -185,5 +196,5 @@ wire_ext_walk(struct wire_ext *e)
 		e->next = h[0];
 		e->at += len;
 	}
-	return refuse(e, WIRE_DROP_IP6_EXT);
+	return refuse(e, WIRE_DROP_IP6_EXT_LIMIT);
 }

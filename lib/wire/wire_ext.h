@@ -15,6 +15,10 @@
 
 enum {
 	WIRE_EXT_MAX = 8, /* headers of one packet (W-17) */
+	/* What RFC 8504 5.3 lets a host bound, so that a long frame is not an option an octet
+	 * (SEC-14): nobody has more to say, and no alignment takes more than 7 octets. */
+	WIRE_EXT_OPTS_MAX = 8, /* in hop-by-hop, and in all destination options; no padding */
+	WIRE_EXT_PAD_MAX = 7,  /* octets of Pad1 and PadN in a row */
 	WIRE_NEXT_HOP_BY_HOP = 0,
 	WIRE_NEXT_TCP = 6,
 	WIRE_NEXT_ROUTING = 43,
@@ -38,12 +42,13 @@ enum wire_ext_verdict {
 
 struct wire_ext {
 	const struct rte_mbuf *m;
-	uint32_t at;     /* in: behind the IPv6 header; offsets in the packet data */
-	uint32_t end;    /* in: of the datagram, within the packet */
-	uint8_t next;    /* in: Next Header of the IPv6 header */
-	uint8_t problem; /* code of the parameter problem */
-	bool is_frag;    /* an atomic fragment (RFC 6946) */
-	uint16_t reason; /* enum wire_drop */
+	uint32_t at;       /* in: behind the IPv6 header; offsets in the packet data */
+	uint32_t end;      /* in: of the datagram, within the packet */
+	uint8_t next;      /* in: Next Header of the IPv6 header */
+	uint8_t problem;   /* code of the parameter problem */
+	uint8_t n_opts[2]; /* no padding: of destination options, of hop-by-hop */
+	bool is_frag;      /* an atomic fragment (RFC 6946) */
+	uint16_t reason;   /* enum wire_drop */
 };
 
 /* Reads only bytes that are present. A packet that may carry an ICMPv6 error is no

@@ -48,7 +48,8 @@ enum wire_drop {
 	WIRE_DROP_IP_FRAG,       /* MF set or offset > 0 (W-12, DEC-11) */
 	WIRE_DROP_IP_PROTO,      /* neither TCP nor ICMP */
 	WIRE_DROP_IP6_OFF,       /* IPv6 without wire_rx_conf.addr_key */
-	WIRE_DROP_IP6_EXT,       /* extension header malformed, refused or one too many (W-17) */
+	WIRE_DROP_IP6_EXT,       /* extension header malformed or refused (W-17) */
+	WIRE_DROP_IP6_EXT_LIMIT, /* too many headers, options or octets of padding (W-17, SEC-14) */
 	WIRE_DROP_ICMP_BAD,      /* wire_parse_icmp() said no (W-22) */
 	WIRE_DROP_TCP_HEADER,    /* < 20 bytes, DOFF < 5 or above the TCP length (W-24) */
 	WIRE_DROP_TCP_CKSUM,     /* checksum wrong (W-25, MUST-3) */

@@ -98,7 +98,7 @@ static const struct chain chains[] = {
 	{"eight headers", 60, 64, {PAD8(60), PAD8(60), PAD8(60), PAD8(60), PAD8(60), PAD8(60),
 		PAD8(60), PAD8(6)}, .code = ANSWERED},
 	{"nine headers", 60, 72, {PAD8(60), PAD8(60), PAD8(60), PAD8(60), PAD8(60), PAD8(60),
-		PAD8(60), PAD8(60), PAD8(6)}, SILENT, .fate = PMTCP_C_drop_ip6_ext},
+		PAD8(60), PAD8(60), PAD8(6)}, SILENT, .fate = PMTCP_C_drop_ip6_ext_limit},
 	{"hop-by-hop second", 60, 16, {PAD8(0), PAD8(6)}, 1, 40, PMTCP_C_drop_ip_proto},
 	{"routing type 0", 43, 8, {6, 0, 0, 0, 0, 0, 0, 0}, SILENT, .fate = PMTCP_C_drop_ip6_ext},
 	{"routing type 0 with a hop left", 43, 24, {6, 2, 0, 1}, SILENT,
@@ -123,6 +123,36 @@ static const struct chain chains[] = {
 	{"UDP", 17, 8, {PAD8(6)}, 1, 6, PMTCP_C_drop_ip_proto},
 	{"no next header", 59, 8, {PAD8(6)}, SILENT, .fate = PMTCP_C_drop_ip_proto},
 };
+
+/* What RFC 8504 5.3 lets a host refuse in silence: more than 8 options in a kind of header,
+ * more than 7 octets of padding in a row. Options here are unknown ones of type 0x1e. */
+#define FOUR      0x1e, 0, 0x1e, 0, 0x1e, 0, 0x1e, 0
+#define HEAD(next, units) next, units, 1, 4, 0, 0, 0, 0
+static const struct chain bounds[] = {
+	{"eight options", 60, 24, {HEAD(6, 2), FOUR, FOUR}, .code = ANSWERED},
+	{"nine options", 60, 32, {HEAD(6, 3), FOUR, FOUR, 0x1e, 6}, SILENT,
+		.fate = PMTCP_C_drop_ip6_ext_limit},
+	{"nine in hop-by-hop", 0, 32, {HEAD(6, 3), FOUR, FOUR, 0x1e, 6}, SILENT,
+		.fate = PMTCP_C_drop_ip6_ext_limit},
+	{"eight in both", 0, 48, {HEAD(60, 2), FOUR, FOUR, HEAD(6, 2), FOUR, FOUR},
+		.code = ANSWERED},
+	{"eight in two of destination", 60, 32, {HEAD(60, 1), FOUR, HEAD(6, 1), FOUR},
+		.code = ANSWERED},
+	{"nine in two of destination", 60, 40, {HEAD(60, 1), FOUR, HEAD(6, 2), FOUR, 0x1e, 6},
+		SILENT, .fate = PMTCP_C_drop_ip6_ext_limit},
+	{"the ninth is told of", 60, 32, {HEAD(6, 3), FOUR, FOUR, 0x9e, 6}, SILENT,
+		.fate = PMTCP_C_drop_ip6_ext_limit},
+	{"seven Pad1", 60, 16, {6, 1, 0x1e, 5}, .code = ANSWERED},
+	{"eight Pad1", 60, 16, {6, 1, 0x1e, 4}, SILENT, .fate = PMTCP_C_drop_ip6_ext_limit},
+	{"eight Pad1 in hop-by-hop", 0, 16, {6, 1, 0x1e, 4}, SILENT,
+		.fate = PMTCP_C_drop_ip6_ext_limit},
+	{"PadN of seven", 60, 16, {6, 1, 0x1e, 5, 0, 0, 0, 0, 0, 1, 5}, .code = ANSWERED},
+	{"PadN of eight", 60, 16, {6, 1, 0x1e, 4, 0, 0, 0, 0, 1, 6}, SILENT,
+		.fate = PMTCP_C_drop_ip6_ext_limit},
+	{"eight of both kinds", 60, 16, {6, 1, 0x1e, 4, 0, 0, 0, 0, 0, 1, 2, 0, 0, 0, 1, 0}, SILENT,
+		.fate = PMTCP_C_drop_ip6_ext_limit},
+	{"seven twice", 60, 24, {6, 2, 1, 5, 0, 0, 0, 0, 0, 0x1e, 6}, .code = ANSWERED},
+};
 /* clang-format on */
 
 static struct build
@@ -137,11 +167,10 @@ behind(const struct chain *c)
 }
 
 static void
-w_17_chains_are_walked_refused_or_complained_about(void **state)
+check_chains(const struct chain *rows, size_t n)
 {
-	(void)state;
-	for (size_t i = 0; i < PMTCP_ARRAY_SIZE(chains); i++) {
-		const struct chain *c = &chains[i];
+	for (size_t i = 0; i < n; i++) {
+		const struct chain *c = &rows[i];
 		struct build b = behind(c);
 		const struct pkt *p;
 
@@ -165,6 +194,20 @@ w_17_chains_are_walked_refused_or_complained_about(void **state)
 		}
 		frame_end();
 	}
+}
+
+static void
+w_17_chains_are_walked_refused_or_complained_about(void **state)
+{
+	(void)state;
+	check_chains(chains, PMTCP_ARRAY_SIZE(chains));
+}
+
+static void
+w_17_sec_14_options_and_padding_are_bounded(void **state)
+{
+	(void)state;
+	check_chains(bounds, PMTCP_ARRAY_SIZE(bounds));
 }
 
 /* Each length octet of each header, whatever is there: it ends, once. */
@@ -298,6 +341,7 @@ main(void)
 			cmocka_unit_test(w_16_jumbogram_is_dropped),
 			cmocka_unit_test(w_16_flow_label_is_ignored),
 			cmocka_unit_test(w_17_chains_are_walked_refused_or_complained_about),
+			cmocka_unit_test(w_17_sec_14_options_and_padding_are_bounded),
 			cmocka_unit_test(w_17_any_length_ends),
 			cmocka_unit_test(w_17_complaints_are_throttled),
 			cmocka_unit_test(w_23_complaints_are_never_about_groups_and_errors),
