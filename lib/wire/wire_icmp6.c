@@ -42,8 +42,10 @@ message_sum(const struct rte_mbuf *m, uint32_t off, uint32_t len, const void *ad
 	return wire_cksum_add(sum, wire_cksum_mbuf(m, off, len));
 }
 
-bool
-wire_icmp6_sum_is_good(const struct seg *seg, const uint8_t *ip)
+/* RFC 4443 2.3, W-19: of every message, Neighbour Discovery's included, and once. ip: the
+ * IPv6 header of the packet. */
+static bool
+sum_is_good(const struct seg *seg, const uint8_t *ip)
 {
 	return wire_cksum_fold(message_sum(seg->m, seg->payload_off, seg->len, ip + ADDRS_AT)) ==
 	       0xffff;
@@ -102,7 +104,7 @@ wire_parse_icmp6(const struct seg *seg, const struct siphash_key *addr_key, stru
 	if (!ip || seg->len < WIRE_ICMP6_LEN)
 		return false;
 	h = rte_pktmbuf_read(seg->m, seg->payload_off, WIRE_ICMP6_LEN, copy);
-	if (!h || !wire_icmp6_sum_is_good(seg, ip))
+	if (!h || !sum_is_good(seg, ip))
 		return false;
 	flow_addr6_of(ip, &icmp->addr);
 	icmp->type = h[0];

@@ -69,10 +69,6 @@ bool wire_icmp6_echo_reply(const struct seg *seg, uint8_t hop_limit);
  * is its own to write to. */
 bool wire_icmp6_problem(const struct seg *seg, uint8_t hop_limit);
 
-/* The message's checksum, pseudo-header included, is right (RFC 4443 2.3). ip: the IPv6
- * header of the packet. */
-bool wire_icmp6_sum_is_good(const struct seg *seg, const uint8_t *ip);
-
 /* The IPv6 header of a packet that was parsed; copy has room for it. */
 const uint8_t *wire_ip6_header(const struct rte_mbuf *m, uint8_t copy[40]);
 

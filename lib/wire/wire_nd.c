@@ -133,8 +133,7 @@ wire_parse_nd(const struct seg *seg, struct wire_nd *nd)
 		nd->is_override = (h[4] & FLAG_OVERRIDE) != 0;
 	}
 	memcpy(nd->target, h + TARGET_AT, 16);
-	return wire_icmp6_sum_is_good(seg, ip) &&
-	       parse_options(seg, seg->payload_off + (uint32_t)ND_LEN, end, nd) &&
+	return parse_options(seg, seg->payload_off + (uint32_t)ND_LEN, end, nd) &&
 	       addresses_agree(nd);
 }
 

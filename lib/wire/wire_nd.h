@@ -37,7 +37,8 @@ struct wire_nd {
 };
 
 /* seg is as wire_parse() left it for WIRE_ICMP6, seg->m the packet. false: another type,
- * or one of the tests of RFC 4861 7.1.1, 7.1.2 and RFC 6980 failed (W-19). */
+ * or one of the tests of RFC 4861 7.1.1, 7.1.2 and RFC 6980 failed (W-19). The checksum is
+ * not among them. Caller: wire_parse_icmp6() found it right. */
 bool wire_parse_nd(const struct seg *seg, struct wire_nd *nd);
 
 /* Writes the whole frame, hop limit 255, into m, which is its caller's own, reset and

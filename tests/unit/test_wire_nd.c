@@ -18,6 +18,7 @@
 
 #include <rte_mbuf.h>
 
+#include "wire/wire_icmp6.h"
 #include "wire/wire_nd.h"
 #include "wire_bed.h"
 
@@ -55,6 +56,15 @@ advert(void)
 	return msg;
 }
 
+/* As the stack reads it: ICMPv6 first. */
+static bool
+parse_both(const struct seg *seg, struct wire_nd *nd)
+{
+	struct wire_icmp6 icmp;
+
+	return wire_parse_icmp6(seg, bed6_conf.addr_key, &icmp) && wire_parse_nd(seg, nd);
+}
+
 static bool
 parse(struct rte_mempool *pool, const struct message *msg, struct wire_nd *nd)
 {
@@ -64,7 +74,7 @@ parse(struct rte_mempool *pool, const struct message *msg, struct wire_nd *nd)
 	bool is_good;
 
 	assert_int_equal(wire_parse(m, &bed6_conf, &seg, &reason), WIRE_ICMP6);
-	is_good = wire_parse_nd(&seg, nd);
+	is_good = parse_both(&seg, nd);
 	rte_pktmbuf_free(m);
 	return is_good;
 }
@@ -179,6 +189,25 @@ w_19_each_broken_rule_is_refused(void **state)
 			if (parse(*state, &bad[i], &nd))
 				fail_msg("kind %d, rule %zu", kind, i);
 	}
+}
+
+/* Once is enough: ICMPv6 has looked at it before it is known to be Neighbour Discovery. */
+static void
+w_19_checksum_is_judged_by_icmpv6_alone(void **state)
+{
+	struct message msg = solicit();
+	struct wire_icmp6 icmp;
+	struct rte_mbuf *m;
+	struct wire_nd nd;
+	struct seg seg;
+	uint16_t reason;
+
+	msg.b.l4_cksum_xor = 1;
+	m = build_nd(*state, &msg.b, &msg.nd);
+	assert_int_equal(wire_parse(m, &bed6_conf, &seg, &reason), WIRE_ICMP6);
+	assert_false(wire_parse_icmp6(&seg, bed6_conf.addr_key, &icmp));
+	assert_true(wire_parse_nd(&seg, &nd));
+	rte_pktmbuf_free(m);
 }
 
 /* An advertisement to a group is not solicited. */
@@ -351,6 +380,7 @@ main(void)
 			cmocka_unit_test(w_19_duplicate_probe_is_read),
 			cmocka_unit_test(w_19_impossible_targets_are_refused),
 			cmocka_unit_test(w_19_each_broken_rule_is_refused),
+			cmocka_unit_test(w_19_checksum_is_judged_by_icmpv6_alone),
 			cmocka_unit_test(w_19_solicited_flag_goes_with_unicast),
 			cmocka_unit_test(w_19_all_lengths_stay_in_bounds),
 			cmocka_unit_test(addresses_of_groups_are_made),
