@@ -19,6 +19,7 @@ enum {
 	ND_LEN = 24, /* type to target */
 	TARGET_AT = 8,
 	OPT_UNIT = 8,
+	OPTS_MAX = 16, /* of one message: hosts send one, with RFC 3971 six (SEC-14) */
 	OPT_SOURCE = 1,
 	OPT_TARGET = 2,
 	FLAG_ROUTER = 0x80,
@@ -54,17 +55,17 @@ wire_nd_group_mac(const uint8_t group[16], struct rte_ether_addr *mac)
 }
 
 /* Options at off up to end. Those of other types and a link-layer address of another
- * length than Ethernet's are passed over; each has at least one unit, so this ends. */
+ * length than Ethernet's are passed over; each has at least one unit, and a long frame is not one of nothing else. */
 static bool
 parse_options(const struct seg *seg, uint32_t off, uint32_t end, struct wire_nd *nd)
 {
 	uint8_t wanted = nd->type == WIRE_ND_SOLICIT ? OPT_SOURCE : OPT_TARGET;
 
-	while (off < end) {
+	for (uint32_t n = 0; off < end; n++) {
 		uint8_t copy[OPT_UNIT];
 		const uint8_t *opt;
 
-		if (end - off < OPT_UNIT)
+		if (n == OPTS_MAX || end - off < OPT_UNIT)
 			return false;
 		opt = rte_pktmbuf_read(seg->m, off, OPT_UNIT, copy);
 		if (!opt || opt[1] == 0 || opt[1] * (uint32_t)OPT_UNIT > end - off)

@@ -138,6 +138,28 @@ w_19_options_are_optional(void **state)
 	}
 }
 
+/* SEC-14: 16 options are borne, unknown ones before the address too; a frame full of them
+ * is not. */
+static void
+w_19_sec_14_options_are_bounded(void **state)
+{
+	static uint8_t opts[17 * 8];
+	struct message msg = solicit();
+	struct wire_nd nd;
+
+	for (size_t i = 0; i < sizeof(opts); i += 8) {
+		opts[i] = 200;
+		opts[i + 1] = 1;
+	}
+	memcpy(opts + 15 * 8, source_opt, 8);
+	msg.nd.opts = opts;
+	msg.nd.opts_len = 16 * 8;
+	assert_true(parse(*state, &msg, &nd));
+	assert_true(nd.has_lladdr);
+	msg.nd.opts_len = 17 * 8;
+	assert_false(parse(*state, &msg, &nd));
+}
+
 /* Source is ::, destination the target's solicited-node group, no option. */
 static void
 w_19_duplicate_probe_is_read(void **state)
@@ -379,6 +401,7 @@ main(void)
 			cmocka_unit_test(w_19_options_are_optional),
 			cmocka_unit_test(w_19_duplicate_probe_is_read),
 			cmocka_unit_test(w_19_impossible_targets_are_refused),
+			cmocka_unit_test(w_19_sec_14_options_are_bounded),
 			cmocka_unit_test(w_19_each_broken_rule_is_refused),
 			cmocka_unit_test(w_19_checksum_is_judged_by_icmpv6_alone),
 			cmocka_unit_test(w_19_solicited_flag_goes_with_unicast),
