@@ -99,8 +99,10 @@ void pmtcp_port_report(struct pmtcp_ctx *ctx, const struct pmtcp_addr *local,
 enum pmtcp_diag_kind {
 	PMTCP_DIAG_ADDR_CONFLICT = 1, /**< somebody else uses our address: addr; value = ip4,
 				       * or the last four octets of an IPv6 address */
-	PMTCP_DIAG_NEIGH_FAILED,      /**< a next hop does not answer: addr and value as above */
-	PMTCP_DIAG_OVERSIZE,          /**< frames above the MTU: switch off the peer's offloads */
+	PMTCP_DIAG_NEIGH_FAILED, /**< a next hop does not answer: addr and value as above; at most
+				  * once a second unless it is a gateway; counter neigh_failed
+				  * has them all */
+	PMTCP_DIAG_OVERSIZE,     /**< frames above the MTU: switch off the peer's offloads */
 	PMTCP_DIAG_CLOSE_WAIT, /**< peers closed, the application has not: value = how many, at most
 				* once in 10 s; pmtcp_close_wait_report() has the rest */
 };

@@ -359,19 +359,31 @@ tell_waiting(struct pmtcp_ctx *s, uint16_t number)
 	}
 }
 
+/* Forged SYNs, or a scan of the application's own, name as many silent hosts as they like:
+ * once a second one of them is told of. Of a gateway always, which no one else can name. */
+static void
+diagnose(struct pmtcp_ctx *s, uint16_t number)
+{
+	const struct neigh *e = &s->neighs.entries[number];
+	struct pmtcp_addr addr;
+
+	if (number != s->gateway && number != s->gateway6 && !stack_diag_is_due(s, &s->silent_ms))
+		return;
+	addr = s->t.hops[number].is_v6 ? pmtcp_addr6((const uint8_t *)e->addr.words, 0)
+				       : pmtcp_addr4(rte_be_to_cpu_32(ip4_of(&e->addr)), 0);
+	stack_diag_addr(s, PMTCP_DIAG_NEIGH_FAILED, &addr);
+}
+
 static void
 failed(struct pmtcp_ctx *s, uint16_t number)
 {
 	struct neigh *e = &s->neighs.entries[number];
-	struct pmtcp_addr addr;
 
 	s->t.hops[number].is_resolved = false;
 	e->state = NEIGH_FAILED;
 	e->tries = 0;
 	tcp_count(&s->t, PMTCP_C_neigh_failed);
-	addr = s->t.hops[number].is_v6 ? pmtcp_addr6((const uint8_t *)e->addr.words, 0)
-				       : pmtcp_addr4(rte_be_to_cpu_32(ip4_of(&e->addr)), 0);
-	stack_diag_addr(s, PMTCP_DIAG_NEIGH_FAILED, &addr);
+	diagnose(s, number);
 	tcp_hop_failed(&s->t, number);
 	tell_waiting(s, number);
 	set_due(s, e, NEIGH_PAUSE_MS);

@@ -40,6 +40,7 @@ struct pmtcp_ctx {
 	uint32_t diag_tail;   /* and popped */
 	uint32_t oversize_ms; /* of the last such diagnosis, 0: none yet */
 	uint32_t conflict_ms; /* the same */
+	uint32_t silent_ms;   /* the same */
 	struct pmtcp_diag diags[STACK_DIAGS];
 	struct rte_mbuf *misdirected[STACK_MISDIRECTED];
 	uint16_t misdirected_owner[STACK_MISDIRECTED];

@@ -188,6 +188,46 @@ sec_7_conflicts_leave_room_for_others(void **state)
 	end();
 }
 
+static void
+tune_gateway(struct pmtcp_conf *conf)
+{
+	conf->gateway = PMTCP_IP4(10, 0, 0, 254);
+}
+
+/* Ten silent hosts and the silent gateway, asked for at once. */
+static void
+ask_for_eleven(void)
+{
+	for (uint32_t i = 0; i < 10; i++) {
+		struct pmtcp_addr silent = pmtcp_addr4(PMTCP_IP4(10, 0, 0, 100) + i, 0);
+
+		assert_int_equal(pmtcp_neigh_resolve(bed.ctx, bed.now, &silent), 0);
+	}
+	open_to(&(struct pmtcp_addr){.version = 4, .ip4 = PMTCP_IP4(192, 0, 2, 1), .port = 80});
+}
+
+/* SEC-7: a scan of a silent network made a line for each host, and pushed the other diagnoses
+ * out of the ring. The gateway is always told of, for whom all others wait. */
+static void
+sec_7_silent_hosts_are_told_of_once_a_second(void **state)
+{
+	struct pmtcp_addr other = pmtcp_addr4(PMTCP_IP4(10, 0, 0, 200), 0);
+
+	(void)state;
+	bed_create(&bed, tune_gateway);
+	ask_for_eleven();
+	assert_int_equal(bed_counter(&bed, PMTCP_C_neigh_failed), 11);
+	print();
+	assert_string_equal(text, "program: next hop does not answer: 10.0.0.254\n"
+				  "program: next hop does not answer: 10.0.0.100\n");
+	bed_advance(&bed, SEC);
+	assert_int_equal(pmtcp_neigh_resolve(bed.ctx, bed.now, &other), 0);
+	bed_advance(&bed, 4 * SEC);
+	print();
+	assert_string_equal(text, "program: next hop does not answer: 10.0.0.200\n");
+	end();
+}
+
 int
 main(void)
 {
@@ -196,6 +236,7 @@ main(void)
 			cmocka_unit_test(diag_close_wait_names_both_versions),
 			cmocka_unit_test(res_1_close_wait_names_the_listener),
 			cmocka_unit_test(sec_7_conflicts_leave_room_for_others),
+			cmocka_unit_test(sec_7_silent_hosts_are_told_of_once_a_second),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
