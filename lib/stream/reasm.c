@@ -404,13 +404,6 @@ reasm_read(struct reasm *r, void *buf, uint32_t len)
 	return done;
 }
 
-uint32_t
-reasm_highest(const struct reasm *r, const struct recpool *p)
-{
-	CHECK(r->last != 0);
-	return range_at(p, r->last)->end;
-}
-
 uint8_t
 reasm_sack_blocks(const struct reasm *r, const struct recpool *p, uint32_t *pairs, uint8_t max)
 {

@@ -110,9 +110,6 @@ reasm_is_idle(const struct reasm *r)
 	return !r->queue.head && !r->first && !r->has_fin;
 }
 
-/* Behind the highest octet held out of order. Caller: reasm_has_ooo. */
-uint32_t reasm_highest(const struct reasm *r, const struct recpool *p);
-
 /* Writes left, right edges of up to max (at most 4) ranges, most recent arrival
  * first (RFC 2018 section 4, DATA-37). Returns the number of pairs. */
 uint8_t reasm_sack_blocks(
