@@ -105,6 +105,7 @@ pmtcp_ctx_init(void *mem, size_t len, const struct pmtcp_conf *conf, struct pmtc
 	s->t.is_local6 = stack_is_local6;
 	s->t.is_remote_ok6 = stack_is_remote_ok6;
 	s->t.pick_local6 = stack_pick_local6;
+	s->t.knows_way = stack_knows_way;
 	s->t.owns = conf->owners > 1 ? stack_owns : NULL;
 	s->rx_conf.trust_ip_cksum = conf->caps.rx_ip_cksum;
 	s->rx_conf.trust_tcp_cksum = conf->caps.rx_tcp_cksum;

@@ -52,6 +52,8 @@ bool stack_is_local(const void *stack, uint32_t addr);
 bool stack_is_remote_ok(const void *stack, uint32_t addr);
 uint16_t stack_route(void *stack, uint32_t raddr);
 uint32_t stack_pick_local(void *stack, uint32_t raddr);
+/* Of both versions. */
+bool stack_knows_way(const void *stack, const struct seg *seg);
 bool stack_owns(const void *stack, const struct flow_key *key, const struct flow_addr6 *addr6);
 /* The worker of a tuple; addr6 is NULL for IPv4. */
 uint16_t stack_owner(const struct pmtcp_ctx *s, const struct flow_key *key,
@@ -64,6 +66,8 @@ bool stack_is_joined6(const struct pmtcp_ctx *s, const uint8_t *group);
 bool stack_is_remote_ok6(const void *stack, const uint8_t *addr);
 bool stack_is_on_link6(const struct pmtcp_ctx *s, const uint8_t *addr);
 uint16_t stack_route6(void *stack, const uint8_t *raddr);
+/* The next hop as it stands in the table, or NEIGH_NONE. */
+uint16_t stack_find_hop6(const struct pmtcp_ctx *s, const uint8_t *raddr);
 const uint8_t *stack_pick_local6(void *stack, const uint8_t *raddr);
 
 /* ---- stack_input.c ---- */

@@ -49,6 +49,24 @@ stack_route(void *stack, uint32_t raddr)
 	return s->gateway;
 }
 
+static uint16_t
+find_hop4(const struct pmtcp_ctx *s, uint32_t raddr)
+{
+	if (s->mask && ((raddr ^ s->net) & s->mask) == 0)
+		return neigh_find(s, neigh_addr4(raddr));
+	return s->gateway;
+}
+
+bool
+stack_knows_way(const void *stack, const struct seg *seg)
+{
+	const struct pmtcp_ctx *s = stack;
+	uint16_t number = seg->is_v6 ? stack_find_hop6(s, tcp_seg_ip6(seg) + 8)
+				     : find_hop4(s, seg->key.raddr);
+
+	return number != NEIGH_NONE && s->t.hops[number].is_resolved;
+}
+
 /* The address we show to this remote: one subnet, so the first of it. */
 uint32_t
 stack_pick_local(void *stack, uint32_t raddr)

@@ -105,6 +105,14 @@ stack_route6(void *stack, const uint8_t *raddr)
 	return number == NEIGH_NONE ? TCP_NO_HOP : number;
 }
 
+uint16_t
+stack_find_hop6(const struct pmtcp_ctx *s, const uint8_t *raddr)
+{
+	if (!stack_is_on_link6(s, raddr))
+		return s->gateway6;
+	return neigh_find(s, neigh_addr6(raddr));
+}
+
 const uint8_t *
 stack_pick_local6(void *stack, const uint8_t *raddr)
 {

@@ -169,8 +169,10 @@ struct tcp {
 	uint32_t parked;
 	uint32_t tw_peak;
 	bool has_wanted_hop;
-	bool is_shutting_down; /* tcp_shutdown() has closed everything */
-	uint32_t hops_waited;  /* not resolved, and somebody waits */
+	bool is_shutting_down;       /* tcp_shutdown() has closed everything */
+	bool is_crowded;             /* too many of the two below: forged neighbours (tcp_mark.c) */
+	uint32_t hops_waited;        /* not resolved, and somebody waits */
+	uint32_t half_opens_waiting; /* blocks of their share, ended ones too, on these hops */
 
 	struct slab tcbs;
 	struct slab half_opens;
@@ -227,6 +229,8 @@ struct tcp {
 	bool (*is_local6)(const void *stack, const uint8_t *addr);
 	bool (*is_remote_ok6)(const void *stack, const uint8_t *addr);
 	const uint8_t *(*pick_local6)(void *stack, const uint8_t *raddr);
+	/* Is the next hop to who sent this resolved? None is made. */
+	bool (*knows_way)(const void *stack, const struct seg *seg);
 	/* This worker's tuple? addr6 is NULL for IPv4. */
 	bool (*owns)(const void *stack, const struct flow_key *key, const struct flow_addr6 *addr6);
 	void *stack;

@@ -129,10 +129,11 @@ has_budget(struct tcp *t)
 }
 
 /* A SYN that may not simply have a block: cookie, or another's place (RES-5, OPEN-29). So it
- * is too while half of the next hops are being asked for: forged neighbours would take the
- * others as well, and a cookie needs none (RES-12, SEC-14). One
- * that reopens a TIME-WAIT entry gets no cookie: its number is bound to lie above the old
- * ones, and its ACK would meet the entry. */
+ * is too while forged neighbours have their share of the next hops or of the half-opens: a
+ * cookie needs none, and without cookies only who is known already is answered, as is who
+ * asked for our own MAC address first (RES-12, SEC-14). One that reopens a TIME-WAIT entry
+ * gets no cookie: its number is bound to lie above the old ones, and its ACK would meet the
+ * entry. */
 static enum verdict
 admit_beyond(struct tcp *t, struct pmtcp_listener *l, struct seg *seg, bool is_reopening)
 {
@@ -144,6 +145,8 @@ admit_beyond(struct tcp *t, struct pmtcp_listener *l, struct seg *seg, bool is_r
 	}
 	if (t->free_permille < TCP_PRESSURE_SYN)
 		return tcp_drop(t, PMTCP_C_drop_pressure);
+	if (t->is_crowded && !t->knows_way(t->stack, seg))
+		return tcp_drop(t, PMTCP_C_drop_syn_limit);
 	if (is_at_limit(t, l))
 		replace_one(t, l->half_open >= l->half_open_max ? l : NULL);
 	return is_at_limit(t, l) ? tcp_drop(t, PMTCP_C_drop_syn_limit) : NEXT;
@@ -161,8 +164,7 @@ admit(struct tcp *t, struct pmtcp_listener *l, struct seg *seg, bool is_reopenin
 	/* A cookie would only put the refusal off until the peer believes it is open. */
 	if (slab_available(&t->tcbs) == 0)
 		return tcp_drop(t, PMTCP_C_drop_tcb_full);
-	if (is_unlikely(is_at_limit(t, l) || t->free_permille < TCP_PRESSURE_SYN ||
-			    t->hops_waited > t->conf.max_neighbours / 2 ||
+	if (is_unlikely(is_at_limit(t, l) || t->free_permille < TCP_PRESSURE_SYN || t->is_crowded ||
 			    l->cookies == PMTCP_COOKIES_ALWAYS))
 		return admit_beyond(t, l, seg, is_reopening);
 	return NEXT;
@@ -266,7 +268,11 @@ tcp_listen_syn(struct tcp *t, struct pmtcp_listener *l, struct seg *seg, struct 
 	tcp_count(t, PMTCP_C_half_open_created);
 	tcp_count(t, PMTCP_C_syn_taken);
 	sr->flags |= SR_SYN_DUE;
-	tcp_mark(t, &sr->head);
+	/* Counted at once, not with the burst. */
+	if (is_unlikely(!t->hops[hop].is_resolved))
+		tcp_mark_wait(t, &sr->head);
+	else
+		tcp_mark(t, &sr->head);
 	tcp_syn_rcvd_start(t, sr);
 }
 

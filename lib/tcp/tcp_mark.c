@@ -35,12 +35,30 @@ tcp_mark_data(struct tcp *t, struct tcb *c)
 		push(t, &t->data, &c->head);
 }
 
+static bool
+is_half_open(const struct tcp *t, uint32_t index)
+{
+	return index - (t->half_opens.end - t->half_opens.max) < t->half_opens.max;
+}
+
+/* RES-12, SEC-14: nobody answers for a forged neighbour, and a half-open that waits for one
+ * cannot give way to another, since its block is on that list. Half of the next hops and a
+ * quarter of the half-opens may be kept so. */
+static void
+judge_crowd(struct tcp *t)
+{
+	t->is_crowded = t->hops_waited > t->conf.max_neighbours / 2 ||
+			t->half_opens_waiting > t->half_opens.max / 4;
+}
+
 void
 tcp_mark_wait(struct tcp *t, struct block_head *b)
 {
 	struct tcp_hop *hop = &t->hops[b->hop];
 
 	t->hops_waited += hop->wait_head == 0;
+	t->half_opens_waiting += is_half_open(t, tcp_index(t, b));
+	judge_crowd(t);
 	b->mark_next = hop->wait_head ? hop->wait_head : MARK_END;
 	hop->wait_head = tcp_index(t, b);
 	hop->is_wanted = true;
@@ -58,9 +76,11 @@ tcp_hop_ready(struct tcp *t, uint16_t number)
 	while (index && index != MARK_END) {
 		struct block_head *b = tcp_block(t, index);
 
+		t->half_opens_waiting -= is_half_open(t, index);
 		index = b->mark_next;
 		push(t, &t->ctl, b);
 	}
+	judge_crowd(t);
 }
 
 void
@@ -87,6 +107,7 @@ tcp_hop_failed(struct tcp *t, uint16_t number)
 
 		if (b->kind == BLOCK_SYN_RCVD)
 			tcp_syn_rcvd_end(t, (struct syn_rcvd *)b, PMTCP_C_half_open_timeout);
+		t->half_opens_waiting -= is_half_open(t, index);
 		if (b->kind == BLOCK_DEAD || b->kind == BLOCK_ENDED) {
 			push(t, &t->ctl, b);
 		} else {
@@ -96,6 +117,7 @@ tcp_hop_failed(struct tcp *t, uint16_t number)
 		index = next;
 	}
 	t->hops_waited += hop->wait_head != 0;
+	judge_crowd(t);
 }
 
 /* Caller: b was just taken off the head of the list. */

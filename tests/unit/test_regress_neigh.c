@@ -203,13 +203,13 @@ sec_14_full_table_gives_up_one_out_of_use(void **state)
 	bed_destroy(&bed);
 }
 
-/* SYNs in the name of 32 stations of the link that are not there; there is room for 16. */
+/* SYNs in the name of stations of the link that are not there; there is room for 16. */
 static void
-forge_syns(void)
+forge_syns_of(uint32_t hosts, uint32_t n)
 {
-	for (uint32_t i = 0; i < 32; i++) {
-		struct build syn = {.saddr = PMTCP_IP4(10, 0, 0, 100) + i,
-				.sport = 5000,
+	for (uint32_t i = 0; i < n; i++) {
+		struct build syn = {.saddr = PMTCP_IP4(10, 0, 0, 100) + i % hosts,
+				.sport = (uint16_t)(5000 + i),
 				.dport = 80,
 				.flags = PKT_SYN,
 				.wnd = 1000};
@@ -218,6 +218,12 @@ forge_syns(void)
 		bed.now += BED_MS;
 		bed_turn(&bed);
 	}
+}
+
+static void
+forge_syns(void)
+{
+	forge_syns_of(32, 32);
 }
 
 /* RES-12, SEC-14: SYNs in the name of neighbours that are not there took every next hop for a
@@ -239,6 +245,107 @@ res_12_forged_neighbours_leave_hops_to_others(void **state)
 	bed_advance(&bed, 3500 * BED_MS);
 	assert_int_equal(bed_stats(&bed).half_open, 0);
 	assert_int_equal(bed_counter(&bed, PMTCP_C_half_open_timeout), 9);
+	pmtcp_abort(conn);
+	bed_turn(&bed);
+	bed_destroy(&bed);
+}
+
+static void
+tune_without_cookies(struct pmtcp_conf *conf)
+{
+	conf->syn_cookies = PMTCP_COOKIES_OFF;
+}
+
+/* A station of the link opens; nobody else is answered meanwhile. */
+static void
+opens(uint32_t ip)
+{
+	struct bed_peer peer = {.ip = ip, .port = 4000, .local_port = 80, .seq = 1};
+	struct pmtcp_conn *conn;
+
+	bed_forget(&bed);
+	conn = bed_accept(&bed, &peer);
+	assert_non_null(conn);
+	pmtcp_abort(conn);
+	bed_turn(&bed);
+	bed_forget(&bed);
+	assert_int_equal(bed_event(&bed).reason, PMTCP_LOCAL_ABORT);
+}
+
+/* RES-12: with cookies off, half-opens that waited for a neighbour that is not there filled the
+ * table, and could not give way: others had to wait until it was given up, and then again. Now
+ * a quarter of the table is theirs. */
+static void
+res_12_one_forged_neighbour_leaves_half_opens_to_others(void **state)
+{
+	const struct pmtcp_addr local = pmtcp_addr4(0, 80);
+	struct pmtcp_listener *l;
+
+	(void)state;
+	bed_create(&bed, tune_without_cookies);
+	assert_int_equal(pmtcp_listen(bed.ctx, &local, NULL, &l), 0);
+	for (int round = 1; round <= 3; round++) {
+		forge_syns_of(1, 200);
+		assert_int_equal(bed_stats(&bed).half_open, 17); /* of 64 */
+		assert_int_equal(bed_counter(&bed, PMTCP_C_drop_syn_limit), round * 183);
+		opens(TEST_PEER);
+		/* Asked three times, a pause of 10 s in between. */
+		bed_advance(&bed, 15000 * BED_MS);
+		assert_int_equal(bed_stats(&bed).half_open, 0);
+		assert_int_equal(bed_counter(&bed, PMTCP_C_half_open_timeout), round * 17);
+	}
+	bed_destroy(&bed);
+}
+
+/* The same of SYNs that come in one burst, which are counted before any is answered. */
+static void
+res_12_one_burst_is_bounded_too(void **state)
+{
+	const struct pmtcp_addr local = pmtcp_addr4(0, 80);
+	struct pmtcp_listener *l;
+
+	(void)state;
+	bed_create(&bed, tune_without_cookies);
+	assert_int_equal(pmtcp_listen(bed.ctx, &local, NULL, &l), 0);
+	for (uint32_t i = 0; i < 32; i++) {
+		struct build syn = {.saddr = STRANGER,
+				.sport = (uint16_t)(5000 + i),
+				.dport = 80,
+				.flags = PKT_SYN,
+				.wnd = 1000};
+
+		bed_inject(&bed, &syn);
+	}
+	bed_turn(&bed);
+	assert_int_equal(bed_stats(&bed).half_open, 17);
+	/* It answers in the end: all of them go on, and there is room again. */
+	hear_from(STRANGER, ctx_mac_of(STRANGER), 2);
+	bed_advance(&bed, 10 * BED_MS);
+	opens(STRANGER);
+	forge_syns_of(1, 1);
+	assert_int_equal(bed_stats(&bed).half_open, 18);
+	bed_destroy(&bed);
+}
+
+/* RES-12, SEC-14: nor do they take more than half of the next hops with cookies off, and who is
+ * known by its own request is answered, also when nothing of it is open. */
+static void
+res_12_forged_neighbours_without_cookies(void **state)
+{
+	const struct pmtcp_addr local = pmtcp_addr4(0, 80), stranger = pmtcp_addr4(STRANGER, 80);
+	struct pmtcp_listener *l;
+	struct pmtcp_conn *conn;
+
+	(void)state;
+	bed_create(&bed, tune_without_cookies);
+	assert_int_equal(pmtcp_listen(bed.ctx, &local, NULL, &l), 0);
+	hear_from(PMTCP_IP4(10, 0, 0, 50), ctx_mac_of(PMTCP_IP4(10, 0, 0, 50)), 1);
+	forge_syns_of(32, 200);
+	assert_int_equal(bed_stats(&bed).half_open, 9);
+	assert_int_equal(bed_counter(&bed, PMTCP_C_drop_syn_limit), 191);
+	assert_int_equal(bed_counter(&bed, PMTCP_C_cookies_sent), 0);
+	opens(PMTCP_IP4(10, 0, 0, 50));
+	assert_int_equal(pmtcp_connect(bed.ctx, NULL, &stranger, NULL, &conn), 0);
 	pmtcp_abort(conn);
 	bed_turn(&bed);
 	bed_destroy(&bed);
@@ -277,6 +384,9 @@ main(void)
 			cmocka_unit_test(w_8_progress_while_probed_is_an_answer),
 			cmocka_unit_test(sec_14_full_table_gives_up_one_out_of_use),
 			cmocka_unit_test(res_12_forged_neighbours_leave_hops_to_others),
+			cmocka_unit_test(res_12_one_forged_neighbour_leaves_half_opens_to_others),
+			cmocka_unit_test(res_12_one_burst_is_bounded_too),
+			cmocka_unit_test(res_12_forged_neighbours_without_cookies),
 			cmocka_unit_test(sec_14_refused_syn_takes_no_hop),
 	};
 
