@@ -223,6 +223,49 @@ w_8_asker_with_the_known_address_changes_nothing(void **state)
 	bed_destroy(&bed);
 }
 
+static void
+tune_without_cookies(struct pmtcp_conf *conf)
+{
+	tune(conf);
+	conf->syn_cookies = PMTCP_COOKIES_OFF;
+}
+
+static void
+say_syn(uint32_t from, uint16_t port)
+{
+	struct build b = {.version = 6, .sport = port, .dport = 80, .flags = PKT_SYN, .wnd = 1000};
+
+	ctx_ip6_of(from, b.saddr6);
+	ctx_ip6_of(TEST_ADDR, b.daddr6);
+	bed_inject(&bed, &b);
+	bed_turn(&bed);
+}
+
+/* RES-12: a quarter of the half-opens may wait for a neighbour that is not there; beyond that
+ * who has asked for us is answered, and who has not is not. */
+static void
+res_12_forged_neighbour_leaves_half_opens_to_others(void **state)
+{
+	struct pmtcp_addr any = {.version = 0, .port = 80};
+	struct pmtcp_listener *l;
+
+	(void)state;
+	bed_create(&bed, tune_without_cookies);
+	assert_int_equal(pmtcp_listen(bed.ctx, &any, NULL, &l), 0);
+	for (uint16_t i = 0; i < 100; i++)
+		say_syn(MOVED, (uint16_t)(5000 + i));
+	assert_int_equal(bed_stats(&bed).half_open, 17); /* of 64 */
+	say_syn(STRANGER, 5000);
+	assert_int_equal(bed_stats(&bed).half_open, 17);
+	say(NS, 0, STRANGER, TEST_ADDR, STRANGER);
+	bed_forget(&bed);
+	say_syn(STRANGER, 5000);
+	expect_frame_to(PKT_KIND_TCP, STRANGER);
+	assert_int_equal(bed.taken.flags, PKT_SYN | PKT_ACK);
+	assert_int_equal(bed_counter(&bed, PMTCP_C_drop_syn_limit), 83 + 1);
+	bed_destroy(&bed);
+}
+
 int
 main(void)
 {
@@ -233,6 +276,7 @@ main(void)
 			cmocka_unit_test(w_8_ageing_asks_by_unicast),
 			cmocka_unit_test(w_8_who_only_talks_is_probed),
 			cmocka_unit_test(w_8_asker_with_the_known_address_changes_nothing),
+			cmocka_unit_test(res_12_forged_neighbour_leaves_half_opens_to_others),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
