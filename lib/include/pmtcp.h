@@ -323,6 +323,7 @@ struct pmtcp_conf {
 	uint32_t tw_ms;          /**< 2MSL, DEC-8: 60000; 0 or 1000..240000 */
 	uint8_t tw_reuse;        /**< enum pmtcp_tw_reuse: SAFE */
 	bool tw_skip_new;        /**< at the cap drop the new entry, not the oldest (TW-14) */
+	bool tw_after_rst;       /**< DEC-2: an abort that sends an RST keeps its tuple for 2MSL */
 	uint32_t fw2_ms;         /**< orphans in FIN-WAIT-2: 60000 */
 	uint32_t rto_min_ms;     /**< DEC-6: 200 */
 	uint32_t rto_initial_ms; /**< 1000 */

@@ -171,6 +171,7 @@ enum time_wait_flag {
 	TW_TS = 0x02,
 	TW_ACK_DUE = 0x04,
 	TW_CHALLENGED = 0x08, /* challenge_epoch is meaningful */
+	TW_ABORTED = 0x10,    /* by our RST, which is the answer to all (DEC-2) */
 };
 
 struct syn_rcvd {

@@ -575,7 +575,8 @@ tcp_tick_in(const struct tcp *t, uint32_t in_ms)
 }
 
 /* ---- tcp_timewait.c ---- */
-void tcp_time_wait_enter(struct tcp *t, struct tcb *c);
+/* The application's connection ends for this reason. */
+void tcp_time_wait_enter(struct tcp *t, struct tcb *c, enum pmtcp_reason reason);
 void tcp_time_wait_input(struct tcp *t, struct time_wait *tw, struct seg *seg);
 /* Out of table and wheel, counted. hash: of its key. */
 void tcp_time_wait_remove(

@@ -292,7 +292,7 @@ fin_acked(struct tcp *t, struct tcb *c)
 			tcp_timer_start(t, c, TIMER_FW2, k->fw2_attached_ms);
 		return NEXT;
 	case TCPS_CLOSING:
-		tcp_time_wait_enter(t, c);
+		tcp_time_wait_enter(t, c, PMTCP_GRACEFUL);
 		return tcp_drop(t, PMTCP_C_seg_taken);
 	case TCPS_LAST_ACK:
 		tcp_conn_end(t, c, PMTCP_GRACEFUL);

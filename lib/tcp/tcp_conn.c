@@ -267,7 +267,8 @@ tcp_conn_reset(struct tcp *t, struct tcb *c, enum pmtcp_reason reason)
 {
 	if (c->head.kind == BLOCK_ENDED)
 		return;
-	/* DEC-2 (RFC 9293 3.10.5, not 3.5.2): CLOSED from any state, without TIME-WAIT. */
+	/* DEC-2 (RFC 9293 3.10.5, not 3.5.2): CLOSED from any state, without TIME-WAIT; an abort
+	 * of the application's may leave one (tcp_user.c). */
 	tcp_conn_end(t, c, reason);
 	c->flags |= TCB_RST_DUE;
 	tcp_mark(t, &c->head);

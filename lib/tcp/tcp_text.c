@@ -236,7 +236,7 @@ take_fin(struct tcp *t, struct tcb *c)
 		break;
 	default:
 		CHECK(c->head.state == TCPS_FIN_WAIT_2);
-		tcp_time_wait_enter(t, c);
+		tcp_time_wait_enter(t, c, PMTCP_GRACEFUL);
 		break;
 	}
 }

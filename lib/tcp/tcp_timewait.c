@@ -109,12 +109,12 @@ fill_entry(struct tcp *t, struct time_wait *tw, const struct tcb *c)
 /* 2MSL 0, or no room and the newest gives way: CLOSED at once, but the last ACK is
  * still owed. */
 static void
-skip_entry(struct tcp *t, struct tcb *c)
+skip_entry(struct tcp *t, struct tcb *c, enum pmtcp_reason reason)
 {
 	bool owes_ack = tcb_has(c, TCB_ACK_DUE | TCB_DELACK);
 
 	tcp_count(t, PMTCP_C_tw_skipped);
-	tcp_conn_end(t, c, PMTCP_GRACEFUL);
+	tcp_conn_end(t, c, reason);
 	if (owes_ack)
 		tcp_owe_ack(t, c);
 }
@@ -122,7 +122,7 @@ skip_entry(struct tcp *t, struct tcb *c)
 /* TW-1, TW-3, CLOSE-11: the entry takes the connection's place in the table, the tcb
  * goes on only as the application's handle. Cannot fail (RES-11). */
 void
-tcp_time_wait_enter(struct tcp *t, struct tcb *c)
+tcp_time_wait_enter(struct tcp *t, struct tcb *c, enum pmtcp_reason reason)
 {
 	uint64_t hash = tcp_hash_at_hand(t, &c->head.key);
 	uint32_t ms = tcp_class(t, c)->tw_ms; /* TW-2 */
@@ -131,11 +131,12 @@ tcp_time_wait_enter(struct tcp *t, struct tcb *c)
 	bool was_there;
 
 	if (!index) {
-		skip_entry(t, c);
+		skip_entry(t, c, reason);
 		return;
 	}
 	tw = (struct time_wait *)tcp_block(t, index);
 	fill_entry(t, tw, c);
+	tw->flags |= reason == PMTCP_LOCAL_ABORT ? TW_ABORTED : 0;
 	tcp_addr6_copy(t, &tw->head, &c->head);
 	t->classes[tw->cls].refs++;
 	t->hops[tw->head.hop].refs++;
@@ -151,7 +152,7 @@ tcp_time_wait_enter(struct tcp *t, struct tcb *c)
 	tcp_count(t, PMTCP_C_tw_entered);
 	/* By way of CLOSING or FIN-WAIT-2; then over for the application. */
 	tcp_conn_set_state(t, c, TCPS_TIME_WAIT);
-	tcp_conn_end(t, c, PMTCP_GRACEFUL);
+	tcp_conn_end(t, c, reason);
 	t->tw_peak = max_u32(t->tw_peak, t->state[TCPS_TIME_WAIT]);
 }
 
@@ -240,6 +241,12 @@ tcp_time_wait_input(struct tcp *t, struct time_wait *tw, struct seg *seg)
 	}
 	if (!(seg->flags & TCP_ACK)) {
 		tcp_drop(t, PMTCP_C_drop_no_ack);
+		return;
+	}
+	/* DEC-2: the RST was lost, or this had left before it came. */
+	if (is_unlikely(tw->flags & TW_ABORTED)) {
+		tcp_reply_rst(t, seg);
+		tcp_drop(t, PMTCP_C_drop_after_close);
 		return;
 	}
 	/* TW-7. */

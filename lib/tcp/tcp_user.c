@@ -393,6 +393,17 @@ tcp_user_close(struct tcp *t, struct tcb *c)
 		tcp_linger_start(t, c);
 }
 
+/* DEC-2 (RFC 9293 3.5.2): with tw_after_rst the tuple rests, and the tcb goes on as far as its
+ * RST. */
+static void
+abort_to_time_wait(struct tcp *t, struct tcb *c)
+{
+	c->flags &= ~(uint32_t)(TCB_ACK_DUE | TCB_DELACK);
+	tcp_time_wait_enter(t, c, PMTCP_LOCAL_ABORT);
+	c->flags |= TCB_RST_DUE;
+	tcp_mark(t, &c->head);
+}
+
 void
 tcp_user_abort(struct tcp *t, struct tcb *c)
 {
@@ -406,6 +417,8 @@ tcp_user_abort(struct tcp *t, struct tcb *c)
 	/* CLOSE-32 (RFC 9293 3.10.5): these peers need none, or hold no state. */
 	if (state == TCPS_SYN_SENT || state == TCPS_CLOSING || state == TCPS_LAST_ACK)
 		tcp_conn_end(t, c, PMTCP_LOCAL_ABORT);
+	else if (is_unlikely(t->conf.tw_after_rst) && tcb_is_synchronized(c))
+		abort_to_time_wait(t, c);
 	else
 		tcp_conn_reset(t, c, PMTCP_LOCAL_ABORT);
 }

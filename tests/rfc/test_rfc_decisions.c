@@ -36,6 +36,30 @@ ROW(dec_2_abort_after_the_peers_fin_leaves_no_time_wait, &rows_plain,
 		REACH_CLW "; {abort}; < RA i+1 p+2; [CLOSED LOCAL_ABORT]; = CLD; # tw_entered+0;"
 			  "{open}; < S i= 0; = SYS; {close}; [CLOSED LOCAL_CLOSE]; = CLD")
 
+/* With the knob the tuple rests for 2MSL, and whoever missed the RST has it again. */
+#define RESTS                                                                                      \
+	"[CLOSED LOCAL_ABORT]; = TW; # tw_entered; {open}=-EBUSY; +59950; .; = TW; +400; .; = "    \
+	"CLD;"                                                                                     \
+	"# tw_expired; {open}; < S i= 0; = SYS"
+static void
+tune_tw_after_rst(struct pmtcp_conf *conf)
+{
+	conf->tw_after_rst = true;
+}
+
+static const struct ep_opts rows_tw = {.tune = tune_tw_after_rst,
+		.conn = {.no_timestamps = true, .no_sack = true, .no_wscale = true}};
+ROW(dec_2_knob_keeps_the_tuple, &rows_tw, REACH_EST "; {abort}; < RA i+1 p+1;" RESTS)
+ROW(dec_2_knob_keeps_the_tuple_in_fin_wait_1, &rows_tw, REACH_FW1 "; {abort}; < RA i+2 p+1;" RESTS)
+ROW(dec_2_knob_keeps_the_tuple_in_fin_wait_2, &rows_tw, REACH_FW2 "; {abort}; < RA i+2 p+1;" RESTS)
+ROW(dec_2_knob_keeps_the_tuple_in_close_wait, &rows_tw, REACH_CLW "; {abort}; < RA i+1 p+2;" RESTS)
+ROW(dec_2_knob_answers_by_rst, &rows_tw,
+		REACH_EST "; {abort}; < RA i+1 p+1; [CLOSED LOCAL_ABORT]; > PA p+1 i+1 len=10;"
+			  "< R i+1 0; = TW; > FA p+1 i+1; < R i+1 0; = TW; # drop_after_close+2;"
+			  "> R p+1; .; = TW; # tw_rst_ignored")
+ROW(dec_2_knob_is_for_aborts_that_send_an_rst, &rows_tw,
+		REACH_LAK "; {abort}; .; [CLOSED LOCAL_ABORT]; = CLD; # tw_entered+0")
+
 #define LOST_TEXT REACH_WIDE "; {send 10}; < PA i+1 p+1 len=10;"
 #define AGAIN     "< PA i+1 p+1 len=10; > A p+1 i+11 wnd=65535; ."
 ROW(dec_6_floor_is_200_ms, &rows_plain, LOST_TEXT "+198; .; +4;" AGAIN)
@@ -82,6 +106,12 @@ main(void)
 	const struct CMUnitTest tests[] = {
 			cmocka_unit_test(dec_2_abort_leaves_no_time_wait),
 			cmocka_unit_test(dec_2_abort_after_the_peers_fin_leaves_no_time_wait),
+			cmocka_unit_test(dec_2_knob_keeps_the_tuple),
+			cmocka_unit_test(dec_2_knob_keeps_the_tuple_in_fin_wait_1),
+			cmocka_unit_test(dec_2_knob_keeps_the_tuple_in_fin_wait_2),
+			cmocka_unit_test(dec_2_knob_keeps_the_tuple_in_close_wait),
+			cmocka_unit_test(dec_2_knob_answers_by_rst),
+			cmocka_unit_test(dec_2_knob_is_for_aborts_that_send_an_rst),
 			cmocka_unit_test(dec_6_floor_is_200_ms),
 			cmocka_unit_test(dec_6_floor_of_preset_rfc_is_1_s),
 			cmocka_unit_test(dec_8_2msl_is_60_s),
