@@ -18,15 +18,10 @@
 
 #include "base/rng.h"
 #include "flow/flow_table.h"
+#include "support/size.h"
 
-/* Sanitizer builds have the assertions on and are ten times slower. */
-#ifdef PMTCP_ASSERTS
-#define RANDOM_OPS 500000u
-#define FILL_MAX   20000u
-#else
-#define RANDOM_OPS 10000000u
-#define FILL_MAX   400000u
-#endif
+#define RANDOM_OPS TEST_SIZE(100000000u, 500000u)
+#define FILL_MAX   TEST_SIZE(400000u, 20000u)
 
 enum {
 	SEED = 20260708,

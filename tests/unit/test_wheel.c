@@ -16,16 +16,11 @@
 #include <cmocka.h>
 
 #include "base/rng.h"
+#include "support/size.h"
 #include "wheel/wheel.h"
 
-/* Sanitizer builds have the assertions on and are ten times slower. */
-#ifdef PMTCP_ASSERTS
-#define RANDOM_OPS 1000000u
-#define MANY       100000u
-#else
-#define RANDOM_OPS 10000000u
-#define MANY       1000000u
-#endif
+#define RANDOM_OPS TEST_SIZE(10000000u, 1000000u)
+#define MANY       TEST_SIZE(1000000u, 100000u)
 
 enum {
 	SEED = 20260707,
