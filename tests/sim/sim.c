@@ -74,9 +74,14 @@ static void
 mix_digest(struct sim *s, const void *bytes, size_t len)
 {
 	const uint8_t *b = bytes;
+	uint64_t word;
 
-	for (size_t i = 0; i < len; i++)
-		s->digest = (s->digest ^ b[i]) * SIM_FNV_PRIME;
+	for (; len >= sizeof(word); b += sizeof(word), len -= sizeof(word)) {
+		memcpy(&word, b, sizeof(word));
+		s->digest = (s->digest ^ word) * SIM_FNV_PRIME;
+	}
+	for (; len > 0; b++, len--)
+		s->digest = (s->digest ^ *b) * SIM_FNV_PRIME;
 }
 
 static void

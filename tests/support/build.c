@@ -67,11 +67,15 @@ patch_u16(struct out *o, size_t at, uint16_t v)
 uint32_t
 build_sum(uint32_t sum, const uint8_t *bytes, size_t len)
 {
-	for (size_t i = 0; i < len; i++) {
-		sum += i % 2 == 0 ? (uint32_t)bytes[i] << 8 : bytes[i];
-		sum = (sum & 0xffff) + (sum >> 16);
-	}
-	return sum;
+	uint64_t total = sum;
+
+	for (size_t i = 0; i < len / 2; i++)
+		total += (uint32_t)bytes[2 * i] << 8 | bytes[2 * i + 1];
+	if (len % 2 != 0)
+		total += (uint32_t)bytes[len - 1] << 8;
+	while (total > 0xffff)
+		total = (total & 0xffff) + (total >> 16);
+	return (uint32_t)total;
 }
 
 uint16_t
