@@ -14,6 +14,7 @@
 
 #include "base/base.h"
 #include "sim/sim.h"
+#include "support/size.h"
 
 static void
 setup_loss(struct sim_opts *opts, struct rng *rng)
@@ -54,15 +55,18 @@ counter(struct sim *s, int side, enum pmtcp_counter c)
 	return sim_stats(s, side).counter[c];
 }
 
-/* A has shut down at once and takes 8 MB through loss. */
+/* A has shut down at once and takes 1 GB through loss. */
+#define HALF_CLOSED_OCTETS TEST_SIZE(1000000000, 8 << 20)
+
 static void
 half_closed_receives(struct sim *s)
 {
 	static const struct sim_plan plan[SIM_SIDES] = {
-			{.octets = 0}, {.octets = 8 << 20, .write_max = 60000}};
+			{.octets = 0}, {.octets = HALF_CLOSED_OCTETS, .write_max = 60000}};
 
 	run(s, plan);
 	assert_true(counter(s, SIM_B, PMTCP_C_retransmitted) > 0);
+	print_message("%d octets\n", HALF_CLOSED_OCTETS);
 }
 
 static void
