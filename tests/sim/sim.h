@@ -167,6 +167,11 @@ void sim_step(struct sim *s, uint64_t until_ns);
 void sim_run_for(struct sim *s, uint64_t ns);
 /* Until every handle is dead; fails after limit_ns. */
 void sim_run_flows(struct sim *s, uint64_t limit_ns);
+/* Full close instead of whatever was planned: for those that wait for a FIN or an RST that
+ * will not come again. */
+void sim_lose_patience(struct sim *s);
+/* All flows are over; there is room for SIM_FLOWS_MAX others. */
+void sim_forget_flows(struct sim *s);
 /* And until every block is given back, TIME-WAIT included. */
 void sim_settle(struct sim *s);
 

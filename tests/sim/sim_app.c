@@ -424,6 +424,25 @@ is_flow_over(const struct sim_flow *f)
 	       (passive->life == SIM_UNBORN || passive->life == SIM_DEAD);
 }
 
+void
+sim_lose_patience(struct sim *s)
+{
+	for (uint32_t i = s->first_live; i < s->n_flows; i++) {
+		for (int side = 0; side < SIM_SIDES; side++)
+			s->flow[i]->half[side].plan.end = SIM_END_CLOSE;
+	}
+	sim_step(s, s->now);
+}
+
+void
+sim_forget_flows(struct sim *s)
+{
+	CHECK(sim_app_is_over(s));
+	for (uint32_t i = 0; i < s->n_flows; i++)
+		free(s->flow[i]);
+	s->n_flows = s->first_live = 0;
+}
+
 uint64_t
 sim_app_next(const struct sim *s)
 {

@@ -50,11 +50,7 @@ open_many(struct sim *s, struct sim_plan (*plan_of)(struct rng *rng))
 	/* An unread close of one side may leave the other waiting for a FIN: those that
 	 * only wait are ended here, as an impatient application does. */
 	sim_run_for(s, 200 * SIM_SEC);
-	for (uint32_t i = 0; i < s->n_flows; i++) {
-		for (int side = 0; side < SIM_SIDES; side++)
-			s->flow[i]->half[side].plan.end = SIM_END_CLOSE;
-	}
-	sim_step(s, s->now);
+	sim_lose_patience(s);
 	sim_run_flows(s, 3600 * SIM_SEC);
 }
 
