@@ -487,6 +487,19 @@ expect_sum(uint32_t opened, uint32_t live)
 	assert_int_equal(ended, opened - live);
 }
 
+static void
+open_in_vain(uint16_t port, bool is_refused)
+{
+	struct bed_peer peer = {.ip = TEST_PEER, .port = port};
+	struct pmtcp_addr remote = pmtcp_addr4(TEST_PEER, port);
+	struct pmtcp_conn *conn;
+
+	assert_int_equal(pmtcp_connect(bed.ctx, NULL, &remote, NULL, &conn), 0);
+	assert_non_null(bed_peer_gets(&bed, &peer));
+	if (is_refused)
+		bed_peer_sends(&bed, &peer, PKT_RST | PKT_ACK, 0);
+}
+
 /* Graceful, reset, refused, aborted, timed out and alive: each in one class. */
 static void
 close_45_each_end_is_counted_once(void **state)
@@ -498,27 +511,31 @@ close_45_each_end_is_counted_once(void **state)
 		struct pmtcp_conn *conn;
 
 		assert_int_equal(bed_open(&bed, &peer, 0, &conn), 0);
-		if (i < 3) {
+		if (i < 3)
 			bed_close_first(&bed, &peer, conn);
-		} else if (i < 5) {
+		else if (i < 5)
 			bed_peer_sends(&bed, &peer, PKT_RST, 0);
-		} else if (i < 8) {
+		else if (i < 8)
 			pmtcp_abort(conn);
-		} else if (i < 10) {
+		else if (i < 10)
 			pmtcp_close(conn);
-		}
 		bed_turn(&bed);
 		bed_forget(&bed);
 		while (bed_event(&bed).flags != 0)
 			;
 	}
-	expect_sum(12, 4);
-	bed_advance(&bed, 120000 * BED_MS);
-	expect_sum(12, 2);
+	for (uint16_t i = 0; i < 3; i++)
+		open_in_vain((uint16_t)(92 + i), i < 2);
+	bed_turn(&bed);
+	expect_sum(15, 5);
+	bed_advance(&bed, 200000 * BED_MS);
+	expect_sum(15, 2);
 	assert_int_equal(bed_stats(&bed).ended[PMTCP_GRACEFUL], 3);
 	assert_int_equal(bed_stats(&bed).ended[PMTCP_PEER_RESET], 2);
 	assert_int_equal(bed_stats(&bed).ended[PMTCP_LOCAL_ABORT], 3);
 	assert_int_equal(bed_stats(&bed).ended[PMTCP_TIMEOUT_RTX], 2);
+	assert_int_equal(bed_stats(&bed).ended[PMTCP_REFUSED], 2);
+	assert_int_equal(bed_stats(&bed).ended[PMTCP_TIMEOUT_SYN], 1);
 	bed_destroy(&bed);
 }
 
