@@ -10,6 +10,7 @@
 #include "resource_bed.h"
 
 #include "flow/flow_table.h"
+#include "support/size.h"
 
 /* ---- RES-9 ---- */
 
@@ -99,6 +100,71 @@ res_10_buffers_are_bounded_by_connection_and_core(void **state)
 	}
 	assert_true(bed_stats(&bed).transfers_used <= 4);
 	assert_true(test_pool_live(bed.pool) <= 40);
+	bed_destroy(&bed);
+}
+
+/* So many peers fill their windows, and nobody reads. */
+enum {
+	IDLERS = TEST_SIZE(100000, 5000),
+	IDLER_PORTS = 50000,
+	IDLER_TRANSFERS = 1000,
+	IDLER_BUFFER = 8192,
+};
+
+static void
+tune_idlers(struct pmtcp_conf *conf)
+{
+	conf->max_conns = IDLERS;
+	conf->max_transfers = IDLER_TRANSFERS;
+	conf->max_records = 4 * IDLER_TRANSFERS;
+	conf->send_buffer = conf->recv_buffer = IDLER_BUFFER;
+	conf->gateway = TEST_PEER;
+	conf->spare_max = 0;
+}
+
+static void
+idle_one(uint32_t i)
+{
+	struct bed_peer peer = station((uint16_t)(2000 + i % IDLER_PORTS));
+	struct pmtcp_conn_info info;
+	struct pmtcp_conn *conn;
+	uint32_t edge;
+
+	peer.ip = PMTCP_IP4(172, 16, 0, 1) + i / IDLER_PORTS;
+	conn = bed_accept(&bed, &peer);
+	assert_non_null(conn);
+	info = info_of(conn);
+	edge = info.rcv_nxt + info.rcv_wnd;
+	for (int k = 0; k < 10; k++)
+		bed_peer_sends(&bed, &peer, PKT_ACK, 1000);
+	bed_turn(&bed);
+	bed_forget(&bed);
+	info = info_of(conn);
+	assert_int_equal(info.unread, i < IDLER_TRANSFERS ? IDLER_BUFFER : 0);
+	assert_true(seq_geq(info.rcv_nxt + info.rcv_wnd, edge));
+	assert_int_equal(pmtcp_write(conn, "x", 1), i < IDLER_TRANSFERS ? 1 : -EAGAIN);
+	bed_turn(&bed);
+	bed_forget(&bed);
+	while (bed_event(&bed).flags != 0)
+		;
+}
+
+/* A thousand of them hold text, each a buffer full in nine packets, and the octet that it
+ * sends; the others hold nothing. */
+static void
+res_10_idle_readers_are_bounded(void **state)
+{
+	struct pmtcp_listen_opts opts = {.conn_max = IDLERS};
+
+	(void)state;
+	bed_create(&bed, tune_idlers);
+	listen_with(&opts);
+	for (uint32_t i = 0; i < IDLERS; i++)
+		idle_one(i);
+	print_message("%d idle readers\n", IDLERS);
+	assert_int_equal(bed_stats(&bed).state[PMTCP_ESTABLISHED], IDLERS);
+	assert_in_range(bed_stats(&bed).transfers_used, 1, 2 * IDLER_TRANSFERS);
+	assert_in_range(test_pool_live(bed.pool), 1, (9 + 1) * IDLER_TRANSFERS);
 	bed_destroy(&bed);
 }
 
@@ -472,6 +538,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 			cmocka_unit_test(res_9_failed_insert_leaves_all_keys),
 			cmocka_unit_test(res_10_buffers_are_bounded_by_connection_and_core),
+			cmocka_unit_test(res_10_idle_readers_are_bounded),
 			cmocka_unit_test(res_10_starved_senders_resume_when_records_come_free),
 			cmocka_unit_test(res_10_room_passes_by_those_who_left),
 			cmocka_unit_test(res_11_closing_needs_no_memory),
