@@ -190,14 +190,16 @@ close_26_fin_at_the_edge_above_a_hole_is_not_remembered(void **state)
 	rows_end(&ep);
 }
 
-/* Text over and behind the FIN, at u and at u+1; the second answer is throttled. */
-#define PAST_FIN(seq) "> PA p+1 " seq " len=10; > PA p+2 " seq " len=10; []; ~; ? rcv_nxt p+2;"
+/* Text over and behind the FIN, at u and at u+1, with what it acknowledges; the answer is one
+ * ACK, behind all that was sent. */
+#define PAST_FIN(ack, seq)                                                                         \
+	"> PA p+1 " ack " len=10; > PA p+2 " ack " len=10; < A " seq " p+2; .; []; ? rcv_nxt p+2;"
 ROW(close_27_text_past_the_fin_in_close_wait, &rows_plain,
-		REACH_CLW "; " PAST_FIN("i+1") "{recv 1}=0; = CLW; # drop_past_fin+2")
+		REACH_CLW "; " PAST_FIN("i+1", "i+1") "{recv 1}=0; = CLW; # drop_past_fin+2")
 ROW(close_27_text_past_the_fin_in_closing, &rows_plain,
-		REACH_CLG "; " PAST_FIN("i+1") "{recv 1}=0; = CLG; # drop_past_fin+2")
+		REACH_CLG "; " PAST_FIN("i+1", "i+2") "{recv 1}=0; = CLG; # drop_past_fin+2")
 ROW(close_27_text_past_the_fin_in_last_ack, &rows_plain,
-		REACH_LAK "; " PAST_FIN("i+1") "{recv 1}=0; = LAK; # drop_past_fin+2")
+		REACH_LAK "; " PAST_FIN("i+1", "i+2") "{recv 1}=0; = LAK; # drop_past_fin+2")
 ROW(close_27_text_past_the_fin_in_time_wait, &rows_plain,
 		REACH_TW_HELD "; > PA p+1 i+2 len=10; > PA p+2 i+2 len=10; < A i+2 p+2; .; [];"
 			      "{recv 1}=0; = TW; # drop_seq drop_past_fin challenge_sent")
@@ -243,6 +245,11 @@ ROW(close_28_time_wait_pairs, &rows_plain,
 ROW(close_29_unread_in_established, &rows_plain,
 		REACH_EST_TEXT "; {close}; < RA i+1 p+11; .; [CLOSED DATA_LOST]; = CLD;"
 			       "# abort_on_unread")
+/* Above a hole it is nobody's yet: FIN. */
+ROW(close_29_text_above_a_hole_is_not_unread, &rows_plain,
+		REACH_EST
+		"; > PA p+11 i+1 len=10; < A i+1 p+1; {close}; < FA i+1 p+1; .; []; = FW1;"
+		"# abort_on_unread+0 rst_sent+0")
 ROW(close_29_unread_in_fin_wait_1, &rows_plain,
 		REACH_EST_TEXT "; {shutdown}; < FA i+1 p+11; {close}; < RA i+2 p+11; .;"
 			       "[CLOSED DATA_LOST]; = CLD; # abort_on_unread")
@@ -354,6 +361,7 @@ main(void)
 			T(close_28_closing_pairs),
 			T(close_28_time_wait_pairs),
 			T(close_29_unread_in_established),
+			T(close_29_text_above_a_hole_is_not_unread),
 			T(close_29_unread_in_fin_wait_1),
 			T(close_29_unread_in_fin_wait_2),
 			T(close_29_unread_in_close_wait),

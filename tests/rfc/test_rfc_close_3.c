@@ -72,8 +72,8 @@ ROW(close_32_abort_in_syn_rcvd, &rows_plain,
 ROW(close_32_abort_in_established, &rows_plain,
 		REACH_EST "; {abort}; < RA i+1 p+1; .; [CLOSED LOCAL_ABORT]; = CLD; +60s; .")
 ROW(close_32_abort_drops_the_queues, &rows_plain,
-		REACH_EST "; > A p+1 i+1 wnd=5; > PA p+1 i+1 len=10; [READABLE]; {send 100}; ~;"
-			  "{abort}; ~; [CLOSED LOCAL_ABORT]; = CLD; +60s; .")
+		REACH_EST "; > PA p+1 i+1 len=10 wnd=5; [READABLE]; {send 100}; .; {abort};"
+			  "< RA i+1 p+11; .; [CLOSED LOCAL_ABORT]; = CLD; +60s; .")
 ROW(close_32_abort_in_fin_wait_1, &rows_plain,
 		REACH_FW1 "; {abort}; < RA i+2 p+1; .; [CLOSED LOCAL_ABORT]; = CLD; +60s; .")
 ROW(close_32_abort_in_fin_wait_2, &rows_plain,
