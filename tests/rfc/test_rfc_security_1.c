@@ -185,6 +185,14 @@ ROW(sec_4_repeated_text_is_always_answered, &rows_plain,
 			  "> PA p+1 i+1 len=10; < A i+1 p+11; > PA p+1 i+1 len=10; < A i+1 p+11;"
 			  "> PA p+1 i+1 len=10; < A i+1 p+11; # challenge_throttled+0")
 
+/* A stale timestamp is no repeated text: once, though it consumes numbers. */
+ROW(sec_4_paws_rejects_are_throttled, &only_ts,
+		"{listen}; > S p ts=1000:0; < SA i= p+1 ts=1000; > A p+1 i+1 ts=1001:0; [ACCEPTED];"
+		".; > PA p+1 i+1 len=10 ts=1:0; < A i+1 p+1 ts=1001; > PA p+1 i+1 len=10 ts=1:0;"
+		"> PA p+1 i+1 len=10 ts=2:0; .; []; # drop_paws+3 challenge_sent "
+		"challenge_throttled+2;"
+		"+641; > PA p+1 i+1 len=10 ts=1:0; < A i+1 p+1 ts=1001; = EST")
+
 /* ---- SEC-5 ---- */
 
 /* The other end answers each of our ACKs by its own, with numbers that we do not take. */
@@ -371,6 +379,7 @@ main(void)
 			cmocka_unit_test(sec_4_challenges_are_two_a_second_and_ones_own),
 			cmocka_unit_test(sec_4_time_wait_has_its_own_stamp),
 			cmocka_unit_test(sec_4_repeated_text_is_always_answered),
+			cmocka_unit_test(sec_4_paws_rejects_are_throttled),
 			cmocka_unit_test(sec_5_two_ends_out_of_step_fall_silent),
 			cmocka_unit_test(sec_6_scan_is_answered_at_its_rate),
 			cmocka_unit_test(sec_6_own_aborts_are_not_counted),
