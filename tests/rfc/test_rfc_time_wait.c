@@ -238,11 +238,11 @@ ROW(tw_11_challenges_are_throttled, &rows_plain,
 		REACH_TW_PAS
 		"; > S p-5000; < A i+2 p+2; > S p-5000; > S p+1; .; = TW; # drop_tw_syn+3")
 ROW(tw_11_syn_ack_never_reopens, &rows_plain,
-		REACH_TW_PAS "; > SA p+100000 i+2; < A i+2 p+2; .; []; = TW; # drop_tw_syn "
-			     "tw_reused_in+0")
+		REACH_TW_PAS "; +50s; > SA p+100000 i+2; < A i+2 p+2; .; []; = TW; # drop_tw_syn "
+			     "tw_reused_in+0; +9900; = TW; +400; = LIS")
 ROW(tw_11_syn_fin_never_reopens, &rows_plain,
-		REACH_TW_PAS "; > SF p+100000; < A i+2 p+2; .; []; = TW; # drop_tw_syn "
-			     "tw_reused_in+0")
+		REACH_TW_PAS "; +50s; > SF p+100000; < A i+2 p+2; .; []; = TW; # drop_tw_syn "
+			     "tw_reused_in+0; +9900; = TW; +400; = LIS")
 
 #define T(name) cmocka_unit_test(name)
 

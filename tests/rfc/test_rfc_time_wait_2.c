@@ -87,13 +87,12 @@ tw_12_reuse_works_after_1_s(void **state)
 }
 
 static void
-tw_12_no_reuse_without_timestamps(void **state)
+expect_no_reuse(void (*tune)(struct pmtcp_conf *), bool has_ts)
 {
 	struct pmtcp_conn *conn;
 	struct bed_peer peer;
 
-	(void)state;
-	wait_on_5000(&peer, tune_reuse, false);
+	wait_on_5000(&peer, tune, has_ts);
 	bed_advance(&bed, 59000 * BED_MS);
 	assert_int_equal(connect_from(5000, &conn), -EBUSY);
 	bed_advance(&bed, 1300 * BED_MS);
@@ -102,18 +101,17 @@ tw_12_no_reuse_without_timestamps(void **state)
 }
 
 static void
+tw_12_no_reuse_without_timestamps(void **state)
+{
+	(void)state;
+	expect_no_reuse(tune_reuse, false);
+}
+
+static void
 tw_12_no_reuse_by_knob(void **state)
 {
-	struct pmtcp_conn *conn;
-	struct bed_peer peer;
-
 	(void)state;
-	wait_on_5000(&peer, tune_no_reuse, true);
-	bed_advance(&bed, 59000 * BED_MS);
-	assert_int_equal(connect_from(5000, &conn), -EBUSY);
-	bed_advance(&bed, 1300 * BED_MS);
-	assert_int_equal(connect_from(5000, &conn), 0);
-	bed_destroy(&bed);
+	expect_no_reuse(tune_no_reuse, true);
 }
 
 static void
@@ -203,6 +201,31 @@ tw_12_peer_in_last_ack_opens_at_once(void **state)
 	last_ack_opens_at_once(false, tune_force);
 }
 
+/* A SYN-ACK from before, even with the number of the new SYN: its echo is none of the new
+ * one's, so it opens nothing, and the true answer does. */
+static void
+tw_12_old_syn_ack_opens_nothing(void **state)
+{
+	struct pmtcp_conn *conn;
+	struct bed_peer peer, old;
+
+	(void)state;
+	wait_on_5000(&peer, tune_reuse, true);
+	bed_advance(&bed, 1100 * BED_MS);
+	assert_int_equal(connect_from(5000, &conn), 0);
+	old = peer;
+	assert_int_equal(bed_peer_gets(&bed, &peer)->flags, PKT_SYN);
+	old.ack = peer.ack;
+	old.tsval--;
+	bed_peer_sends(&bed, &old, PKT_SYN | PKT_ACK, 0);
+	assert_int_equal(bed_peer_gets(&bed, &old)->flags, PKT_RST);
+	assert_int_equal(bed_event(&bed).flags, 0);
+	bed_peer_sends(&bed, &peer, PKT_SYN | PKT_ACK, 0);
+	assert_int_equal(bed_peer_gets(&bed, &peer)->flags, PKT_ACK);
+	assert_int_equal(bed_event(&bed).flags, PMTCP_EV_CONNECTED);
+	bed_destroy(&bed);
+}
+
 static uint16_t
 open_any(struct bed_peer *peer, struct pmtcp_conn **conn)
 {
@@ -257,29 +280,42 @@ tune_cap_skip(struct pmtcp_conf *conf)
 	conf->tw_skip_new = true;
 }
 
+/* The tuple of port 80+i in TIME-WAIT, for the usual time if tw_ms is 0. */
+static void
+close_one(struct bed_peer *peer, int i, uint32_t tw_ms)
+{
+	struct pmtcp_conn *conn;
+
+	*peer = (struct bed_peer){.ip = TEST_PEER, .port = (uint16_t)(80 + i), .seq = 7};
+	assert_int_equal(bed_open(&bed, peer, 0, &conn), 0);
+	if (tw_ms)
+		assert_int_equal(pmtcp_set(conn, PMTCP_OPT_TW_MS, tw_ms), 0);
+	bed_close_first(&bed, peer, conn);
+	bed_advance(&bed, 100 * BED_MS);
+}
+
+/* The FIN again. */
+static void
+expect_entry(struct bed_peer *peer, bool is_left)
+{
+	peer->seq--;
+	bed_peer_sends(&bed, peer, PKT_FIN | PKT_ACK, 0);
+	assert_non_null(bed_peer_gets(&bed, peer));
+	assert_int_equal(bed.taken.flags, is_left ? PKT_ACK : PKT_RST);
+}
+
 /* Fifteen closes; entries number `first` to `last` must be those that are left. */
 static void
 close_fifteen(void (*tune)(struct pmtcp_conf *), int first, int last)
 {
 	struct bed_peer peers[15];
-	struct pmtcp_conn *conn;
 
 	bed_create(&bed, tune);
-	for (int i = 0; i < 15; i++) {
-		peers[i] = (struct bed_peer){.ip = TEST_PEER, .port = (uint16_t)(80 + i), .seq = 7};
-		assert_int_equal(bed_open(&bed, &peers[i], 0, &conn), 0);
-		bed_close_first(&bed, &peers[i], conn);
-		bed_advance(&bed, 100 * BED_MS);
-	}
+	for (int i = 0; i < 15; i++)
+		close_one(&peers[i], i, 0);
 	assert_int_equal(bed_stats(&bed).time_wait, 10);
-	for (int i = 0; i < 15; i++) {
-		bool is_left = i >= first && i <= last;
-
-		peers[i].seq--;
-		bed_peer_sends(&bed, &peers[i], PKT_FIN | PKT_ACK, 0);
-		assert_non_null(bed_peer_gets(&bed, &peers[i]));
-		assert_int_equal(bed.taken.flags, is_left ? PKT_ACK : PKT_RST);
-	}
+	for (int i = 0; i < 15; i++)
+		expect_entry(&peers[i], i >= first && i <= last);
 }
 
 static void
@@ -288,6 +324,22 @@ tw_14_oldest_gives_way(void **state)
 	(void)state;
 	close_fifteen(tune_cap_evict, 5, 14);
 	assert_int_equal(bed_counter(&bed, PMTCP_C_tw_evicted), 5);
+	bed_destroy(&bed);
+}
+
+/* Not the one that was there first, but the one that would go first. */
+static void
+tw_14_least_time_left_gives_way(void **state)
+{
+	struct bed_peer peers[11];
+
+	(void)state;
+	bed_create(&bed, tune_cap_evict);
+	for (int i = 0; i < 11; i++)
+		close_one(&peers[i], i, i == 6 ? 20000 : 0);
+	for (int i = 0; i < 11; i++)
+		expect_entry(&peers[i], i != 6);
+	assert_int_equal(bed_counter(&bed, PMTCP_C_tw_evicted), 1);
 	bed_destroy(&bed);
 }
 
@@ -321,16 +373,6 @@ tw_14_default_is_a_quarter_of_the_table(void **state)
 }
 
 static void
-tw_14_newest_is_skipped_by_knob(void **state)
-{
-	(void)state;
-	close_fifteen(tune_cap_skip, 0, 9);
-	assert_int_equal(bed_counter(&bed, PMTCP_C_tw_skipped), 5);
-	assert_int_equal(bed_counter(&bed, PMTCP_C_tw_evicted), 0);
-	bed_destroy(&bed);
-}
-
-static void
 expect_tw_identity(void)
 {
 	const struct pmtcp_stats stats = bed_stats(&bed);
@@ -340,6 +382,19 @@ expect_tw_identity(void)
 			stats.time_wait + c[PMTCP_C_tw_expired] + c[PMTCP_C_tw_evicted] +
 					c[PMTCP_C_tw_reused_in] + c[PMTCP_C_tw_reused_out] +
 					c[PMTCP_C_tw_flushed]);
+}
+
+/* One that was skipped never was an entry. */
+static void
+tw_14_tw_15_newest_is_skipped_by_knob(void **state)
+{
+	(void)state;
+	close_fifteen(tune_cap_skip, 0, 9);
+	assert_int_equal(bed_counter(&bed, PMTCP_C_tw_skipped), 5);
+	assert_int_equal(bed_counter(&bed, PMTCP_C_tw_evicted), 0);
+	assert_int_equal(bed_counter(&bed, PMTCP_C_tw_entered), 10);
+	expect_tw_identity();
+	bed_destroy(&bed);
 }
 
 /* Our own open takes the place of an entry. */
@@ -422,18 +477,6 @@ tw_15_each_fate_has_its_counter(void **state)
 	bed_destroy(&bed);
 }
 
-/* One that was skipped never was an entry. */
-static void
-tw_15_skipped_is_no_entry(void **state)
-{
-	(void)state;
-	close_fifteen(tune_cap_skip, 0, 9);
-	assert_int_equal(bed_counter(&bed, PMTCP_C_tw_skipped), 5);
-	assert_int_equal(bed_counter(&bed, PMTCP_C_tw_entered), 10);
-	expect_tw_identity();
-	bed_destroy(&bed);
-}
-
 /* ---- passes ---- */
 
 enum { ENTRIES = TEST_SIZE(1000000, 20000), ENTRY_PORTS = 50000 };
@@ -485,10 +528,8 @@ tw_17_jump_of_ten_minutes_ends_512_a_pass(void **state)
 		assert_true(pmtcp_deadline(bed.ctx) <= bed.now);
 		bed_peer_sends(&bed, &peer, PKT_ACK | PKT_PSH, 10);
 		/* The pass sends what the last one's text was answered with. */
-		if (bed_peer_gets(&bed, &peer) != NULL)
-			assert_int_equal(bed.taken.len, pass == 0 ? 0 : 10);
-		else
-			assert_int_equal(pass, 0);
+		assert_int_equal(
+				bed_peer_gets(&bed, &peer) ? bed.taken.len : 0, pass == 0 ? 0 : 10);
 		left = bed_stats(&bed).time_wait;
 		assert_in_range(before - left, 1, 512);
 		assert_int_equal(pmtcp_read(conn, text, 10), 10);
@@ -542,12 +583,13 @@ main(void)
 			T(tw_12_force_reuses_without_timestamps),
 			T(tw_12_force_is_for_ephemeral_ports_too),
 			T(tw_12_peer_in_last_ack_opens_at_once),
+			T(tw_12_old_syn_ack_opens_nothing),
 			T(tw_13_unused_port_then_time_wait_then_none),
 			T(tw_14_oldest_gives_way),
+			T(tw_14_least_time_left_gives_way),
 			T(tw_14_default_is_a_quarter_of_the_table),
-			T(tw_14_newest_is_skipped_by_knob),
+			T(tw_14_tw_15_newest_is_skipped_by_knob),
 			T(tw_15_each_fate_has_its_counter),
-			T(tw_15_skipped_is_no_entry),
 			T(tw_17_jump_of_ten_minutes_ends_512_a_pass),
 			T(tw_17_32_bit_milliseconds_may_wrap),
 			T(tw_18_restart_wins_over_expiry),
