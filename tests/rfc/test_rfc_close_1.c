@@ -88,8 +88,9 @@ close_4_fin_follows_100_kB_through_a_small_window(void **state)
 }
 
 ROW(close_4_ack_of_all_text_before_the_fin_is_no_ack_of_fin, &rows_plain,
-		REACH_EST_WND(1000) "; {send 1000}; {shutdown}; = FW1; ~; > A p+1 i+1001 wnd=1000;"
-				    "= FW1; ~; > A p+1 i+1002; .; = FW2")
+		REACH_EST_WND(1000) "; {send 1000}; < PA i+1 p+1 len=1000; {shutdown}; .; = FW1;"
+				    "> A p+1 i+1001 wnd=0; = FW1; < FA i+1001 p+1; = FW1;"
+				    "> A p+1 i+1001 wnd=1000; .; = FW1; > A p+1 i+1002; .; = FW2")
 ROW(close_4_close_wait_moves_at_the_call, &rows_plain,
 		REACH_CLW "; > A p+2 i+1 wnd=0; {send 10}; {shutdown}; .; = LAK;"
 			  "> A p+2 i+1; < PFA i+1 p+2 len=10; = LAK")
