@@ -150,6 +150,99 @@ res_5_low_buffers_keep_what_lives_going(void **state)
 	bed_destroy(&bed);
 }
 
+enum { BUFFERS = 512, ATTACKERS = 20, ATTACK_ROUNDS = 60, ATTACK_BURST = 32 };
+
+/* The context may have what is left of so many buffers, and knows it. */
+static void
+limit_buffers(void)
+{
+	uint32_t left = BUFFERS - min_u32(BUFFERS, test_pool_live(bed.pool));
+
+	pmtcp_set_pressure(bed.ctx, (uint16_t)(left * 1000 / BUFFERS));
+	test_pool_fail_after(bed.pool, left);
+}
+
+/* Text above ever new holes, to pin buffers, and SYNs of stations that do not exist. */
+static void
+attack(uint32_t round)
+{
+	for (uint32_t k = 0; k < ATTACK_BURST; k++) {
+		uint32_t n = round * ATTACK_BURST + k;
+		struct bed_peer p = peers[1 + n % ATTACKERS];
+		struct build syn = syn_of((uint16_t)(20000 + n), X, 0);
+
+		if (test_pool_live(bed.pool) + 2 > BUFFERS)
+			break; /* the device has no buffer for it */
+		p.seq += 1000 + 2000 * (n / ATTACKERS % 32);
+		bed_peer_sends(&bed, &p, PKT_ACK, 1000);
+		if (k % 4 == 0)
+			bed_inject(&bed, &syn);
+	}
+	limit_buffers();
+	bed_turn(&bed);
+	test_pool_fail_after(bed.pool, TEST_POOL_NEVER);
+	bed_forget(&bed);
+}
+
+/* An octet there and back, among whatever else is sent meanwhile. */
+static void
+echo_among_others(void)
+{
+	bool is_back = false;
+	char octet;
+
+	bed_peer_sends(&bed, &peers[0], PKT_ACK | PKT_PSH, 1);
+	limit_buffers();
+	bed_turn(&bed);
+	assert_int_equal(pmtcp_read(conns[0], &octet, 1), 1);
+	assert_int_equal(pmtcp_write(conns[0], &octet, 1), 1);
+	bed_turn(&bed);
+	test_pool_fail_after(bed.pool, TEST_POOL_NEVER);
+	while (bed_take(&bed) != NULL)
+		is_back |= bed.taken.dport == peers[0].port && bed.taken.len == 1;
+	assert_true(is_back);
+	peers[0].ack++;
+	bed_peer_sends(&bed, &peers[0], PKT_ACK, 0);
+	bed_turn(&bed);
+	pop_events();
+}
+
+static void
+res_5_pool_of_512_under_attack(void **state)
+{
+	uint32_t least = BUFFERS;
+
+	(void)state;
+	begin(tune_no_spares);
+	for (int i = 0; i <= ATTACKERS; i++)
+		accept_one(i);
+	for (uint32_t round = 0; round < ATTACK_ROUNDS; round++) {
+		attack(round);
+		least = min_u32(least, BUFFERS - test_pool_live(bed.pool));
+		assert_in_range(least, 4, BUFFERS);
+		echo_among_others();
+		bed_advance(&bed, BED_MS);
+		bed_forget(&bed);
+	}
+	/* It was short indeed; when it is over, all is as before. */
+	assert_in_range(least, 4, BUFFERS / 4);
+	assert_true(bed_counter(&bed, PMTCP_C_cookies_sent) > 0);
+	assert_true(bed_counter(&bed, PMTCP_C_ooo_dropped) > 0);
+	for (int i = 1; i <= ATTACKERS; i++)
+		bed_peer_sends(&bed, &peers[i], PKT_RST, 0);
+	bed_advance(&bed, 300 * SEC);
+	bed_forget(&bed);
+	pop_events();
+	assert_int_equal(test_pool_live(bed.pool), 0);
+	assert_int_equal(bed_stats(&bed).live, 1);
+	assert_int_equal(bed_stats(&bed).half_open, 0);
+	limit_buffers();
+	assert_true(syn_is_answered(9));
+	assert_int_equal(bed_stats(&bed).half_open, 1);
+	echo_works(0);
+	bed_destroy(&bed);
+}
+
 /* Whatever is due: the first try finds no buffer, the second does. */
 static const struct pkt *
 gets_at_second_try(struct bed_peer *peer)
@@ -311,6 +404,7 @@ main(void)
 			cmocka_unit_test(res_3_retry_works_after_the_first_expiry),
 			cmocka_unit_test(res_4_one_port_takes_any_number),
 			cmocka_unit_test(res_5_low_buffers_keep_what_lives_going),
+			cmocka_unit_test(res_5_pool_of_512_under_attack),
 			cmocka_unit_test(res_6_nothing_is_marked_sent_without_a_buffer),
 			cmocka_unit_test(res_8_empty_share_drops_syns_and_third_acks),
 			cmocka_unit_test(res_8_time_wait_gives_its_slot),
