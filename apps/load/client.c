@@ -36,6 +36,7 @@ client_init(struct client *c, const struct load_conf *conf, const struct plan *p
 	c->sources = plan->sources;
 	c->source = plan->sources.first;
 	c->opts.keepalive_ms = conf->keepalive_ms;
+	c->opts.keepalive_intvl_ms = conf->keepalive_intvl_ms;
 	c->target_ports = plan->target_ports;
 	c->target_port = plan->target_ports.first;
 	pace_init(&c->pace, plan->pace, conf->rate != 0, conf->count);

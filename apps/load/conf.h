@@ -87,6 +87,7 @@ struct load_conf {
 	uint32_t tw_ms;
 	bool is_ring;
 	uint32_t keepalive_ms;
+	uint32_t keepalive_intvl_ms; /* between probes */
 	struct args_subnet own; /* addresses of this end; range.last 0: the plan chooses (ring) */
 	struct args_subnet server_own;      /* run: those of the server's end ... */
 	struct args_gateway server_gateway; /* ... and its next hop */

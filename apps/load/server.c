@@ -44,7 +44,8 @@ server_fini(struct server *s)
 int
 server_listen(struct server *s, struct plan_range ports)
 {
-	const struct pmtcp_listen_opts opts = {.conn.keepalive_ms = s->side.conf->keepalive_ms};
+	const struct pmtcp_listen_opts opts = {.conn.keepalive_ms = s->side.conf->keepalive_ms,
+			.conn.keepalive_intvl_ms = s->side.conf->keepalive_intvl_ms};
 	struct pmtcp_ctx *ctx = pmtcp_worker_ctx(s->side.worker);
 	int rc = 0;
 

@@ -152,6 +152,7 @@ yaml_every_word_reaches_its_field(void **state)
 	assert_int_equal(conf.ecn, PMTCP_ECN_OFFER);
 	assert_int_equal(conf.syn_cookies, PMTCP_COOKIES_ALWAYS);
 	assert_int_equal(conf.keepalive_ms, 30000);
+	assert_int_equal(conf.keepalive_intvl_ms, 30000);
 	assert_int_equal(conf.cc, PMTCP_CC_NEWRENO);
 	assert_int_equal(conf.tw_reuse, PMTCP_TW_REUSE_FORCE);
 	assert_int_equal(conf.reassemble, 64);
