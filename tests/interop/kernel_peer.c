@@ -26,12 +26,11 @@
 #include "common/args.h"
 #include "load/side.h"
 
-#define EVENTS           256
-#define BACKLOG          4096
-#define CHUNK            65536u
-#define KEEPALIVE_PROBES 3
-#define SECOND_NS        1000000000u
-#define NS_PER_MS        1000000u
+#define EVENTS    256
+#define BACKLOG   4096
+#define CHUNK     65536u
+#define SECOND_NS 1000000000u
+#define NS_PER_MS 1000000u
 
 struct conn {
 	int fd;
@@ -184,11 +183,11 @@ conn_step(struct peer *p, struct conn *c)
 		conn_end(p, c, 0);
 }
 
-/* Silence in whole seconds, then probes a second apart. */
+/* Silence in whole seconds, then probes a second apart, as many as the system wants. */
 static int
 set_timeouts(const struct peer *p, int fd)
 {
-	int on = 1, probes = KEEPALIVE_PROBES;
+	int on = 1;
 	int idle_s = (int)(p->keepalive_ns / SECOND_NS);
 	unsigned int user_ms = (unsigned int)(p->user_timeout_ns / NS_PER_MS);
 
@@ -199,7 +198,6 @@ set_timeouts(const struct peer *p, int fd)
 		return 0;
 	if (setsockopt(fd, IPPROTO_TCP, TCP_KEEPIDLE, &idle_s, sizeof(idle_s)) != 0 ||
 			setsockopt(fd, IPPROTO_TCP, TCP_KEEPINTVL, &on, sizeof(on)) != 0 ||
-			setsockopt(fd, IPPROTO_TCP, TCP_KEEPCNT, &probes, sizeof(probes)) != 0 ||
 			setsockopt(fd, SOL_SOCKET, SO_KEEPALIVE, &on, sizeof(on)) != 0)
 		return -errno;
 	return 0;

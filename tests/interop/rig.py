@@ -19,10 +19,13 @@ under way can be lost.
 Everything runs below the first process of a PID namespace, so that nothing can
 outlive it; see tools/netns.sh."""
 
+import collections
+import contextlib
 import ipaddress
 import json
 import os
 import signal
+import struct
 import subprocess
 import sys
 import time
@@ -35,6 +38,7 @@ ADDRESSES = {
 }
 WAIT_S = 20
 OUT = "/run/interop"
+FRESH = 30  # from here on addresses of pmtcp's are fresh
 OFFLOADS = ("rx", "off", "tx", "off", "sg", "off", "tso", "off", "gso", "off", "gro", "off")
 
 # Counters of the kernel that must not move: bad checksums and broken segments,
@@ -42,7 +46,7 @@ OFFLOADS = ("rx", "off", "tx", "off", "sg", "off", "tso", "off", "gso", "off", "
 NEVER = ("TcpInCsumErrors", "IpInHdrErrors", "TcpEstabResets", "TcpAttemptFails",
          "TcpExtTCPAbortOnData", "TcpExtTCPAbortOnClose", "TcpExtTCPAbortOnTimeout",
          "TcpExtTCPAbortFailed", "TcpExtTCPReqQFullDrop", "TcpExtListenOverflows",
-         "TcpExtListenDrops", "TcpExtPAWSEstab", "TcpExtTCPSACKDiscard", "Ip6InHdrErrors",
+         "TcpExtListenDrops", "TcpExtTCPSACKDiscard", "Ip6InHdrErrors",
          "Ip6InAddrErrors", "TcpExtTWRecycled", "TcpExtTCPTimeWaitOverflow")
 
 # And these only if something was sent twice: segments that RFC 5961 has doubts about, and
@@ -51,18 +55,29 @@ DOUBTS = ("TcpExtTCPChallengeACK", "TcpExtTCPSYNChallenge", "TcpExtTCPACKSkipped
           "TcpExtTCPACKSkippedPAWS", "TcpExtTCPACKSkippedSeq", "TcpExtTCPACKSkippedFinWait2",
           "TcpExtTCPACKSkippedTimeWait", "TcpExtTCPACKSkippedChallenge")
 
+# And these only by frames that were overtaken.
+OLD = ("TcpExtPAWSEstab",)
+
 # What the kernel sent twice, and what it received twice from us: RFC 2883 has it say so.
 REPEATED = ("TcpRetransSegs", "TcpExtTCPDSACKOldSent", "TcpExtTCPDSACKOfoSent")
 
-# Both ways, whoever they are for: pmtcp's resets are not in the kernel's counters.
-WATCH = """
-table inet watch {
-    counter rst_to_linux { }
-    counter rst_from_linux { }
-    chain i { type filter hook input priority -300; tcp flags & rst == rst counter name rst_to_linux; }
-    chain o { type filter hook output priority -300; tcp flags & rst == rst counter name rst_from_linux; }
-}
+# Both ways, whoever they are for: pmtcp's resets are not in the kernel's counters. And what
+# is said about congestion: offers and consents (RFC 3168 6.1.1), SYNs without, echoes of
+# marks, and answers to echoes.
+WATCHED = ("rst", "ecn_offer", "ecn_consent", "ecn_none", "ece", "cwr")
+WATCH_RULES = """
+        tcp flags & rst == rst counter name rst_%(way)s
+        tcp flags & (syn | ack | ecn | cwr) == syn | ecn | cwr counter name ecn_offer_%(way)s
+        tcp flags & (syn | ack | ecn | cwr) == syn | ack | ecn counter name ecn_consent_%(way)s
+        tcp flags & (syn | ecn) == syn counter name ecn_none_%(way)s
+        tcp flags & (syn | ecn) == ecn counter name ece_%(way)s
+        tcp flags & (syn | cwr) == cwr counter name cwr_%(way)s
 """
+WATCH = "table inet watch {\n" + "".join(
+    f"counter {name}_{way} {{ }}\n" for name in WATCHED for way in ("to_linux", "from_linux")
+) + "".join(
+    f"chain {hook} {{\n type filter hook {hook} priority -300\n{WATCH_RULES % {'way': way}} }}\n"
+    for hook, way in (("input", "to_linux"), ("output", "from_linux"))) + "}\n"
 
 # What the router does to frames on their way, see Rig.impair().
 IMPAIR = """
@@ -168,6 +183,11 @@ class Rig:
         self.taps, self.word, self.options = 0, "", []
         self.spaces = ["linux"] + ["router"] * routed + ["pmtcp"] * (device == "af_packet")
         self.running, self.tables = [], []
+        self.wire = "w0"  # the neighbour's interface towards us
+        self.switch, self.counts, self.late = None, f"{OUT}/switch", False
+        self.is_lossy = False
+        self.each = lambda function, *args: contextlib.nullcontext()  # around each case
+        self.addresses = 0  # of fresh()
         self.linux, far, ours, near, behind, length = ADDRESSES[version]
         self.ip = behind if routed else ours
         self.net = f"{self.ip}/{length}"
@@ -184,7 +204,9 @@ class Rig:
             run("sysctl", "-qw", f"net.ipv6.conf.all.disable_ipv6={off}",
                 f"net.ipv6.conf.default.disable_ipv6={off}", "net.ipv6.conf.default.accept_dad=0",
                 f"net.ipv6.conf.default.addr_gen_mode={mode}", ns=ns)
+        # Servers' ports are not to be in TIME-WAIT as those of clients.
         run("sysctl", "-qw", "net.ipv4.ip_local_port_range=1024 65535",
+            "net.ipv4.ip_local_reserved_ports=5000-5299",
             "net.core.somaxconn=8192", "net.ipv4.tcp_max_syn_backlog=8192",
             "net.ipv4.tcp_max_tw_buckets=1000000", ns="linux")
         if not routed:
@@ -223,6 +245,19 @@ class Rig:
         for ns, name in ((ns_a, a), (ns_b, b)):
             until(lambda ns=ns, name=name: self.is_in_use(ns, name), f"carrier of {name} in {ns}")
 
+    def insert_switch(self, vid=0, late_permille=0):
+        """Two ports of a switch between pmtcp and its neighbour; see switch.py."""
+        run("ip", "netns", "add", "switch")
+        self.spaces.append("switch")
+        run("ip", "link", "del", "d0", ns="pmtcp")
+        self.pair(self.neighbour, "w0", self.near, "switch", "inside", None)
+        self.pair("switch", "outside", None, "pmtcp", "d0", None)
+        self.late = late_permille > 0
+        program = os.path.join(os.path.dirname(__file__), "switch.py")
+        self.switch = Program(sys.executable, program, "inside", "outside", vid, late_permille,
+                              self.counts, ns="switch")
+        self.switch.says("forwarding")
+
     def is_in_use(self, ns, name):
         """The kernel notices a carrier up to a second after `up`. Until then it drops what it
         is to send there, and has no link-local address: a router that asks for a neighbour
@@ -250,9 +285,25 @@ class Rig:
         self.tables = []
 
     def impaired(self):
-        """Frames the router did it to so far, in each direction."""
-        return {name: n for table in self.tables
-                for name, n in self.counters("router", table).items()}
+        """Frames the router and the switch did it to so far, in each direction."""
+        counts = {name: n for table in self.tables
+                  for name, n in self.counters("router", table).items()}
+        if self.late:
+            with open(self.counts, "rb") as file:
+                counts.update(zip(("late_to_linux", "late_to_pmtcp"),
+                                  struct.unpack("QQ", file.read())))
+        return counts
+
+    def fresh(self, n=1):
+        """So many addresses in a row that no case on this rig had before: what the kernel
+        still remembers of connections to the others is no business of the next case."""
+        first = ipaddress.ip_address(self.ip) + FRESH + self.addresses
+        self.addresses += n
+        return [str(first + i) for i in range(n)]
+
+    def own(self, addresses):
+        """As --ip wants them."""
+        return f"{addresses[0]}-{addresses[-1]}/{self.net.split('/')[1]}"
 
     def pmtcp(self, program, *args, configure=True, **more):
         """Starts one of our programs on the wire; the tap is configured on the way."""
@@ -284,7 +335,11 @@ class Rig:
 
     def advertise_mss(self, mss):
         """What the kernel's next SYNs to us say; 0: the usual."""
-        name = f"pm{self.taps}" if self.device == "tap" else "w0"
+        if self.routed:
+            run("ip", f"-{self.version}", "route", "replace", "default", "via",
+                self.near_kernel, *(["advmss", mss] if mss else []), ns="linux")
+            return
+        name = f"pm{self.taps}" if self.device == "tap" else self.wire
         if mss == 0 and self.device == "tap":
             return  # the interface is gone, and its route with it
         # The metric is the one that the kernel gives the route of an address.
@@ -324,6 +379,7 @@ class Rig:
         again = sum(moved.get(name, 0) for name in (*REPEATED, *self.impaired()))
         bad = [name for name in NEVER if name in moved and name not in allowed]
         bad += [name for name in DOUBTS if moved.get(name, 0) > again]
+        bad += [name for name in OLD if moved.get(name, 0) > moved.get("late_to_linux", 0)]
         if moved.get("TcpInErrs", 0) != moved.get("TcpExtTCPSYNChallenge", 0):
             bad.append("TcpInErrs")
         resets = moved.get("rst_to_linux", 0) + moved.get("rst_from_linux", 0)
@@ -336,10 +392,12 @@ class Rig:
         """After each case, good or bad: the next one finds an idle wire."""
         for program in self.running:
             program.kill()
-        self.running, self.word, self.options = [], "", []
+        self.running = []
 
     def close(self):
         self.clear()
+        if self.switch:
+            self.switch.kill()
         for ns in self.spaces:
             run("ip", "netns", "del", ns, check=False)
 
@@ -380,7 +438,14 @@ SHOWN = ("TcpActiveOpens", "TcpPassiveOpens", "TcpInSegs", "TcpOutSegs", "TcpRet
          "TcpInCsumErrors", "rst_to_linux", "rst_from_linux")
 SHOWN_IF = ("TcpExtTW", "TcpExtTCPTimeWaitOverflow", "TcpExtTCPChallengeACK",
             "TcpExtTCPSYNChallenge", "TcpExtTCPACKSkipped", "Icmp6InPktTooBigs", "IpExtInCEPkts",
-            "TcpExtTCPDeliveredCE", "TcpExtTCPAbort", "TcpExtPAWS")
+            "TcpExtTCPDeliveredCE", "TcpExtTCPAbort", "TcpExtPAWS", "ecn_offer", "ecn_consent",
+            "ece_", "cwr_")
+
+
+def allowed_of(function, args):
+    """Counters of NEVER that may move in this case."""
+    allowed = getattr(function, "allowed", ())
+    return allowed(*args) if callable(allowed) else allowed
 
 
 def run_cases(cases, rig, wanted, label):
@@ -388,8 +453,9 @@ def run_cases(cases, rig, wanted, label):
     def checked(function, *args):
         before = rig.nstat()
         try:
-            note = function(rig, *args)
-            moved = rig.check(before, getattr(function, "allowed", ()))
+            with rig.each(function, *args):
+                note = function(rig, *args)
+            moved = rig.check(before, allowed_of(function, args))
         finally:
             rig.clear()
         shown = {name: moved.get(name, 0) for name in (*SHOWN, *rig.impaired())}
@@ -402,31 +468,42 @@ def run_cases(cases, rig, wanted, label):
 
 PROGRAMS = ("peer", "kernel_peer", "echo", "load", "relay")
 
+# Cases on a rig of their own: name, IP version, with a router?, what is done to the rig first
+# (which may return a line for the log, or None), cases. A case: name, function, arguments
+# behind the rig; what the function returns is for the log. left_out: functions of cases that
+# make no sense there, and why.
+Group = collections.namedtuple("Group", "name version routed prepare cases left_out",
+                               defaults=({},))
+
+
+def chosen(group, only):
+    """The group's cases that make sense and whose names have one of these words, if any."""
+    return [case for case in group.cases if case[1] not in group.left_out and
+            (not only or any(word in f"{group.name}: {case[0]}" for word in only))]
+
 
 def main(device, groups, tools, seconds, words):
-    """Runs the cases of the groups, each group on a rig of its own.
-
-    A group: name, IP version, with a router?, what is done to the rig first (which may return
-    a line for the log, or None), cases. A case: name, function, arguments behind the rig; what
-    the function returns is for the log. words: the paths of PROGRAMS, then parts of the names
-    of the cases that are wanted; none: all."""
+    """Runs the cases of the groups. words: the paths of PROGRAMS, then parts of the names of
+    the cases that are wanted; none: all."""
     signal.alarm(seconds)
     paths, only = dict(zip(PROGRAMS, words)), words[len(PROGRAMS):]
-    wanted = [(*group, [case for case in some
-                        if not only or any(word in f"{group[0]}: {case[0]}" for word in only)])
-              for *group, some in groups]
+    groups = [Group(*group) for group in groups]
+    wanted = [(group, chosen(group, only)) for group in groups]
     missing = missing_tools(tools)
-    cases = Cases(sum(len(some) for *_, some in wanted))
+    cases = Cases(sum(len(some) for _, some in wanted))
     if missing or len(paths) != len(PROGRAMS):
         print(f"Bail out! missing: {' '.join(missing)} (tools/deps.sh --test)")
         sys.exit(1)
-    for name, version, routed, prepare, some in wanted:
+    for group, some in wanted:
         if not some:
             continue
-        rig = Rig(device, paths, routed, version)
-        how = prepare(rig) if prepare else None
+        for name, function, *_ in group.cases:
+            if function in group.left_out:
+                print(f"# {group.name}, left out: {name}: {group.left_out[function]}")
+        rig = Rig(device, paths, group.routed, group.version)
+        how = group.prepare(rig) if group.prepare else None
         if how:
-            print(f"# {name}: {how}", flush=True)
-        run_cases(cases, rig, some, name)
+            print(f"# {group.name}: {how}", flush=True)
+        run_cases(cases, rig, some, group.name)
         rig.close()
     cases.exit()

@@ -16,13 +16,13 @@ import signal
 import sys
 import time
 
-from rig import OUT, WAIT_S, main, run, until
-from test_kernel import TOOLS, report_of
+from rig import OUT, main, run, until
+from suite import (CLOSE_MODES, TOOLS, report_of, short_to_kernel, short_to_us,
+                   the_kernel_resets_us, we_reset_the_client, we_reset_the_server)
 
 CLOSES = int(os.environ.get("PMTCP_INTEROP_CLOSES", "100000"))
-CLOSES_PER_S = 500  # on a busy machine; an idle one has 24 000
+ADDRESSES = 8  # of ours for each of them
 LATE_MS = 2500  # a timeout on a busy machine
-CLOSE_MODES = ("client-fin", "server-fin", "simultaneous", "client-rst")
 TIMEOUT_S = 1740
 
 SILENCE = """
@@ -104,6 +104,11 @@ def cookies_lossy(rig):
     return text
 
 
+def lose(rig):
+    rig.impair("lost", 50)
+    rig.is_lossy = True
+
+
 # ---- silence ----------------------------------------------------------------------------
 
 
@@ -165,7 +170,8 @@ def still_but_alive(rig, ours, theirs):
 
 
 def stopped(rig):
-    """The kernel's keepalive finds out that we are gone."""
+    """The kernel's keepalive finds out that we are gone, by three probes."""
+    run("sysctl", "-qw", "net.ipv4.tcp_keepalive_probes=3", ns="linux")
     server = rig.pmtcp("peer", "--ip", of_its_own(rig, 14), "--listen", 5001, "--hold", "60s",
                        "--expect", 1)
     server.says("ready")
@@ -177,115 +183,6 @@ def stopped(rig):
 
 
 stopped.allowed = ("TcpExtTCPAbortOnTimeout", "TcpEstabResets", "TcpOutRsts")
-
-
-# ---- resets that were asked for -----------------------------------------------------------
-
-RESETS = ("TcpEstabResets", "TcpExtTCPAbortOnData", "TcpOutRsts")  # move if that is the point
-
-
-def we_reset_the_server(rig):
-    """SO_LINGER's zero: our close is a reset, and the kernel's socket is told so."""
-    count = 50
-    server = rig.kernel("kernel_peer", "--listen", rig.any(5001), "--count", count, "--expect",
-                        1000, "--send", 2000, "--is-reset")
-    server.says("listening")
-    rig.pmtcp("peer", "--connect", rig.at(5001), "--count", count, "--send", 1000, "--expect", 2000,
-              "--linger", 0, "--ends", "local_abort").ends()
-    server.ends()
-
-
-def we_reset_the_client(rig):
-    count = 50
-    server = rig.pmtcp("peer", "--listen", 5001, "--count", count, "--expect", 1000, "--linger", 0,
-                       "--ends", "local_abort")
-    server.says("ready")
-    rig.kernel("kernel_peer", "--connect", rig.at(5001, rig.ip), "--count", count, "--send", 1000,
-               "--is-reset").ends()
-    server.ends()
-
-
-def the_kernel_resets_us(rig):
-    count = 50
-    server = rig.pmtcp("peer", "--listen", 5001, "--count", count, "--expect", 1000, "--send",
-                       2000, "--ends", "peer_reset")
-    server.says("ready")
-    rig.kernel("kernel_peer", "--connect", rig.at(5001, rig.ip), "--count", count, "--send", 1000,
-               "--expect", 2000, "--reset").ends()
-    server.ends()
-
-
-for asked_for in (we_reset_the_server, we_reset_the_client, the_kernel_resets_us):
-    asked_for.allowed = RESETS
-
-
-# ---- very many ------------------------------------------------------------------------
-
-
-# What our side counts when it has doubts about a segment, or a TIME-WAIT does not last.
-OUR_DOUBTS = ("challenge_sent", "challenge_throttled", "drop_rst_challenge", "drop_syn_challenge",
-              "drop_tw_rst", "drop_tw_syn", "tw_evicted", "tw_rst_ignored", "drop_no_tcb")
-
-
-def without_doubt(counted):
-    """counted: what moved on our side."""
-    moved = {name: counted[name] for name in OUR_DOUBTS if name in counted}
-    assert not moved or "retransmitted" in counted, moved
-    return ", ".join(f"{name} {n}" for name, n in moved.items()) or "no segment in doubt"
-
-
-def own_range(rig, close):
-    """Eight addresses for each closing mode. Where the kernel keeps TIME-WAIT, timestamps of
-    another process may lie behind the last ones, and its SYN is then answered by an ACK and
-    that by a reset; and the kernel has 64 512 ports for each address it opens to."""
-    first = 10 + 10 * CLOSE_MODES.index(close)
-    return [rig.ip.replace(".2", f".{first + n}") for n in range(8)]
-
-
-def many_to_kernel(rig, count, close):
-    end = {"server-fin": ["--close-first"], "simultaneous": ["--close-first"],
-           "client-rst": ["--reset"]}.get(close, [])
-    own = own_range(rig, close)
-    server = rig.kernel("kernel_peer", "--listen", rig.any(5001), "--count", count, "--expect",
-                        100, "--send", 1000, *end)
-    server.says("listening")
-    path = f"{OUT}/many.json"
-    client = rig.pmtcp("load", "client", "--target", rig.at(5001), "--count", count,
-                       "--concurrency", 64, "--close", close, "--request", 100, "--response",
-                       1000, "--json", path, "--idle", "yield", "--syn-retries", 6, "--ip",
-                       f"{own[0]}-{own[-1]}/24")
-    client.ends(WAIT_S + count / CLOSES_PER_S)
-    server.ends()
-    report = report_of(client, path, count)
-    doubts = without_doubt(report["client"]["counters"])
-    return f"{report['closes_per_s']:.0f} connections/s, {doubts}"
-
-
-def many_to_us(rig, count, close):
-    end = {"client-fin": ["--close-first"], "simultaneous": ["--close-first"],
-           "client-rst": ["--reset"]}.get(close, [])
-    own = own_range(rig, close)
-    path = f"{OUT}/many.json"
-    server = rig.pmtcp("load", "server", "--listen", 5001, "--close", close, "--request", 100,
-                       "--response", 1000, "--json", path, "--idle", "yield", "--rate", "20k",
-                       "--ip", f"{own[0]}-{own[-1]}/24")
-    server.says("waiting for the first connection")
-    start = time.monotonic()
-    for n, address in enumerate(own):
-        part = count * (n + 1) // len(own) - count * n // len(own)
-        rig.kernel("kernel_peer", "--connect", rig.at(5001, address), "--count", part,
-                   "--expect", 1000, "--send", 100, *end).ends(WAIT_S + part / CLOSES_PER_S)
-    seconds = time.monotonic() - start
-    server.stop(signal.SIGINT)
-    doubts = without_doubt(report_of(server, path, count)["server"]["counters"])
-    return f"{count / seconds:.0f} connections/s, {doubts}"
-
-
-def many(function, close):
-    def checked(rig):
-        return function(rig, CLOSES, close)
-    checked.allowed = RESETS if close == "client-rst" else ()
-    return checked
 
 
 # ---- the list -------------------------------------------------------------------------
@@ -301,17 +198,18 @@ ENDS = [
     ("keepalive of the kernel's, we are stopped", stopped),
     ("user timeout, the kernel is silent", user_timeout),
     ("close with linger time, the kernel is silent", linger_in_vain),
-    ("50 connections, we reset the kernel's server", we_reset_the_server),
-    ("50 connections, we reset the kernel's client", we_reset_the_client),
-    ("50 connections, the kernel resets us", the_kernel_resets_us),
+    ("50 connections, we reset the kernel's server", we_reset_the_server, 50),
+    ("50 connections, we reset the kernel's client", we_reset_the_client, 50),
+    ("50 connections, the kernel resets us", the_kernel_resets_us, 50),
 ]
-MANY = [(f"{CLOSES} connections {way}, {close}", many(function, close)) for close in CLOSE_MODES
-        for way, function in (("to the kernel", many_to_kernel), ("to us", many_to_us))]
+MANY = [(f"{CLOSES} connections {way}, {close}", function, CLOSES, close, (100, 1000), ADDRESSES)
+        for close in CLOSE_MODES
+        for way, function in (("to the kernel", short_to_kernel), ("to us", short_to_us))]
 
 GROUPS = [
     ("", 4, False, None, COOKIES + ENDS),
     ("IPv6", 6, False, None, COOKIES + ENDS[2:3]),
-    ("5 % loss", 4, True, lambda rig: rig.impair("lost", 50),
+    ("5 % loss", 4, True, lose,
      [("1 000 short connections to us, SYN cookies", cookies_lossy)]),
     ("very many", 4, False, None, MANY),
 ]

@@ -3,25 +3,26 @@
 # Copyright (c) 2026 pmtcp authors
 
 """Goal: pmtcp and the Linux kernel's TCP still understand each other on paths that are not
-plain: tagged, congested, bad, narrow; and when connections are very still.
-Method: as test_kernel.py, over af_packet, with a router that does it to the frames. What a
-router cannot do here (reordering: there is no netem) the link word's faults do, to the
-frames that pmtcp receives.
-Usage: tools/netns.sh test_paths.py PEER KERNEL_PEER ECHO LOAD RELAY [CASE]..."""
+plain: tagged, congested, bad, narrow.
+Method: the whole of suite.py, over af_packet, with a router and a switch (switch.py) that
+do it to the frames, both ways. What a path is said to do is counted in each case. Cases
+that make no sense on a path are left out with a reason.
+Usage: tools/netns.sh test_paths.py 4|6 PEER KERNEL_PEER ECHO LOAD RELAY [CASE]..."""
 
-import os
+import contextlib
+import ipaddress
 import subprocess
 import sys
-import time
 
-from rig import OUT, main, run, until
-from test_kernel import (MIB, TOOLS, bulk_to_kernel, bulk_to_us, curl_from_our_server, pattern,
-                         ncat_half_closes_to_our_echo, rate, same,
-                         short_kernel_to_ours, short_ours_to_kernel, we_half_close_to_sockets)
+from rig import Group, allowed_of, main, run
+from suite import (MIB, PLAIN, TOOLS, bulk_of_our_client, bulk_to_kernel, bulk_to_us,
+                   odd_segments, open_and_four_way_close, self_check, suite,
+                   we_reset_the_client)
 
-STILL_S = 60
 VID = 42
-TIMEOUT_S = 540
+TIMEOUT_S = 900
+
+NO_FRAME = "it looks at this machine's interfaces, before the first frame"
 
 
 # ---- VLAN -------------------------------------------------------------------------
@@ -29,33 +30,18 @@ TIMEOUT_S = 540
 
 def tag(rig):
     """pmtcp's wire carries tagged frames only. Returns how."""
+    rig.word = f",vlan={VID}"
     done = subprocess.run(["ip", "netns", "exec", "linux", "ip", "link", "add", "link", "w0",
                            "name", f"w0.{VID}", "type", "vlan", "id", str(VID)], check=False,
                           stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-    length = rig.near.split("/")[1]
-    if done.returncode == 0:
-        run("ip", "addr", "flush", "dev", "w0", "scope", "global", ns="linux")
-        run("ip", "addr", "add", f"{rig.linux}/{length}", "dev", f"w0.{VID}", *rig.nodad(),
-            ns="linux")
-        run("ip", "link", "set", f"w0.{VID}", "up", ns="linux")
-        return "the kernel's VLAN device"
-    # No VLAN devices in this kernel: a port that tags stands between the two.
-    run("ip", "netns", "add", "switch")
-    rig.spaces.append("switch")
-    for ns, name in (("pmtcp", "d0"), ("linux", "w0")):
-        run("ip", "link", "del", name, ns=ns, check=False)
-    rig.pair("linux", "w0", rig.near, "switch", "inside", None)
-    rig.pair("switch", "outside", None, "pmtcp", "d0", None)
-    return "a port of a switch that tags"
-
-
-def tagged(rig, function, *args):
-    if "switch" in rig.spaces:
-        port = rig.start(sys.executable, os.path.join(os.path.dirname(__file__), "access_port.py"),
-                         "inside", "outside", VID, ns="switch")
-        port.says("forwarding")
-    rig.word = f",vlan={VID}"
-    return function(rig, *args)
+    if done.returncode != 0:
+        rig.insert_switch(vid=VID)
+        return "a port of a switch that tags"
+    rig.wire = f"w0.{VID}"
+    run("ip", "addr", "flush", "dev", "w0", "scope", "global", ns="linux")
+    run("ip", "addr", "add", rig.near, "dev", rig.wire, *rig.nodad(), ns="linux")
+    run("ip", "link", "set", rig.wire, "up", ns="linux")
+    return "the kernel's VLAN device"
 
 
 # ---- congestion ---------------------------------------------------------------------
@@ -63,165 +49,174 @@ def tagged(rig, function, *args):
 MARK_PERMILLE = 20
 
 
-def bulk_from_our_client(rig):
-    octets = 10 * MIB
-    server = rig.kernel("kernel_peer", "--listen", rig.any(5004), "--expect", octets)
-    server.says("listening")
-    start = time.monotonic()
-    rig.pmtcp("peer", "--connect", rig.at(5004), "--send", octets).ends(60)
-    server.ends()
-    return rate(octets, time.monotonic() - start)
+ENOUGH = 5  # marks, for an echo to be expected
 
 
-def marked(rig, function, ours, theirs):
-    """The router marks ECT frames instead of losing them; both ends must have agreed."""
-    run("sysctl", "-qw", f"net.ipv4.tcp_ecn={theirs}", ns="linux")
+def moved_since(rig, before):
+    now = rig.nstat()
+    return {name: now[name] - before.get(name, 0) for name in now}
+
+
+def was_heard(moved):
+    """What the router did to text reached its receiver, whose echo came back; and nobody
+    echoes what was not marked."""
+    to_linux, to_pmtcp = moved["marked_to_linux"], moved["marked_to_pmtcp"]
+    echoes, our_echoes = moved["ece_from_linux"], moved["ece_to_linux"]
+    seen = moved["IpExtInCEPkts"] + moved.get("Ip6InCEPkts", 0)
+    assert seen == to_linux, f"{to_linux} frames marked, the kernel saw {seen}"
+    assert echoes > 0 if to_linux >= ENOUGH else to_linux or not echoes, (to_linux, echoes)
+    assert our_echoes > 0 if to_pmtcp >= ENOUGH else to_pmtcp or not our_echoes, \
+        (to_pmtcp, our_echoes)
+    assert not our_echoes or moved["TcpExtTCPDeliveredCE"], "the kernel did not hear our echo"
+
+
+def congested(rig):
+    """The router marks ECT frames instead of losing them, and all connections agree to that
+    (6.1.1), whoever opens them."""
+    @contextlib.contextmanager
+    def agreed(function, *args):
+        before = rig.nstat()
+        yield
+        moved = moved_since(rig, before)
+        ours, theirs = moved["TcpPassiveOpens"], moved["TcpActiveOpens"]
+        assert ours + theirs > 0
+        said = [moved[name] for name in ("ecn_offer_to_linux", "ecn_consent_from_linux",
+                                         "ecn_offer_from_linux", "ecn_consent_to_linux")]
+        assert all(n >= of for n, of in zip(said, (ours, ours, theirs, theirs))) and \
+            not moved["ecn_none_to_linux"] + moved["ecn_none_from_linux"], \
+            f"{ours} opened by us, {theirs} by the kernel, but offers and consents: {said}"
+        if not allowed_of(function, args):  # a reset leaves no time for an echo
+            was_heard(moved)
+
+    run("sysctl", "-qw", "net.ipv4.tcp_ecn=1", ns="linux")
     rig.impair("marked", MARK_PERMILLE, "IP ecn set ce", "IP ecn ect0")
-    rig.options = ["--ecn", ours]
+    rig.options, rig.each = ["--ecn", "offer"], agreed
+
+
+def marked(rig, function, args, ours, theirs):
+    """Each end's least wish is enough for what the other offers. Much text, so that there
+    are windows reduced in the end, and the echo is said to have been heard."""
+    wish, rig.options = rig.options, ["--ecn", ours]
+    run("sysctl", "-qw", f"net.ipv4.tcp_ecn={theirs}", ns="linux")
     before = rig.nstat()
     try:
-        note = function(rig)
-        now = rig.nstat()
-        to_linux, to_pmtcp = now["marked_to_linux"], now["marked_to_pmtcp"]
-        assert to_linux + to_pmtcp >= 5, f"only {to_linux} + {to_pmtcp} frames were ECT and marked"
-        if function is not bulk_to_us:
-            seen = (now["IpExtInCEPkts"] - before["IpExtInCEPkts"] +
-                    now.get("Ip6InCEPkts", 0) - before.get("Ip6InCEPkts", 0))
-            assert seen == to_linux, f"{to_linux} frames marked, the kernel saw {seen}"
-        else:
-            echoed = now["TcpExtTCPDeliveredCE"] - before["TcpExtTCPDeliveredCE"]
-            assert echoed > 0, f"{to_pmtcp} frames marked, no echo (ECE) reached the kernel"
-            note = f"{note}, {echoed} echoes"
-        again = now["TcpRetransSegs"] - before["TcpRetransSegs"]
-        return f"{note}, {to_linux} + {to_pmtcp} marked, {again} retransmitted by the kernel"
+        note = function(rig, *args)
     finally:
-        rig.repair()
-        run("sysctl", "-qw", "net.ipv4.tcp_ecn=2", ns="linux")
+        rig.options = wish
+        run("sysctl", "-qw", "net.ipv4.tcp_ecn=1", ns="linux")
+    moved = moved_since(rig, before)
+    way, other = ("to_pmtcp", "from_linux") if function is bulk_to_us else ("to_linux", "to_linux")
+    assert moved[f"marked_{way}"] >= 5 and moved[f"cwr_{other}"] > 0, moved
+    return note
 
 
 # ---- bad paths ------------------------------------------------------------------------
 
+LOSS_PERMILLE, LATE_PERMILLE = 50, 20
+FAULTS = ("lost_to_linux", "lost_to_pmtcp", "late_to_linux", "late_to_pmtcp")
 
-def disordered(rig, function, *args):
-    """What pmtcp receives comes in another order, too."""
-    rig.word = ",reorder=2%,seed=7"
-    return function(rig, *args)
+
+def lose_and_disorder(rig):
+    rig.insert_switch(late_permille=LATE_PERMILLE)
+    rig.impair("lost", LOSS_PERMILLE)
+    rig.is_lossy = True
+
+
+def both_ways(rig):
+    """All the faults there were in the cases before."""
+    count = rig.impaired()
+    assert all(count[name] >= 100 for name in FAULTS), count
+    return count
 
 
 # ---- narrow paths ---------------------------------------------------------------------
 
 NARROW = 1400
-BLACK_HOLE = """
-table inet hole {
+TOO_BIG = """
+table inet narrow {
+    counter too_big { }
     chain o {
         type filter hook output priority 0;
-        icmp type destination-unreachable icmp code frag-needed drop
-        icmpv6 type packet-too-big drop
+        icmp type destination-unreachable icmp code frag-needed counter name too_big %(act)s
+        icmpv6 type packet-too-big counter name too_big %(act)s
     }
 }
 """
 
+def is_small(function, args):
+    """These send no segment that is too big for the path."""
+    return function in (open_and_four_way_close, we_reset_the_client, odd_segments) or \
+        (0, 0) in args
 
-def narrow(rig):
-    """The way to the kernel is narrower than its MSS tells, and it keeps to that itself."""
-    far = rig.near_kernel
-    run("ip", "link", "set", "r0", "mtu", NARROW, ns="router")
-    run("ip", f"-{rig.version}", "route", "replace", "default", "via", far, "mtu", NARROW,
-        "advmss", 1460 if rig.version == 4 else 1440, ns="linux")
+
+def narrow(rig, act):
+    """Both ways are narrower than either end's MSS tells; each case finds out anew."""
+    @contextlib.contextmanager
+    def found_out(function, *args):
+        run("ip", f"-{rig.version}", "route", "flush", "cache", ns="linux")
+        before = rig.impaired()["too_big"]
+        yield
+        said = rig.impaired()["too_big"] - before
+        assert is_small(function, args) or said > 0, "nothing was too big"
+
+    length = rig.net.split("/")[1]
+    for address, name in ((rig.linux, "r0"), (rig.ip, "w0")):
+        run("ip", f"-{rig.version}", "route", "replace",
+            ipaddress.ip_interface(f"{address}/{length}").network, "dev", name, "metric",
+            256 if rig.version == 6 else 0, "mtu", "lock", NARROW, ns="router")
+    run("nft", TOO_BIG % {"act": act}, ns="router")
+    rig.tables.append("narrow")
+    rig.each = found_out
 
 
 def narrow_told(rig):
     """The router says so: RFC 1191, RFC 8201."""
-    return bulk_to_kernel(rig)
+    narrow(rig, "accept")
 
 
 def narrow_untold(rig):
-    """A black hole: RFC 4821."""
-    run("nft", BLACK_HOLE, ns="router")
-    try:
-        return bulk_to_kernel(rig)
-    finally:
-        run("nft", "delete", "table", "inet", "hole", ns="router")
-
-
-# ---- very still -----------------------------------------------------------------------
-
-
-def half_closed_for_a_minute(rig):
-    """Both ways at once: nothing happens for a minute after the first FIN, then the other
-    direction carries its text and ends."""
-    ours, theirs = 1 * MIB, 2 * MIB
-    peers = [rig.pmtcp("peer", "--ip", rig.net, "--listen", 5001, "--send", ours, "--expect",
-                       theirs),
-             rig.pmtcp("peer", "--ip", rig.net.replace(".2/", ".3/"), "--listen", 5002, "--send",
-                       ours, "--expect", theirs, "--reply", "--hold", f"{STILL_S}s")]
-    for peer in peers:
-        peer.says("ready")
-    data = pattern(rig, theirs)
-    with open(f"{OUT}/first", "wb") as back:
-        first = rig.kernel("ncat", rig.ip, 5001, stdin=subprocess.PIPE, stdout=back)
-    with open(data, "rb") as file, open(f"{OUT}/second", "wb") as back:
-        second = rig.kernel("ncat", rig.ip.replace(".2", ".3"), 5002, stdin=file, stdout=back)
-    start = time.monotonic()
-    until(lambda: os.path.getsize(f"{OUT}/first") == ours, "all of ours at ncat")
-    until(lambda: all(word in run("ss", "-Htn", ns="linux") for word in ("CLOSE-WAIT", "FIN-WAIT-2")),
-          "one half-closed in each direction")
-    time.sleep(max(0, STILL_S - (time.monotonic() - start)))
-    with open(data, "rb") as file:
-        first.process.stdin.write(file.read())
-    first.process.stdin.close()
-    for program in (*peers, first, second):
-        program.ends()
-    same(f"{OUT}/first", rig, ours)
-    same(f"{OUT}/second", rig, ours)
-    return f"{time.monotonic() - start:.1f} s"
+    """A black hole: RFC 4821, RFC 8899. The kernel looks for one only if it is told to."""
+    narrow(rig, "drop")
+    run("sysctl", "-qw", "net.ipv4.tcp_mtu_probing=1", ns="linux")
 
 
 # ---- the list -------------------------------------------------------------------------
 
-TAGGED = [
-    ("curl gets files from our server", tagged, curl_from_our_server),
-    ("ncat half-closes to our echo", tagged, ncat_half_closes_to_our_echo),
-    ("we half-close to plain sockets", tagged, we_half_close_to_sockets),
-    ("500 short connections, ours to the kernel", tagged, short_ours_to_kernel, 500, "client-fin",
-     100, 1000),
-    ("500 short connections, the kernel to ours", tagged, short_kernel_to_ours, 500, "server-fin",
-     100, 1000),
-]
+TAGGED = suite(PLAIN._replace(short=2000, segments=50_000))
 CONGESTED = [
-    ("10 MB to the kernel, which accepts what we offer", marked, bulk_from_our_client, "offer", 2),
-    ("10 MB to the kernel, we accept what it offers", marked, bulk_to_kernel, "accept", 1),
-    ("10 MB to us, who accept what the kernel offers", marked, bulk_to_us, "accept", 1),
+    *suite(PLAIN._replace(short=1000, segments=50_000)),
+    ("10 MiB from our client, the kernel accepts what we offer", marked, bulk_of_our_client,
+     (10 * MIB, 0), "offer", 2),
+    ("10 MiB from our server, we accept what the kernel offers", marked, bulk_to_kernel,
+     (10 * MIB,), "accept", 1),
+    ("10 MiB to our server, we accept what the kernel offers", marked, bulk_to_us,
+     (10 * MIB,), "accept", 1),
 ]
 BAD = [
-    ("10 MB to the kernel", bulk_to_kernel),
-    ("10 MB to us, reordered", disordered, bulk_to_us),
-    ("10 MB to the kernel, its ACKs reordered", disordered, bulk_to_kernel),
-    ("200 short connections to the kernel, reordered", disordered, short_ours_to_kernel, 200,
-     "client-fin", 100, 1000),
-    ("200 short connections to us, reordered", disordered, short_kernel_to_ours, 200,
-     "server-fin", 100, 1000),
+    *suite(PLAIN._replace(short=200, file=MIB // 2, bulk=2 * MIB, segments=2000, resets=10)),
+    ("all of that was lost and late both ways", both_ways),
 ]
-NARROWS = [
-    ("10 MB to the kernel", narrow_told),
-    ("10 MB to us", bulk_to_us),
-    ("10 MB to the kernel, and nobody tells", narrow_untold),
-]
-STILL = [("half-closed for a minute, both ways", half_closed_for_a_minute)]
+# Requests and responses, too, are too big; 1325 octets of text fit beside timestamps.
+NARROWS = suite(PLAIN._replace(short=500, text=(2000, 3000), segments=50_000, mss=1337))
+HOLES = suite(PLAIN._replace(short=100, text=(2000, 3000), file=MIB, bulk=5 * MIB,
+                             segments=20_000, mss=1337, resets=5))
+WHOLE = "a picture of a path that loses nothing"
 
-# Name, IP version, router, what is done to the wire, cases.
-GROUPS = [
-    ("VLAN", 4, False, tag, TAGGED),
-    ("VLAN IPv6", 6, False, tag, TAGGED),
-    ("ECN", 4, True, None, CONGESTED),
-    ("ECN IPv6", 6, True, None, CONGESTED),
-    ("5 % loss", 4, True, lambda rig: rig.impair("lost", 50), BAD),
-    ("5 % loss IPv6", 6, True, lambda rig: rig.impair("lost", 50), BAD),
-    ("MTU 1400", 4, True, narrow, NARROWS),
-    ("MTU 1400 IPv6", 6, True, narrow, NARROWS),
-    ("very still", 4, False, None, STILL),
-]
+PATHS = (
+    ("VLAN", tag, TAGGED, {}),
+    ("ECN", congested, CONGESTED, {}),
+    ("5 % loss, reordered", lose_and_disorder, BAD, {open_and_four_way_close: WHOLE}),
+    ("MTU 1400", narrow_told, NARROWS, {}),
+    ("MTU 1400, nobody tells", narrow_untold, HOLES, {}),
+)
+
+
+def groups(version):
+    """The paths with that IP version; only the tag needs no router."""
+    return [Group(f"{name} IPv{version}", version, prepare is not tag, prepare, cases,
+                  {self_check: NO_FRAME, **left_out})
+            for name, prepare, cases, left_out in PATHS]
 
 
 if __name__ == "__main__":
-    main("af_packet", GROUPS, TOOLS, TIMEOUT_S, sys.argv[1:])
+    main("af_packet", groups(int(sys.argv[1])), TOOLS, TIMEOUT_S, sys.argv[2:])

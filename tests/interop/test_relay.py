@@ -15,7 +15,7 @@ import re
 import sys
 
 from rig import main, run, until
-from test_kernel import MIB
+from suite import MIB
 
 PORT = 5201
 SECONDS = 1
@@ -110,6 +110,7 @@ iperf3.allowed = ("TcpEstabResets", "TcpExtTCPAbortOnData", "TcpExtTCPAbortOnClo
 
 def lose(rig):
     rig.impair("lost", LOSS_PERMILLE)
+    rig.is_lossy = True
 
 
 # ---- every octet ----------------------------------------------------------------------
@@ -155,9 +156,10 @@ SIX = [STRAIGHT[i] for i in (0, 1, 5, 7)]
 # lost third ACK changes that.
 LOSSY = [STRAIGHT[i] for i in (0, 1, 3, 4, 6)]
 
-GROUPS = [("", 4, False, None, STRAIGHT), ("IPv6", 6, False, None, SIX),
-          ("1 % loss", 4, True, lose, LOSSY), ("IPv6, 1 % loss", 6, True, lose, LOSSY[:2])]
+WIRES = [("", 4, False, None, STRAIGHT), ("IPv6", 6, False, None, SIX),
+         ("1 % loss", 4, True, lose, LOSSY), ("IPv6, 1 % loss", 6, True, lose, LOSSY[:2])]
+GROUPS = {"af_packet": WIRES, "tap": [("", 4, False, None, SIX)]}
 
 
 if __name__ == "__main__":
-    main(sys.argv[1], GROUPS, TOOLS, TIMEOUT_S, sys.argv[2:])
+    main(sys.argv[1], GROUPS[sys.argv[1]], TOOLS, TIMEOUT_S, sys.argv[2:])
