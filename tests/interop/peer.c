@@ -25,9 +25,7 @@
 #define SECOND_NS  1000000000ull
 #define NS_PER_MS  1000000u
 #define RESOLVE_NS (5 * SECOND_NS)
-
-/* Turns after the last end: a peer whose FIN was answered by a lost ACK repeats it. */
-#define LINGER_NS (SECOND_NS / 2)
+#define STAY_NS    (SECOND_NS / 20)
 
 struct session {
 	struct pmtcp_conn *conn; /* NULL: free */
@@ -45,6 +43,7 @@ struct peer {
 	uint64_t send, expect;
 	uint64_t count;
 	uint64_t hold_ns; /* says nothing for so long after the handshake */
+	uint64_t stay_ns; /* turns after the last end: who lost our last ACK repeats a FIN */
 	bool replies;     /* begins to send at the peer's FIN */
 	bool is_closer;   /* ends both directions at once when all is said */
 	const char *ends; /* name of the reason each connection must end with */
@@ -52,7 +51,7 @@ struct peer {
 	struct pmtcp_conn_opts opts;
 	struct session sessions[CONNS_MAX];
 	uint64_t opened, fine, failed;
-	uint64_t until_ns; /* for the next hop, then for the linger */
+	uint64_t until_ns; /* for the next hop, then to stay */
 	struct pmtcp_worker *worker;
 };
 
@@ -301,7 +300,7 @@ turn(struct pmtcp_ctx *ctx, void *arg)
 		return;
 	}
 	if (p->until_ns == 0)
-		p->until_ns = pmtcp_now(ctx) + LINGER_NS;
+		p->until_ns = pmtcp_now(ctx) + p->stay_ns;
 	if (pmtcp_now(ctx) >= p->until_ns)
 		pmtcp_worker_stop(p->worker);
 }
@@ -374,6 +373,7 @@ main(int argc, char **argv)
 			{"count", 0, ARG_COUNT, &peer.count, "connections, then the end (1)"},
 			{"reply", 0, ARG_FLAG, &peer.replies, "send only after the peer's FIN"},
 			{"hold", 0, ARG_DURATION, &peer.hold_ns, "silence after the handshake (0)"},
+			{"stay", 0, ARG_DURATION, &peer.stay_ns, "after the last end (50ms)"},
 			{"http", 0, ARG_TEXT, &peer.http, "a path: HTTP's head in front (no)"},
 			{"pcap", 0, ARG_CAPTURE, &pcap, "capture both directions (no)"},
 			{"verbose", 'v', ARG_FLAG, &link_conf.verbose, "show what EAL says"},
@@ -381,8 +381,9 @@ main(int argc, char **argv)
 
 	pmtcp_conf_init(&conf);
 	peer.count = 1;
+	peer.stay_ns = STAY_NS;
 	peer.ends = pmtcp_reason_name(PMTCP_GRACEFUL);
-	args_parse(&(struct args){"peer", "our end of interop tests", table, 20}, argc, argv);
+	args_parse(&(struct args){"peer", "our end of interop tests", table, 21}, argc, argv);
 	args_conf(&ip, &gateway, &conf);
 	conf.syn_cookies = (enum pmtcp_syn_cookies)cookies;
 	peer.opts.keepalive_ms = (uint32_t)(keepalive_ns / NS_PER_MS);

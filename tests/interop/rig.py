@@ -313,8 +313,10 @@ class Rig:
             ns, word = self.neighbour, f"tap:pm{self.taps}"
         gateway = ["--gateway", self.gateway] if self.gateway else []
         own = [] if "--ip" in args else ["--ip", self.net]
+        # Who lost our last ACK repeats a FIN.
+        stay = ["--stay", "500ms"] if program == "peer" and self.is_lossy else []
         started = self.start(self.programs[program], *args, "--link", word + self.word, *own,
-                             *gateway, *self.options, ns=ns, **more)
+                             *gateway, *self.options, *stay, ns=ns, **more)
         if self.device == "tap" and configure:
             self.configure_tap(started, f"pm{self.taps}", ns)
         return started

@@ -14,7 +14,6 @@ import os
 import re
 import signal
 import sys
-import time
 
 from rig import OUT, main, run, until
 from suite import (CLOSE_MODES, TOOLS, report_of, short_to_kernel, short_to_us,

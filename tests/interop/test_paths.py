@@ -113,7 +113,6 @@ def marked(rig, function, args, ours, theirs):
 # ---- bad paths ------------------------------------------------------------------------
 
 LOSS_PERMILLE, LATE_PERMILLE = 50, 20
-FAULTS = ("lost_to_linux", "lost_to_pmtcp", "late_to_linux", "late_to_pmtcp")
 
 
 def lose_and_disorder(rig):
@@ -122,10 +121,10 @@ def lose_and_disorder(rig):
     rig.is_lossy = True
 
 
-def both_ways(rig):
-    """All the faults there were in the cases before."""
+def both_ways(rig, least):
+    """All that was done to frames in the cases before."""
     count = rig.impaired()
-    assert all(count[name] >= 100 for name in FAULTS), count
+    assert all(n >= least for n in count.values()), count
     return count
 
 
@@ -134,50 +133,67 @@ def both_ways(rig):
 NARROW = 1400
 TOO_BIG = """
 table inet narrow {
-    counter too_big { }
+    counter too_big_to_linux { }
+    counter too_big_to_pmtcp { }
     chain o {
-        type filter hook output priority 0;
-        icmp type destination-unreachable icmp code frag-needed counter name too_big %(act)s
-        icmpv6 type packet-too-big counter name too_big %(act)s
+        type filter hook output priority 0
+        %(big)s %(ip)s daddr %(linux)s counter name too_big_to_linux
+        %(big)s %(ip)s daddr != %(linux)s counter name too_big_to_pmtcp
+    }
+    chain hole {
+        type filter hook output priority 1
+        %(hole)s
     }
 }
 """
 
+
 def is_small(function, args):
     """These send no segment that is too big for the path."""
-    return function in (open_and_four_way_close, we_reset_the_client, odd_segments) or \
-        (0, 0) in args
+    return function in (open_and_four_way_close, we_reset_the_client, odd_segments,
+                        both_ways) or (0, 0) in args
 
 
-def narrow(rig, act):
+def too_big(rig):
+    """The router's word for it, of pmtcp's or of the kernel's packets."""
+    return "icmpv6 type packet-too-big" if rig.version == 6 else \
+        "icmp type destination-unreachable icmp code frag-needed"
+
+
+def narrow(rig, hole=""):
     """Both ways are narrower than either end's MSS tells; each case finds out anew."""
     @contextlib.contextmanager
     def found_out(function, *args):
         run("ip", f"-{rig.version}", "route", "flush", "cache", ns="linux")
-        before = rig.impaired()["too_big"]
+        before = sum(rig.impaired().values())
         yield
-        said = rig.impaired()["too_big"] - before
+        said = sum(rig.impaired().values()) - before
         assert is_small(function, args) or said > 0, "nothing was too big"
 
-    length = rig.net.split("/")[1]
     for address, name in ((rig.linux, "r0"), (rig.ip, "w0")):
-        run("ip", f"-{rig.version}", "route", "replace",
-            ipaddress.ip_interface(f"{address}/{length}").network, "dev", name, "metric",
-            256 if rig.version == 6 else 0, "mtu", "lock", NARROW, ns="router")
-    run("nft", TOO_BIG % {"act": act}, ns="router")
+        run("ip", f"-{rig.version}", "route", "replace", network_of(rig, address), "dev", name,
+            "metric", 256 if rig.version == 6 else 0, "mtu", "lock", NARROW, ns="router")
+    run("nft", TOO_BIG % {"big": too_big(rig), "linux": rig.linux, "hole": hole,
+                          "ip": "ip6" if rig.version == 6 else "ip"}, ns="router")
     rig.tables.append("narrow")
     rig.each = found_out
 
 
-def narrow_told(rig):
-    """The router says so: RFC 1191, RFC 8201."""
-    narrow(rig, "accept")
+def network_of(rig, address):
+    return ipaddress.ip_interface(f"{address}/{rig.net.split('/')[1]}").network
 
 
 def narrow_untold(rig):
-    """A black hole: RFC 4821, RFC 8899. The kernel looks for one only if it is told to."""
-    narrow(rig, "drop")
+    """A black hole: RFC 4821, RFC 8899. The kernel, which is slow to find it, is told."""
+    ip = "ip6" if rig.version == 6 else "ip"
+    narrow(rig, f"{too_big(rig)} {ip} daddr {network_of(rig, rig.ip)} drop")
+
+
+def untold_both(rig, function, *args):
+    """The kernel is not told, either, and looks for a black hole, as it does only if asked."""
     run("sysctl", "-qw", "net.ipv4.tcp_mtu_probing=1", ns="linux")
+    run("nft", f"add rule inet narrow hole {too_big(rig)} drop", ns="router")
+    return function(rig, *args)
 
 
 # ---- the list -------------------------------------------------------------------------
@@ -194,20 +210,28 @@ CONGESTED = [
 ]
 BAD = [
     *suite(PLAIN._replace(short=200, file=MIB // 2, bulk=2 * MIB, segments=2000, resets=10)),
-    ("all of that was lost and late both ways", both_ways),
+    ("frames were lost and late both ways", both_ways, 100),
 ]
 # Requests and responses, too, are too big; 1325 octets of text fit beside timestamps.
-NARROWS = suite(PLAIN._replace(short=500, text=(2000, 3000), segments=50_000, mss=1337))
-HOLES = suite(PLAIN._replace(short=100, text=(2000, 3000), file=MIB, bulk=5 * MIB,
-                             segments=20_000, mss=1337, resets=5))
+NARROWS = [
+    *suite(PLAIN._replace(short=500, text=(2000, 3000), segments=50_000, mss=1337)),
+    ("frames were too big both ways", both_ways, 20),
+]
+HOLES = [
+    *suite(PLAIN._replace(short=200, text=(2000, 3000), segments=50_000, mss=1337)),
+    ("frames were too big both ways", both_ways, 20),
+    ("10 MiB to our server, the kernel is not told either", untold_both, bulk_to_us, 10 * MIB),
+    ("10 MiB from our server, the kernel is not told either", untold_both, bulk_to_kernel,
+     10 * MIB),
+]
 WHOLE = "a picture of a path that loses nothing"
 
 PATHS = (
     ("VLAN", tag, TAGGED, {}),
     ("ECN", congested, CONGESTED, {}),
     ("5 % loss, reordered", lose_and_disorder, BAD, {open_and_four_way_close: WHOLE}),
-    ("MTU 1400", narrow_told, NARROWS, {}),
-    ("MTU 1400, nobody tells", narrow_untold, HOLES, {}),
+    ("MTU 1400", narrow, NARROWS, {}),
+    ("MTU 1400, we are not told", narrow_untold, HOLES, {}),
 )
 
 
