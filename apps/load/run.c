@@ -360,8 +360,8 @@ is_over(struct load *l, uint64_t now_ns, uint64_t *drain_until_ns)
 	return now_ns >= *drain_until_ns;
 }
 
-/* Waits for the end of the run; a line a second. SIGINT and SIGTERM end it early, a second
- * one ends the drain too. */
+/* Waits for the end of the run; a line a second, a server's first at once. SIGINT and SIGTERM
+ * end it early, a second one ends the drain too. */
 static void
 control(struct load *l, const sigset_t *signals)
 {
@@ -373,6 +373,8 @@ control(struct load *l, const sigset_t *signals)
 	uint32_t asked = 0;
 
 	live_begin(&live, l, now_ns);
+	if (!l->has_client) /* whoever is to connect may begin */
+		live_line(&live, l, now_ns);
 	while (!is_over(l, now_ns, &drain_until_ns) && asked < 2) {
 		if (sigtimedwait(signals, NULL, &wait) > 0) {
 			asked++;
