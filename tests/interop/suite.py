@@ -168,8 +168,9 @@ def watchful(rig):
 
 
 def of_text(text):
-    """What is asked for and what is answered, for pmtcp-load."""
-    return ["--request", text[0], "--response", text[1], "--idle", "yield"]
+    """What is asked for and what is answered, for pmtcp-load. It sleeps when there is nothing
+    to do: who only yields is not woken in time on a busy machine."""
+    return ["--request", text[0], "--response", text[1], "--idle", "sleep"]
 
 
 def short_to_kernel(rig, count, close, text, addresses=1):

@@ -93,7 +93,7 @@ def cookies_lossy(rig):
     """A lost third ACK opens nothing; the text behind it does."""
     count, path = 1000, f"{OUT}/cookies.json"
     server = rig.pmtcp("load", "server", "--listen", 5001, "--close", "client-fin", "--request",
-                       100, "--response", 1000, "--json", path, "--idle", "yield", "--rate",
+                       100, "--response", 1000, "--json", path, "--idle", "sleep", "--rate",
                        "20k", "--syn-cookies", "always")
     server.says("waiting for the first connection")
     text = rig.kernel("kernel_peer", "--connect", rig.at(5001, rig.ip), "--count", count,
