@@ -139,10 +139,12 @@ OUR_DOUBTS = ("challenge_sent", "challenge_throttled", "drop_rst_challenge", "dr
               "drop_tw_rst", "drop_tw_syn", "tw_evicted", "tw_rst_ignored", "drop_no_tcb")
 
 
-def without_doubt(rig, counted):
-    """counted: what moved on our side."""
+def without_doubt(rig, counted, before):
+    """counted: what moved on our side; before: the kernel's counters. What either side has
+    repeated may be in doubt."""
     moved = {name: counted[name] for name in OUR_DOUBTS if name in counted}
-    assert not moved or "retransmitted" in counted or rig.is_lossy, moved
+    repeated = rig.nstat()["TcpRetransSegs"] - before["TcpRetransSegs"]
+    assert not moved or "retransmitted" in counted or repeated or rig.is_lossy, moved
     return ", ".join(f"{name} {n}" for name, n in moved.items()) or "no segment in doubt"
 
 
@@ -167,6 +169,14 @@ def watchful(rig):
     return ["--keepalive", "1s"] if rig.is_lossy else []
 
 
+def ends_by_reset(rig, program, address):
+    """The last resets may be lost when we are gone: who has our address next answers to what
+    is left of the connections (RFC 9293 3.5.1)."""
+    if rig.is_lossy:
+        rig.pmtcp("peer", "--listen", 9, "--ip", address)
+    program.ends(60)
+
+
 def of_text(text):
     """What is asked for and what is answered, for pmtcp-load. It sleeps when there is nothing
     to do: who only yields is not woken in time on a busy machine."""
@@ -177,6 +187,7 @@ def short_to_kernel(rig, count, close, text, addresses=1):
     """From pmtcp-load to plain sockets. Its addresses are fresh: where the kernel keeps
     TIME-WAIT, timestamps of another process may lie behind the last ones, and its SYN is
     then answered by an ACK and that by a reset."""
+    before, own = rig.nstat(), rig.own(rig.fresh(addresses))
     server = rig.kernel("kernel_peer", "--listen", rig.any(5001), "--count", count, "--expect",
                         text[0], "--send", text[1], *kernel_end(close, "server-fin"),
                         *watchful(rig))
@@ -184,18 +195,22 @@ def short_to_kernel(rig, count, close, text, addresses=1):
     path = f"{OUT}/client.json"
     client = rig.pmtcp("load", "client", "--target", rig.at(5001), "--count", count,
                        "--concurrency", 64, "--close", close, *of_text(text), "--json", path,
-                       "--syn-retries", 6, "--ip", rig.own(rig.fresh(addresses)))
+                       "--syn-retries", 6, "--ip", own)
     client.ends(60 + count / CLOSES_PER_S)
-    server.ends()
+    if close == "client-rst":
+        ends_by_reset(rig, server, own)
+    else:
+        server.ends()
     report = report_of(client, path, count)
     return f"{report['closes_per_s']:.0f} connections/s, connect p50 " \
-           f"{report['connect_us']['p50']} us, {without_doubt(rig, report['client']['counters'])}"
+           f"{report['connect_us']['p50']} us, " \
+           f"{without_doubt(rig, report['client']['counters'], before)}"
 
 
 def short_to_us(rig, count, close, text, addresses=1):
     """From plain sockets to pmtcp-load. The kernel has 64 512 ports for each address that it
     opens to."""
-    path, own = f"{OUT}/server.json", rig.fresh(addresses)
+    path, own, before = f"{OUT}/server.json", rig.fresh(addresses), rig.nstat()
     server = rig.pmtcp("load", "server", "--listen", 5001, "--close", close, *of_text(text),
                        "--json", path, "--rate", "20k", "--ip", rig.own(own), *watchful(rig))
     server.says("waiting for the first connection")
@@ -209,7 +224,7 @@ def short_to_us(rig, count, close, text, addresses=1):
     server.stop(signal.SIGINT)
     report = report_of(server, path, count)
     return f"{count / seconds:.0f} connections/s, " \
-           f"{without_doubt(rig, report['server']['counters'])}"
+           f"{without_doubt(rig, report['server']['counters'], before)}"
 
 
 def resets_of(count, close, *_):
@@ -282,16 +297,17 @@ def we_reset_the_server(rig, count):
     server.says("listening")
     rig.pmtcp("peer", "--connect", rig.at(5001), "--count", count, "--send", 1000, "--expect", 2000,
               "--linger", 0, "--ends", "local_abort").ends(60)
-    server.ends()
+    ends_by_reset(rig, server, rig.net)
 
 
 def we_reset_the_client(rig, count):
     server = rig.pmtcp("peer", "--listen", 5001, "--count", count, "--expect", 1000, "--linger", 0,
                        "--ends", "local_abort")
     server.says("ready")
-    rig.kernel("kernel_peer", "--connect", rig.at(5001, rig.ip), "--count", count, "--send", 1000,
-               "--is-reset", *watchful(rig)).ends(60)
-    server.ends()
+    client = rig.kernel("kernel_peer", "--connect", rig.at(5001, rig.ip), "--count", count,
+                        "--send", 1000, "--is-reset", *watchful(rig))
+    server.ends(60)
+    ends_by_reset(rig, client, rig.net)
 
 
 def the_kernel_resets_us(rig, count):
