@@ -102,11 +102,12 @@ void side_input(struct fuzz_side *s, struct rte_mbuf **pkts, uint16_t n);
 /* What waits leaves through s->frame. */
 void side_output(struct fuzz_side *s);
 /* When the next turn is: at the deadline. What waits for a buffer or a record to come free
- * is due at once, and time goes on all the same. */
+ * is due at once or with each tick (RES-6); who holds it may do so for minutes, and time
+ * goes on by larger steps. */
 static inline uint64_t
 side_next(uint64_t now, uint64_t deadline)
 {
-	return deadline > now ? deadline : now + 50 * SIDE_MS;
+	return deadline > now + SIDE_MS ? deadline : now + 50 * SIDE_MS;
 }
 
 /* Turns at each deadline on the way, so many at most, then a jump. */
