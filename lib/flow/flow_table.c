@@ -122,6 +122,15 @@ flow_table_init(struct flow_table *t, void *mem, size_t len, const void *blocks,
 	return 0;
 }
 
+void
+flow_table_prefetch_both(const struct flow_table *t, uint64_t hash)
+{
+	uint32_t bucket = flow_table_bucket(t, hash);
+
+	__builtin_prefetch(&t->buckets[bucket]);
+	__builtin_prefetch(&t->buckets[other_bucket(t, bucket, hash_tag(hash))]);
+}
+
 /* The one of the slots in `mask` whose block has the key, or 0. */
 static inline uint32_t
 match_key(const struct flow_table *t, const struct flow_bucket *b, uint32_t mask,

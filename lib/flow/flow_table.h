@@ -103,6 +103,9 @@ flow_table_prefetch(const struct flow_table *t, uint64_t hash)
 	__builtin_prefetch(&t->buckets[flow_table_bucket(t, hash)]);
 }
 
+/* The same of both buckets of this hash, for a lookup that will find nothing. */
+void flow_table_prefetch_both(const struct flow_table *t, uint64_t hash);
+
 /* CHECKs every invariant, above all that each entry is found by the key in its
  * block and no key is in twice. For tests and the simulator. */
 void flow_table_check(const struct flow_table *t, const struct siphash_key *secret);

@@ -68,6 +68,12 @@ pair_find(struct tcp *t, const struct flow_key *key)
 	return NULL;
 }
 
+static uint32_t
+range_of(const struct tcp *t)
+{
+	return (uint32_t)t->conf.port_last - t->conf.port_first + 1;
+}
+
 /* A pair that nothing uses gives its place to another. */
 static struct tcp_pair *
 pair_get(struct tcp *t, const struct flow_key *key)
@@ -85,14 +91,8 @@ pair_get(struct tcp *t, const struct flow_key *key)
 		*vacant = (struct tcp_pair){.laddr = key->laddr,
 				.raddr = key->raddr,
 				.rport = key->rport,
-				.start = (uint16_t)(hash >> 48)};
+				.start = (uint16_t)((hash >> 48) % range_of(t))};
 	return vacant;
-}
-
-static uint32_t
-range_of(const struct tcp *t)
-{
-	return (uint32_t)t->conf.port_last - t->conf.port_first + 1;
 }
 
 /* Only ports of the range count in a pair: others can neither fill it nor be picked. */
@@ -113,20 +113,42 @@ is_ours(const struct tcp *t, const struct tcp_tuple *tuple)
 
 /* The port at this place of the pair's round, in the key. */
 static void
-set_port(const struct tcp *t, const struct tcp_pair *p, uint32_t step, struct flow_key *key)
+set_port(const struct tcp *t, const struct tcp_pair *p, struct flow_key *key)
 {
-	uint32_t port = t->conf.port_first + (p->start + step) % range_of(t);
+	uint32_t range = range_of(t);
+	uint32_t place = p->start + p->cursor;
 
-	key->lport = rte_cpu_to_be_16((uint16_t)port);
+	place -= place >= range ? range : 0;
+	key->lport = rte_cpu_to_be_16((uint16_t)(t->conf.port_first + place));
 }
 
-/* The block of the tuple, 0 if it is free. */
-static uint32_t
-probe(struct tcp *t, struct tcp_tuple *tuple)
+/* The tuple at the cursor, which moves on. False: another core's. */
+static bool
+take_step(struct tcp *t, struct tcp_pair *p, struct tcp_tuple *tuple)
 {
-	tcp_count(t, PMTCP_C_port_probes);
-	tuple->hash = tcp_hash(t, &tuple->key);
-	return flow_table_lookup(&t->table, tuple->hash, &tuple->key);
+	uint64_t hash = p->next_hash;
+
+	set_port(t, p, &tuple->key);
+	p->next_hash = 0;
+	p->cursor = p->cursor + 1 < range_of(t) ? p->cursor + 1 : 0;
+	if (is_unlikely(!is_ours(t, tuple)))
+		return false;
+	tuple->hash = is_likely(hash != 0) ? hash : tcp_hash(t, &tuple->key);
+	return true;
+}
+
+/* A free port is told by two buckets without it, nearly always cold ones. The pair's next
+ * open will ask for these: they are fetched meanwhile. */
+static void
+look_ahead(struct tcp *t, struct tcp_pair *p, const struct flow_key *key)
+{
+	struct flow_key next = *key;
+
+	if (is_unlikely(t->owns != NULL))
+		return; /* most likely not ours */
+	set_port(t, p, &next);
+	p->next_hash = tcp_hash(t, &next);
+	flow_table_prefetch_both(&t->table, p->next_hash);
 }
 
 static bool
@@ -160,12 +182,13 @@ tcp_port_pick(struct tcp *t, struct tcp_tuple *tuple, uint32_t *reused)
 	for (uint32_t i = 0; i < limit; i++) {
 		uint32_t index;
 
-		set_port(t, p, p->cursor++, key);
-		if (!is_ours(t, tuple))
+		if (!take_step(t, p, tuple))
 			continue;
-		index = probe(t, tuple);
+		tcp_count(t, PMTCP_C_port_probes);
+		index = flow_table_lookup(&t->table, tuple->hash, key);
 		if (index == 0) {
 			p->in_use++;
+			look_ahead(t, p, key);
 			return 0;
 		}
 		if (*reused == 0 && may_reuse(t, index)) {

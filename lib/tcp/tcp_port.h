@@ -19,12 +19,13 @@ struct pmtcp_port_report;
 
 /* Opens to one remote from one local address: RFC 6056 port search (OPEN-34). */
 struct tcp_pair {
-	uint32_t laddr; /* network order; 0: free slot, since no connection has it */
+	uint32_t laddr;     /* network order; 0: free slot, since no connection has it */
 	uint32_t raddr;
 	uint16_t rport;
-	uint16_t start;  /* keyed, fixed per pair */
-	uint32_t cursor; /* steps taken from start */
-	uint32_t in_use; /* tuples of this pair in the table, TIME-WAIT included */
+	uint16_t start;     /* keyed, fixed per pair, below the number of ports */
+	uint32_t cursor;    /* next step from start, below the number of ports */
+	uint32_t in_use;    /* tuples of this pair in the table, TIME-WAIT included */
+	uint64_t next_hash; /* of the tuple at the cursor; 0: not known */
 };
 
 int tcp_port_pick(struct tcp *t, struct tcp_tuple *tuple, uint32_t *reused);
