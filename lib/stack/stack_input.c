@@ -281,13 +281,16 @@ burst_input(struct pmtcp_ctx *s, struct rte_mbuf **pkts, uint16_t n)
 	struct batch b;
 
 	b.n = 0;
-	for (uint16_t i = 0; i < n && i < 4; i++)
-		__builtin_prefetch(rte_pktmbuf_mtod(pkts[i], void *));
+	/* Headers end in their second line, wherever they begin; both are another core's, so
+	 * that a few packets' work ahead would not do. */
 	for (uint16_t i = 0; i < n; i++) {
-		if (i + 4 < n)
-			__builtin_prefetch(rte_pktmbuf_mtod(pkts[i + 4], void *));
-		frame_input(s, pkts[i], &b);
+		const uint8_t *p = rte_pktmbuf_mtod(pkts[i], const uint8_t *);
+
+		__builtin_prefetch(p);
+		__builtin_prefetch(p + PMTCP_CACHE_LINE - 1);
 	}
+	for (uint16_t i = 0; i < n; i++)
+		frame_input(s, pkts[i], &b);
 	batch_input(s, &b);
 }
 

@@ -32,6 +32,9 @@ slab_alloc(struct slab *s)
 
 	if (is_likely(index != 0)) {
 		s->free = *(uint32_t *)(void *)((uint8_t *)slab_at(s, index) + s->link_off);
+		/* A quarter of a second's TIME-WAIT entries come back at once, more than a
+		 * cache holds: the next one is fetched before it is asked for. */
+		__builtin_prefetch(slab_at(s, s->free), 1);
 	} else {
 		if (s->used == s->max)
 			return 0;

@@ -5,9 +5,16 @@
 /* Answers that belong to no block: they are written at once into the received
  * packet and leave first in the next output pass, at most TCP_REPLIES_MAX per
  * turn. And the spare stack: packets that nobody kept serve as the next control
- * segments, warm and without a trip to the pool. */
+ * segments, warm and without a trip to the pool. Where more is sent than received it is
+ * filled from the pool, where less, emptied into it, by the dozen. */
 
 #include "tcp/tcp.h"
+
+#include <string.h>
+
+enum {
+	SPARES_REFILL = 16, /* packets taken from the pool at a time */
+};
 
 /* Direct, unshared, one segment, with room for any header: only such a packet may
  * be written to. */
@@ -19,13 +26,57 @@ is_reusable(const struct tcp *t, const struct rte_mbuf *m)
 	       m->pool->elt_size >= t->conf.pool->elt_size;
 }
 
+/* Half of the stack goes back to its pools, the longest unused, at one stroke for each
+ * run of one pool. They are as rte_pktmbuf_free() would leave them. */
+static PMTCP_NOINLINE void
+spares_give_back(struct tcp *t)
+{
+	uint16_t n = t->n_spare / 2 + 1;
+	uint16_t from = 0;
+
+	for (uint16_t i = 1; i <= n; i++) {
+		if (i < n && t->spare[i]->pool == t->spare[from]->pool)
+			continue;
+		rte_mempool_put_bulk(
+				t->spare[from]->pool, (void **)&t->spare[from], (unsigned)(i - from));
+		from = i;
+	}
+	t->n_spare = (uint16_t)(t->n_spare - n);
+	memmove(t->spare, &t->spare[n], t->n_spare * sizeof(t->spare[0]));
+}
+
 void
 tcp_spare_put(struct tcp *t, struct rte_mbuf *m)
 {
-	if (t->n_spare < t->conf.spare_max && is_likely(is_reusable(t, m)))
-		t->spare[t->n_spare++] = m;
-	else
+	if (is_unlikely(t->conf.spare_max == 0 || !is_reusable(t, m))) {
 		rte_pktmbuf_free(m);
+		return;
+	}
+	if (is_unlikely(t->n_spare == t->conf.spare_max))
+		spares_give_back(t);
+	t->spare[t->n_spare++] = m;
+}
+
+/* The other end's core had these last: header and both lines that the headers of a segment
+ * lie in are fetched for all of them at once. */
+static PMTCP_NOINLINE bool
+spares_refill(struct tcp *t)
+{
+	size_t data_off = sizeof(struct rte_mbuf) + rte_pktmbuf_priv_size(t->conf.ctl_pool);
+	uint16_t n = (uint16_t)min_u32(SPARES_REFILL, t->conf.spare_max);
+
+	if (n == 0 || rte_mempool_get_bulk(t->conf.ctl_pool, (void **)t->spare, n) != 0)
+		return false;
+	for (uint16_t i = 0; i < n; i++) {
+		const uint8_t *p = (const uint8_t *)t->spare[i] + data_off;
+
+		__builtin_prefetch(t->spare[i], 1);
+		__builtin_prefetch(&t->spare[i]->next, 1);
+		__builtin_prefetch(p, 1);
+		__builtin_prefetch(p + PMTCP_CACHE_LINE, 1);
+	}
+	t->n_spare = n;
+	return true;
 }
 
 struct rte_mbuf *
@@ -33,7 +84,7 @@ tcp_ctl_alloc(struct tcp *t)
 {
 	struct rte_mbuf *m;
 
-	if (t->n_spare > 0) {
+	if (is_likely(t->n_spare > 0 || spares_refill(t))) {
 		m = t->spare[--t->n_spare];
 		rte_pktmbuf_reset(m);
 		return m;
