@@ -215,7 +215,7 @@ struct tcp {
 	struct tcp_paths paths;
 	struct wire_tx_conf tx_conf;
 	uint16_t mss;             /* offered over IPv4: MTU - 40 */
-	struct flow_addr6 *addr6; /* of each block, by its index; NULL: no IPv6 */
+	struct flow_addr6 *addr6; /* see tcp_addr6_at(); NULL: no IPv6 */
 
 	/* The layer above: which next hop serves this remote address (network
 	 * order)? UINT16_MAX: no route. And is the address ours? */

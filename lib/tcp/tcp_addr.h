@@ -4,7 +4,7 @@
 
 /* Where the two IP versions differ for the engine: the addresses behind a key, and the
  * MSS. A block runs over IPv6 if its next hop does; its addresses lie in an array of
- * their own at the block's index, so that blocks stay as small as they are. Two pairs of
+ * their own, one place for each block, so that blocks stay as small as they are. Two pairs of
  * addresses may have one digest: whoever finds a block by its key compares them too. */
 
 #ifndef PMTCP_TCP_TCP_ADDR_H
@@ -18,11 +18,21 @@ tcp_is_v6(const struct tcp *t, const struct block_head *h)
 	return is_unlikely(t->addr6 != NULL) && t->hops[h->hop].is_v6;
 }
 
+/* The place of a block. A tcb has two units and one place: blocks from the tcb share's end on
+ * have one unit each. That end is even, since tcbs and the heads between them are. */
+static inline struct flow_addr6 *
+tcp_addr6_at(const struct tcp *t, const struct block_head *h)
+{
+	uint32_t index = tcp_index(t, h), end = t->tcbs.end;
+
+	return &t->addr6[index < end ? index / 2 : index - end / 2];
+}
+
 /* NULL: IPv4. */
 static inline const struct flow_addr6 *
 tcp_addr6(const struct tcp *t, const struct block_head *h)
 {
-	return tcp_is_v6(t, h) ? &t->addr6[tcp_index(t, h)] : NULL;
+	return tcp_is_v6(t, h) ? tcp_addr6_at(t, h) : NULL;
 }
 
 static inline uint16_t
@@ -53,7 +63,7 @@ tcp_is_addr_equal(const struct tcp *t, const struct block_head *h, const struct 
 	if (!seg->is_v6)
 		return true;
 	flow_addr6_of(tcp_seg_ip6(seg), &addr);
-	return flow_addr6_equal(&addr, &t->addr6[tcp_index(t, h)]);
+	return flow_addr6_equal(&addr, tcp_addr6_at(t, h));
 }
 
 /* A new block of the segment's connection. */
@@ -61,7 +71,7 @@ static inline void
 tcp_addr6_from_seg(struct tcp *t, const struct block_head *h, const struct seg *seg)
 {
 	if (is_unlikely(seg->is_v6))
-		flow_addr6_of(tcp_seg_ip6(seg), &t->addr6[tcp_index(t, h)]);
+		flow_addr6_of(tcp_seg_ip6(seg), tcp_addr6_at(t, h));
 }
 
 /* One block takes another's place. */
@@ -69,7 +79,7 @@ static inline void
 tcp_addr6_copy(struct tcp *t, const struct block_head *to, const struct block_head *from)
 {
 	if (is_unlikely(t->addr6 != NULL))
-		t->addr6[tcp_index(t, to)] = t->addr6[tcp_index(t, from)];
+		*tcp_addr6_at(t, to) = *tcp_addr6_at(t, from);
 }
 
 /* The next hop to who sent this. */

@@ -79,8 +79,10 @@ lay_out(const struct pmtcp_conf *conf, struct layout *l)
 	l->pairs = part(&at, l->n_pairs * sizeof(struct tcp_pair));
 	l->listeners = part(&at, conf->max_listeners * sizeof(struct pmtcp_listener));
 	l->ports = part(&at, 65536 * sizeof(uint16_t));
-	l->addr6 = part(&at,
-			conf->n_ranges6 ? (size_t)l->time_wait_end * sizeof(struct flow_addr6) : 0);
+	/* One place for each block: tcp_addr6_at(). */
+	l->addr6 = part(&at, conf->n_ranges6 ? (size_t)(l->time_wait_end - l->tcb_end / 2) *
+							       sizeof(struct flow_addr6)
+					     : 0);
 	l->starve = part(&at, tcp_starve_memsize(l->tcb_end));
 	l->paths = part(&at, tcp_path_memsize());
 	l->end = at;

@@ -292,7 +292,7 @@ tcp_user_connect(struct tcp *t, const struct pmtcp_addr *local, const struct pmt
 		return -ENOBUFS;
 	}
 	if (tuple.is_v6)
-		t->addr6[tcp_index(t, c)] = tuple.addr6;
+		*tcp_addr6_at(t, &c->head) = tuple.addr6;
 	c->user = opts ? opts->user : NULL;
 	start_syn(t, c, &h);
 	*out = c;

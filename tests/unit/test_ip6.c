@@ -303,6 +303,45 @@ one_digest_is_not_one_connection(void **state)
 	bed_destroy(&bed);
 }
 
+/* Marks the places of a share's blocks, each of which nobody else may have. */
+static void
+mark_places(const struct tcp *t, uint32_t first, uint32_t end, uint32_t units, uint8_t *marks)
+{
+	uint32_t room = (uint32_t)((const struct flow_addr6 *)(void *)t->starve.bits - t->addr6);
+
+	for (uint32_t i = first; i + units <= end; i += units) {
+		uint32_t place = (uint32_t)(tcp_addr6_at(t, tcp_block(t, i)) - t->addr6);
+
+		assert_true(place < room && place < 5000);
+		assert_int_equal(marks[place], 0);
+		marks[place] = 1;
+	}
+}
+
+/* The addresses of a connection take 32 octets, though its block has two units: in full no two
+ * blocks of any kind share a place, and none is beyond the end. */
+static void
+every_block_has_a_place_of_its_own(void **state)
+{
+	static uint8_t marks[5000];
+	struct pmtcp_conf conf, more;
+	const struct tcp *t;
+
+	(void)state;
+	bed_create(&bed, tune_v6);
+	t = &bed.ctx->t;
+	mark_places(t, SLAB_CHUNK_HEAD, t->tcbs.end, 2, marks);
+	mark_places(t, t->tcbs.end, t->half_opens.end, 1, marks);
+	mark_places(t, t->half_opens.end, t->time_waits.end, 1, marks);
+	conf = more = bed.conf;
+	more.max_conns = conf.max_conns + 1000000;
+	more.max_rares = conf.max_rares = 1;
+	conf.n_ranges6 = 0;
+	/* Block 128, 9 of the table, 32 of addresses, and what is a bit or a chunk's head. */
+	assert_in_range(pmtcp_ctx_memsize(&more) - pmtcp_ctx_memsize(&conf), 168000000, 171000000);
+	bed_destroy(&bed);
+}
+
 int
 main(void)
 {
@@ -313,6 +352,7 @@ main(void)
 			cmocka_unit_test(same_ports_over_both_versions),
 			cmocka_unit_test(open_9_mss_is_of_the_version),
 			cmocka_unit_test(one_digest_is_not_one_connection),
+			cmocka_unit_test(every_block_has_a_place_of_its_own),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
