@@ -220,13 +220,24 @@ proc_value(const char *path, const char *name, char *out, size_t len)
 	fclose(f);
 }
 
+/* Octets, of a file that counts in kB. */
 static uint64_t
-memory_value(const char *name)
+memory_value(const char *path, const char *name)
 {
 	char text[64];
 
-	proc_value("/proc/meminfo", name, text, sizeof(text));
+	proc_value(path, name, text, sizeof(text));
 	return strtoull(text, NULL, 10) * 1024;
+}
+
+void
+report_box_memory(struct report_box *box)
+{
+	static const char path[] = "/proc/self/smaps_rollup";
+
+	box->resident = memory_value(path, "Rss");
+	box->thp = memory_value(path, "AnonHugePages") + memory_value(path, "ShmemPmdMapped");
+	box->hugetlb = memory_value(path, "Shared_Hugetlb") + memory_value(path, "Private_Hugetlb");
 }
 
 void
@@ -244,8 +255,8 @@ report_box_fill(struct report_box *box)
 	snprintf(box->compiler, sizeof(box->compiler), "%s", __VERSION__);
 	if (sched_getaffinity(0, sizeof(set), &set) == 0)
 		box->cpus = (uint32_t)CPU_COUNT(&set);
-	box->memory = memory_value("MemTotal");
-	box->available = memory_value("MemAvailable");
+	box->memory = memory_value("/proc/meminfo", "MemTotal");
+	box->available = memory_value("/proc/meminfo", "MemAvailable");
 }
 
 void
@@ -256,6 +267,9 @@ json_box(struct json *j, const struct report_box *box)
 	json_u64(j, "cpus", box->cpus);
 	json_u64(j, "memory_octets", box->memory);
 	json_u64(j, "memory_available_octets", box->available);
+	json_u64(j, "resident_octets", box->resident);
+	json_u64(j, "thp_octets", box->thp);
+	json_u64(j, "hugetlb_octets", box->hugetlb);
 	json_text(j, "dpdk", box->dpdk);
 	json_text(j, "compiler", box->compiler);
 }

@@ -60,8 +60,15 @@ struct report_box {
 	uint32_t cpus;      /* that this process may use */
 	uint64_t memory;    /* octets in all */
 	uint64_t available; /* octets, as the kernel says in MemAvailable; 0: it does not */
+	/* Octets of this process in memory, and of these in transparent and in other huge pages;
+	 * 0 where the kernel does not tell. */
+	uint64_t resident;
+	uint64_t thp;
+	uint64_t hugetlb;
 };
 void report_box_fill(struct report_box *box);
+/* What the process has now. Takes a moment: the kernel walks its page tables. */
+void report_box_memory(struct report_box *box);
 void json_box(struct json *j, const struct report_box *box);
 
 #endif /* PMTCP_APPS_REPORT_H */

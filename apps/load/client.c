@@ -14,6 +14,29 @@
 /* A next hop that has not answered by then will not. */
 #define RESOLVE_NS 5000000000ull
 
+/* Every source to one target port, then the next port. */
+static void
+set_pairs(struct client *c, struct plan_range pairs)
+{
+	uint32_t sources = c->sources.last - c->sources.first + 1;
+
+	c->pairs = pairs;
+	c->pair = pairs.first;
+	c->source = c->sources.first + pairs.first % sources;
+	c->target_port = c->target_ports.first + pairs.first / sources;
+}
+
+static void
+next_pair(struct client *c)
+{
+	if (c->pair++ == c->pairs.last) {
+		set_pairs(c, c->pairs);
+	} else if (c->source++ == c->sources.last) {
+		c->source = c->sources.first;
+		c->target_port++;
+	}
+}
+
 int
 client_init(struct client *c, const struct load_conf *conf, const struct plan *plan,
 		struct run_clock *clock)
@@ -34,11 +57,14 @@ client_init(struct client *c, const struct load_conf *conf, const struct plan *p
 		c->unused[i] = &c->conns[n - 1 - i];
 	c->n_unused = n;
 	c->sources = plan->sources;
-	c->source = plan->sources.first;
 	c->opts.keepalive_ms = conf->keepalive_ms;
 	c->opts.keepalive_intvl_ms = conf->keepalive_intvl_ms;
 	c->target_ports = plan->target_ports;
-	c->target_port = plan->target_ports.first;
+	c->run_pairs = (struct plan_range){(uint32_t)plan->hold_pairs, (uint32_t)plan->pairs - 1};
+	if (conf->hold != 0 && plan->hold_pairs != 0)
+		set_pairs(c, (struct plan_range){0, (uint32_t)plan->hold_pairs - 1});
+	else
+		set_pairs(c, c->run_pairs);
 	pace_init(&c->pace, plan->pace, conf->rate != 0, conf->count);
 	return 0;
 }
@@ -192,6 +218,10 @@ take_events(struct client *c, struct pmtcp_ctx *ctx, uint64_t now_ns)
 		for (uint16_t i = 0; i < n; i++) {
 			struct client_conn *cc = ev[i].user;
 
+			if (hold_is_held(cc)) {
+				hold_event(&c->side, &ev[i]);
+				continue;
+			}
 			if (ev[i].flags & PMTCP_EV_CONNECTED)
 				connected(c, cc, &ev[i], now_ns);
 			if (ev[i].flags &
@@ -241,43 +271,82 @@ open_failed(struct client *c, struct pmtcp_ctx *ctx, int rc, uint64_t now_ns)
 	end_run(c, now_ns);
 }
 
-/* Every source to one target port, then the next port. */
-static void
-next_pair(struct client *c)
+/* The next pair's. Returns NULL if it was not possible, which is accounted for. */
+static struct pmtcp_conn *
+open_one(struct client *c, struct pmtcp_ctx *ctx, uint64_t now_ns)
 {
-	if (c->source++ != c->sources.last)
-		return;
-	c->source = c->sources.first;
-	if (c->target_port++ == c->target_ports.last)
-		c->target_port = c->target_ports.first;
+	const struct load_conf *conf = c->side.conf;
+	struct pmtcp_addr local = args_subnet_addr(&conf->own, c->source, 0);
+	struct pmtcp_addr remote = conf->target;
+	struct pmtcp_conn *conn;
+	int rc;
+
+	remote.port = (uint16_t)c->target_port;
+	rc = pmtcp_connect(ctx, &local, &remote, &c->opts, &conn);
+	if (rc != 0) {
+		open_failed(c, ctx, rc, now_ns);
+		return NULL;
+	}
+	next_pair(c);
+	return conn;
 }
 
 static void
 open_due(struct client *c, struct pmtcp_ctx *ctx, uint64_t now_ns)
 {
-	const struct load_conf *conf = c->side.conf;
 	uint32_t room = c->n_unused < CLIENT_OPENS_MAX ? c->n_unused : CLIENT_OPENS_MAX;
 
 	for (uint32_t n = pace_due(&c->pace, now_ns, room); n > 0; n--) {
-		struct pmtcp_addr local = args_subnet_addr(&conf->own, c->source, 0);
-		struct pmtcp_addr remote = conf->target;
 		struct client_conn *cc = c->unused[c->n_unused - 1];
-		struct pmtcp_conn *conn;
-		int rc;
+		struct pmtcp_conn *conn = open_one(c, ctx, now_ns);
 
-		remote.port = (uint16_t)c->target_port;
-		rc = pmtcp_connect(ctx, &local, &remote, &c->opts, &conn);
-		if (rc != 0) {
-			open_failed(c, ctx, rc, now_ns);
+		if (conn == NULL)
 			return;
-		}
 		*cc = (struct client_conn){.launch_ns = pace_intended(&c->pace, now_ns)};
 		pmtcp_set_user(conn, cc);
 		c->n_unused--;
 		c->side.live++;
 		c->side.n.opened++;
 		pace_launched(&c->pace, now_ns);
-		next_pair(c);
+	}
+}
+
+static void
+start_clock(struct client *c, uint64_t now_ns)
+{
+	const struct load_conf *conf = c->side.conf;
+	struct run_clock *clock = c->side.clock;
+
+	set_pairs(c, c->run_pairs);
+	pace_start(&c->pace, now_ns);
+	atomic_store(&clock->start_ns, now_ns);
+	atomic_store(&clock->measure_ns, now_ns + conf->warmup_ns);
+	if (conf->duration_ns != 0)
+		atomic_store(&clock->stop_ns, now_ns + conf->warmup_ns + conf->duration_ns);
+	atomic_store(&clock->phase, RUN_OPEN);
+}
+
+/* Opens what is to stay; the clock starts when all of it is established, or lost. */
+static void
+open_held(struct client *c, struct pmtcp_ctx *ctx, uint64_t now_ns)
+{
+	const struct side_counts *n = &c->side.n;
+	uint64_t left = c->side.conf->hold - n->held;
+	uint64_t room = c->concurrency - c->side.held_opening;
+
+	if (atomic_load(&c->side.clock->is_stop_asked)) {
+		end_run(c, now_ns);
+		return;
+	}
+	if (left == 0 && c->side.held_opening == 0)
+		start_clock(c, now_ns);
+	left = left < room ? left : room;
+	for (left = left < CLIENT_OPENS_MAX ? left : CLIENT_OPENS_MAX; left > 0; left--) {
+		struct pmtcp_conn *conn = open_one(c, ctx, now_ns);
+
+		if (conn == NULL)
+			return;
+		hold_add(&c->side, &c->held, conn);
 	}
 }
 
@@ -285,21 +354,17 @@ open_due(struct client *c, struct pmtcp_ctx *ctx, uint64_t now_ns)
 static void
 prepare(struct client *c, struct pmtcp_ctx *ctx, uint64_t now_ns)
 {
-	const struct load_conf *conf = c->side.conf;
 	struct run_clock *clock = c->side.clock;
-	int rc = pmtcp_neigh_resolve(ctx, now_ns, &conf->target);
+	int rc = pmtcp_neigh_resolve(ctx, now_ns, &c->side.conf->target);
 
 	if (c->resolve_until_ns == 0)
 		c->resolve_until_ns = now_ns + RESOLVE_NS;
-	if (rc == 1) {
-		pace_start(&c->pace, now_ns);
-		atomic_store(&clock->start_ns, now_ns);
-		atomic_store(&clock->measure_ns, now_ns + conf->warmup_ns);
-		if (conf->duration_ns != 0)
-			atomic_store(&clock->stop_ns, now_ns + conf->warmup_ns + conf->duration_ns);
-		atomic_store(&clock->phase, RUN_OPEN);
+	if (rc == 1 && c->side.conf->hold != 0)
+		atomic_store(&clock->phase, RUN_HOLD);
+	else if (rc == 1)
+		start_clock(c, now_ns);
+	if (rc == 1)
 		return;
-	}
 	if (rc == 0 && now_ns < c->resolve_until_ns && !atomic_load(&clock->is_stop_asked))
 		return;
 	c->is_unreachable = rc != 0 || now_ns >= c->resolve_until_ns;
@@ -324,6 +389,32 @@ check_end(struct client *c, uint64_t now_ns)
 	}
 }
 
+/* The device has taken everything: an RST that finds no room in the end is lost, and nobody
+ * would send it again. */
+static bool
+is_sent(const struct side *s)
+{
+	struct side_snap snap;
+
+	side_snap_take(s, 0, &snap);
+	return snap.stats.counter[PMTCP_C_tx_frames] ==
+	       snap.worker.tx_packets + snap.worker.tx_dropped;
+}
+
+/* What stayed goes when the others have, or have had their time. */
+static void
+drain(struct client *c, uint64_t now_ns)
+{
+	struct run_clock *clock = c->side.clock;
+	bool is_over = c->side.live == 0 && c->side.n_deferred == 0;
+
+	if (c->held != NULL && (is_over || now_ns >= atomic_load(&clock->stop_ns) + RUN_DRAIN_NS) &&
+			is_sent(&c->side))
+		hold_release(&c->held);
+	if (is_over && side_held_now(&c->side.n) == 0)
+		atomic_store(&clock->phase, RUN_DRAINED);
+}
+
 void
 client_turn(struct pmtcp_ctx *ctx, void *arg)
 {
@@ -346,6 +437,8 @@ client_turn(struct pmtcp_ctx *ctx, void *arg)
 	phase = atomic_load_explicit(&clock->phase, memory_order_relaxed);
 	if (phase == RUN_OPEN)
 		open_due(c, ctx, now_ns);
-	else if (phase == RUN_DRAIN && c->side.live == 0 && c->side.n_deferred == 0)
-		atomic_store(&clock->phase, RUN_DRAINED);
+	else if (phase == RUN_HOLD)
+		open_held(c, ctx, now_ns);
+	else if (phase == RUN_DRAIN)
+		drain(c, now_ns);
 }

@@ -8,6 +8,7 @@
 #ifndef PMTCP_APPS_LOAD_CLIENT_H
 #define PMTCP_APPS_LOAD_CLIENT_H
 
+#include "load/hold.h"
 #include "load/pace.h"
 #include "load/side.h"
 
@@ -34,8 +35,13 @@ struct client {
 	struct plan_range sources;
 	struct plan_range target_ports;
 	struct pmtcp_conn_opts opts; /* of every open */
-	uint32_t source;             /* next ... */
+	/* Pairs of source and target port, in turn: the first and the last ... */
+	struct plan_range pairs;
+	uint32_t pair; /* ... and the next, which is of ... */
+	uint32_t source;
 	uint32_t target_port;
+	struct plan_range run_pairs; /* once everything is held */
+	struct pmtcp_conn *held;     /* the chain of what stays */
 	uint64_t resolve_until_ns;
 	bool is_count_reached;
 	/* Why the run ended early, if it did. */

@@ -31,6 +31,7 @@
 /* Enough to keep both ends of a ring busy; more only waits in it. */
 #define CONCURRENT_RING 256u
 #define IN_FLIGHT_MAX   65536u
+#define HOLD_MAX        100000000u
 /* RFC 791 3.2: every host takes 576 octets; RFC 8200 5: every IPv6 link 1280. Jumbo frames end
  * at 9000. */
 #define MTU_MIN          576
@@ -63,6 +64,7 @@ static const struct word words[] = {
 	{"ports", 0, ARG_TEXT, ENDS, AT(ports_word), "client's port range LO-HI (1024-65535)"},
 	{"rate", 'r', ARG_COUNT, ALL, AT(rate), "opens per second, open loop; a server sizes itself for it (as fast as it goes)"},
 	{"concurrency", 'n', ARG_COUNT, ALL, AT(concurrency), "at most so many connections open at once (ring 256, else 1024; with --rate 65536)"},
+	{"hold", 0, ARG_COUNT, ALL, AT(hold), "so many connections stay established and idle beside the others; a server needs the client's number (0)"},
 	{"count", 0, ARG_COUNT, ENDS, AT(count), "stop after so many connections (no limit)"},
 	{"duration", 'd', ARG_DURATION, ALL, AT(duration_ns), "measured time; 0: until Ctrl-C (10s; with --count and as a server 0)"},
 	{"warmup", 0, ARG_DURATION, ENDS, AT(warmup_ns), "time before the measured window (1s; with --count 0)"},
@@ -304,6 +306,21 @@ resolve_numbers(struct load_conf *c, char *err)
 	return 0;
 }
 
+/* Held connections exchange nothing, and it is the client that ends them. */
+static int
+resolve_hold(const struct load_conf *c, char *err)
+{
+	if (c->hold == 0)
+		return 0;
+	if (c->hold > HOLD_MAX)
+		return say(err, "hold", "must be at most 100m connections");
+	if (c->close != LOAD_CLOSE_CLIENT_FIN && c->close != LOAD_CLOSE_CLIENT_RST)
+		return say(err, "hold", "goes with --close client-fin or client-rst only");
+	if (c->response != 0 && c->request == 0)
+		return say(err, "hold", "needs a --request where there is a --response");
+	return 0;
+}
+
 /* The last four octets of the address, as struct args_subnet has them. */
 static uint32_t
 low_of(const struct pmtcp_addr *addr)
@@ -439,6 +456,8 @@ conf_resolve(struct load_conf *c, char err[LOAD_ERR_LEN])
 		rc = resolve_words(c, err);
 	if (rc == 0)
 		rc = resolve_numbers(c, err);
+	if (rc == 0)
+		rc = resolve_hold(c, err);
 	return rc == 0 ? resolve_addresses(c, err) : rc;
 }
 

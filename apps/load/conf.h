@@ -53,6 +53,7 @@ struct load_conf {
 	const char *ports_word;
 	uint64_t rate;
 	uint64_t concurrency;
+	uint64_t hold;
 	uint64_t count;
 	uint64_t duration_ns;
 	uint64_t warmup_ns;

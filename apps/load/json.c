@@ -55,6 +55,17 @@ put_time_wait(struct json *j, const struct load *l, const struct window *w)
 }
 
 static void
+put_held(struct json *j, const struct side_counts *n)
+{
+	json_object(j, "held");
+	json_u64(j, "opened", n->held);
+	json_u64(j, "established", n->held_ready);
+	json_u64(j, "lost", n->held_lost);
+	json_u64(j, "released", n->held_released);
+	json_end_object(j);
+}
+
+static void
 put_pace(struct json *j, const struct load *l)
 {
 	const struct pace *p = &l->client.pace;
@@ -174,6 +185,7 @@ put_config(struct json *j, const struct load *l)
 	put_config_addresses(j, l);
 	json_u64(j, "rate", c->rate);
 	json_u64(j, "concurrency", c->concurrency);
+	json_u64(j, "hold", c->hold);
 	json_u64(j, "count", c->count);
 	json_double(j, "duration_s", (double)c->duration_ns / 1e9, 3);
 	json_double(j, "warmup_s", (double)c->warmup_ns / 1e9, 3);
@@ -281,6 +293,7 @@ put_side(struct json *j, const char *key, const struct side *s, bool is_there)
 	json_u64(j, "closed", s->n.closed);
 	json_u64(j, "live", s->live);
 	put_failed(j, &s->n);
+	put_held(j, &s->n);
 	put_states(j, stats);
 	json_u64(j, "rx_octets", s->n.rx_octets);
 	json_u64(j, "tx_octets", s->n.tx_octets);
@@ -310,6 +323,7 @@ put_run(struct json *j, const struct load *l)
 	json_u64(j, "closed", s->n.closed);
 	json_u64(j, "live", s->live);
 	put_failed(j, &s->n);
+	put_held(j, &s->n);
 	json_hist_us(j, "connect_us", &s->connect);
 	json_hist_us(j, "close_us", &s->close);
 	json_hist_us(j, "life_us", &s->life);

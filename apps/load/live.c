@@ -86,6 +86,12 @@ live_line(struct live *live, const struct load *l, uint64_t now_ns)
 	char causes[LINE_MAX_LEN];
 	uint64_t errors;
 
+	if (atomic_load(&l->clock.phase) == RUN_HOLD) {
+		peek_counts(s, &n);
+		fprintf(l->out, "      %s held\n", report_number(n.held_ready, text[0]));
+		fflush(l->out);
+		return;
+	}
 	if (start_ns == UINT64_MAX) {
 		fprintf(l->out, "      waiting for %s\n",
 				l->has_client ? "the next hop's MAC address"
@@ -94,7 +100,7 @@ live_line(struct live *live, const struct load *l, uint64_t now_ns)
 		return;
 	}
 	peek_counts(s, &n);
-	errors = side_failed(&n) + side_open_errors(&n) + evicted;
+	errors = side_failed(&n) + side_open_errors(&n) + n.held_lost + evicted;
 	live_causes(&n, causes, sizeof(causes));
 	fprintf(l->out,
 			"%4.0fs  opens/s %s  closes/s %s  established %s  time-wait %s  errors "
@@ -108,6 +114,8 @@ live_line(struct live *live, const struct load *l, uint64_t now_ns)
 			report_number(errors, text[4]), causes);
 	if (evicted != 0)
 		fprintf(l->out, ", tw_evicted %" PRIu64, evicted);
+	if (n.held != 0)
+		fprintf(l->out, "  held %s", report_number(side_held_now(&n), text[0]));
 	fputc('\n', l->out);
 	fflush(l->out);
 	*live = (struct live){now_ns, n.connected, n.closed};

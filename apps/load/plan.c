@@ -94,11 +94,30 @@ in_flight(const struct plan_in *in)
 	return in->rate == 0 || n > in->concurrency ? in->concurrency : n;
 }
 
+static uint64_t
+pairs_of(const struct plan_in *in, uint64_t tuples)
+{
+	uint64_t ports = range_size(in->ports);
+
+	return (tuples + ports - 1) / (ports == 0 ? 1 : ports);
+}
+
+/* Held connections have pairs of their own if there are enough: a pair full of them would
+ * make each search for a free port long. */
+static void
+part_pairs(const struct plan_in *in, struct plan *p)
+{
+	uint64_t hold_pairs = pairs_of(in, in->hold);
+	uint64_t others = pairs_of(in, p->alive - in->hold);
+
+	p->hold_pairs = hold_pairs + others <= p->pairs ? hold_pairs : 0;
+}
+
 static void
 choose_addresses(const struct plan_in *in, struct plan *p)
 {
 	uint64_t ports = range_size(in->ports);
-	uint64_t pairs = (p->alive + ports - 1) / (ports == 0 ? 1 : ports);
+	uint64_t pairs = pairs_of(in, in->hold) + pairs_of(in, p->alive - in->hold);
 	uint64_t sources = range_size(in->sources);
 	uint64_t targets = range_size(in->target_ports);
 
@@ -119,13 +138,16 @@ choose_addresses(const struct plan_in *in, struct plan *p)
 	}
 	p->pairs = sources * targets;
 	p->tuples = p->pairs * ports;
+	part_pairs(in, p);
 }
 
 static void
 size_time_wait(const struct plan_in *in, struct plan *p, uint64_t rate)
 {
 	uint64_t need = entries_at(in, rate);
-	uint64_t budget = in->memory_free / 100 * PLAN_MEMORY_PERCENT;
+	uint64_t held = in->hold * in->hold_octets;
+	uint64_t free = in->memory_free > held ? in->memory_free - held : 0;
+	uint64_t budget = free / 100 * PLAN_MEMORY_PERCENT;
 	uint64_t fits = TIME_WAIT_MAX;
 
 	if (in->sides_here > 0 && in->tw_octets > 0)
@@ -141,13 +163,25 @@ size_time_wait(const struct plan_in *in, struct plan *p, uint64_t rate)
 	p->tw_octets = (uint64_t)p->max_time_wait * in->tw_octets * in->sides_here;
 }
 
+/* Tuples that TIME-WAIT may have. */
+static uint64_t
+free_tuples_of(const struct plan_in *in, const struct plan *p)
+{
+	uint64_t busy = in_flight(in);
+
+	if (p->hold_pairs == 0)
+		busy += in->hold;
+	else
+		busy += p->hold_pairs * range_size(p->ports);
+	return p->tuples > busy ? p->tuples - busy : 0;
+}
+
 /* The lowest of the limits, and which one it is. */
 static void
 find_bound(const struct plan_in *in, struct plan *p, uint64_t rate)
 {
 	uint64_t hold = hold_ns(in);
-	uint64_t busy = in_flight(in);
-	uint64_t free_tuples = p->tuples > busy ? p->tuples - busy : 0;
+	uint64_t free_tuples = free_tuples_of(in, p);
 	uint64_t by_tuples = rate_of_tuples(p, free_tuples, hold);
 	uint64_t by_memory = in->sides_here > 0 ? rate_of(p->max_time_wait, hold) : RATE_MAX;
 	bool is_counted = in->count != 0 && in->count <= free_tuples;
@@ -175,7 +209,7 @@ plan_make(const struct plan_in *in, struct plan *out)
 	uint64_t rate = in->rate != 0 ? in->rate : in->ceiling;
 
 	*out = (struct plan){.pace = in->rate};
-	out->alive = entries_at(in, rate) + in_flight(in);
+	out->alive = entries_at(in, rate) + in_flight(in) + in->hold;
 	choose_addresses(in, out);
 	size_time_wait(in, out, rate);
 	find_bound(in, out, rate);
@@ -249,6 +283,12 @@ plan_print(const struct plan_in *in, const struct plan *p, char *buf, size_t len
 			p->tuples, in->tw_ms / 1000.0, p->max_time_wait, (double)p->tw_octets / 1e6,
 			p->alive);
 	if (n < 0 || (size_t)n >= len)
+		return n;
+	if (in->hold != 0)
+		n += snprintf(buf + n, len - (size_t)n,
+				"          %" PRIu64 " connections stay (%.1f MB)\n", in->hold,
+				(double)in->hold * in->hold_octets / 1e6);
+	if ((size_t)n >= len)
 		return n;
 	return n + print_bound(in, p, buf + n, len - (size_t)n);
 }

@@ -47,6 +47,8 @@ struct plan_in {
 	uint64_t run_ns;  /* warmup and duration; 0: until stopped */
 	uint64_t count;   /* connections in all; 0: no limit */
 	uint32_t concurrency;
+	uint64_t hold;        /* connections that stay */
+	uint32_t hold_octets; /* memory of each, of all ends that are here */
 	uint32_t tw_ms;
 	enum plan_holder holder;
 	bool has_client;           /* the client is here: nobody else's tuples can come */
@@ -70,6 +72,7 @@ struct plan {
 	struct plan_range ports;
 	struct plan_range target_ports;
 	uint64_t pairs;          /* of source and target port: each has the whole port range */
+	uint64_t hold_pairs;     /* the first so many are those of the held; 0: all are shared */
 	uint64_t tuples;         /* pairs times ports */
 	uint64_t alive;          /* connections and TIME-WAIT entries the run wants alive */
 	uint64_t tw_octets;      /* memory of max_time_wait on all sides here */

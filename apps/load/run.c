@@ -17,13 +17,15 @@
 
 #include "load/load.h"
 
-#define SECOND_NS   1000000000ull
-#define DRAIN_NS    (5 * SECOND_NS)
-#define GOODBYE_NS  SECOND_NS
-#define CONTROL_NS  20000000
-#define SIZE_PROBE  1000000u
-#define SPARE_CONNS 4096u
-#define TW_MIN      1024u
+#define SECOND_NS 1000000000ull
+/* After the drain, for the held to go: this and more for each of them. */
+#define RELEASE_NS      (5 * SECOND_NS)
+#define RELEASE_EACH_NS 20000u
+#define GOODBYE_NS      SECOND_NS
+#define CONTROL_NS      20000000
+#define SIZE_PROBE      1000000u
+#define SPARE_CONNS     4096u
+#define TW_MIN          1024u
 
 /* ---- contexts -------------------------------------------------------------- */
 
@@ -43,9 +45,9 @@ common_conf(const struct load *l, struct pmtcp_conf *conf, uint32_t conns, bool 
 	conf->tw_reuse = c->tw_reuse;
 	conf->tw_ms = c->tw_ms;
 	conf->syn_retries = (uint8_t)c->syn_retries;
-	conf->max_conns = conns;
+	conf->max_conns = conns + (uint32_t)c->hold;
 	/* Each connection is closed by us before it has ended. */
-	conf->orphan_max = conns;
+	conf->orphan_max = conf->max_conns;
 	conf->max_time_wait = holds_time_wait ? l->plan.max_time_wait : TW_MIN;
 	if (c->request + c->response > 0) {
 		conf->max_transfers = conns > conf->max_transfers ? conns : conf->max_transfers;
@@ -103,21 +105,27 @@ load_server_conf(const struct load *l, struct pmtcp_conf *conf)
 		add_own(conf, &c->own, &c->gateway);
 	conf->syn_cookies = (enum pmtcp_syn_cookies)c->syn_cookies;
 	conf->max_half_open = conns;
+	/* Each listener has a set of options of its own. */
+	conf->max_classes = (uint16_t)(conf->max_classes + listeners);
 	if (listeners > conf->max_listeners)
 		conf->max_listeners = (uint16_t)listeners;
 }
 
-/* Octets of one TIME-WAIT entry with its share of the table. */
+/* Octets of one TIME-WAIT entry, or of one connection, with its share of the table. */
 static uint32_t
-time_wait_octets(void)
+block_octets(const struct load_conf *c, bool is_connection)
 {
 	struct pmtcp_conf conf;
+	uint32_t *max = is_connection ? &conf.max_conns : &conf.max_time_wait;
 	size_t less;
 
 	pmtcp_conf_init(&conf);
+	conf.n_ranges6 = c->own.version == 6;
+	conf.max_rares = 1;
 	conf.max_time_wait = SIZE_PROBE;
+	*max = SIZE_PROBE;
 	less = pmtcp_ctx_memsize(&conf);
-	conf.max_time_wait = 2 * SIZE_PROBE;
+	*max = 2 * SIZE_PROBE;
 	return (uint32_t)((pmtcp_ctx_memsize(&conf) - less + SIZE_PROBE - 1) / SIZE_PROBE);
 }
 
@@ -151,6 +159,9 @@ load_plan(struct load *l)
 			.run_ns = c->duration_ns == 0 ? 0 : c->warmup_ns + c->duration_ns,
 			.count = c->count,
 			.concurrency = (uint32_t)c->concurrency,
+			.hold = c->hold,
+			.hold_octets = block_octets(c, true) *
+				       (uint32_t)(l->has_client + l->has_server),
 			.tw_ms = c->tw_ms,
 			.holder = holder,
 			.has_client = l->has_client,
@@ -161,7 +172,7 @@ load_plan(struct load *l)
 			.ports = c->ports,
 			.target_ports = c->cmd == LOAD_SERVER ? c->listen_ports : c->target_ports,
 			.memory_free = l->box.available,
-			.tw_octets = time_wait_octets(),
+			.tw_octets = block_octets(c, false),
 	};
 	plan_make(&l->plan_in, &l->plan);
 }
@@ -354,7 +365,8 @@ is_over(struct load *l, uint64_t now_ns, uint64_t *drain_until_ns)
 	if (phase < RUN_DRAIN)
 		return false;
 	if (*drain_until_ns == 0)
-		*drain_until_ns = now_ns + DRAIN_NS;
+		*drain_until_ns = now_ns + RUN_DRAIN_NS +
+				  (l->conf.hold ? RELEASE_NS + l->conf.hold * RELEASE_EACH_NS : 0);
 	if (phase == RUN_DRAINED && (!l->has_server || atomic_load(&l->clock.is_server_idle)))
 		return true;
 	return now_ns >= *drain_until_ns;
@@ -481,6 +493,7 @@ carry_out(struct load *l, const cpu_set_t *allowed, const sigset_t *signals)
 		close_window(&l->client.side);
 	if (l->has_server)
 		close_window(&l->server.side);
+	report_box_memory(&l->box);
 	books_check(l);
 	say_goodbye(l);
 	destroy_ends(l);

@@ -6,6 +6,7 @@
  *
  *	before our close   bits 32..62 octets got, 0..30 octets sent; bit 31 deferred
  *	after it           bit 63; bit 62 payload bad; below, when we closed, in ns
+ *	held               HELD_WORD
  */
 
 #include "load/server.h"
@@ -20,8 +21,13 @@
 #define DEFERRED_BIT (1ull << 31)
 #define SENT_MASK    (DEFERRED_BIT - 1)
 #define NS_MASK      (BAD_BIT - 1)
+/* Held connections end by an RST each, some of which may be lost: so long after the last one
+ * nobody waits for more. */
+#define HELD_SILENCE_NS 500000000ull
 /* The user word of a connection that ended while its close was put off. */
 #define ENDED_WORD (CLOSED_BIT | NS_MASK)
+/* And of one that stays idle (hold.h): more octets sent than there can be. */
+#define HELD_WORD SENT_MASK
 
 int
 server_init(struct server *s, const struct load_conf *conf, struct run_clock *clock,
@@ -150,6 +156,12 @@ accepted(struct server *s, const struct pmtcp_event *e, uint64_t now_ns)
 {
 	struct side *side = &s->side;
 
+	if (side->n.held < side->conf->hold) {
+		word_set(e->conn, HELD_WORD);
+		side->n.held++;
+		side->n.held_ready++;
+		return;
+	}
 	side->n.opened++;
 	side->n.connected++;
 	side->live++;
@@ -194,12 +206,72 @@ ended(struct server *s, const struct pmtcp_event *e, uint64_t now_ns)
 }
 
 static void
+held_ended(struct server *s, const struct pmtcp_event *e)
+{
+	if (e->reason == PMTCP_PEER_RESET)
+		s->side.n.held_released++;
+	else
+		s->side.n.held_lost++;
+	pmtcp_close(e->conn);
+}
+
+/* Whether that is all about this event. One that speaks was no held one. */
+static bool
+take_held_event(struct server *s, const struct pmtcp_event *e)
+{
+	struct side *side = &s->side;
+
+	if (e->flags & (PMTCP_EV_READABLE | PMTCP_EV_PEER_FIN)) {
+		word_set(e->conn, 0);
+		side->n.held--;
+		side->n.held_ready--;
+		side->n.opened++;
+		side->n.connected++;
+		side->live++;
+		return false;
+	}
+	if (e->flags & PMTCP_EV_CLOSED)
+		held_ended(s, e);
+	return true;
+}
+
+/* And one that is reset without a word, while one is missing, was one. */
+static bool
+is_mistaken(const struct server *s, const struct pmtcp_event *e)
+{
+	return s->side.n.held < s->side.conf->hold && (e->flags & PMTCP_EV_CLOSED) &&
+	       e->reason == PMTCP_PEER_RESET && word_get(e->conn) == 0;
+}
+
+static void
+take_mistaken(struct server *s, const struct pmtcp_event *e)
+{
+	struct side *side = &s->side;
+
+	side->n.opened--;
+	side->n.connected--;
+	side->live--;
+	side->n.held++;
+	side->n.held_ready++;
+	held_ended(s, e);
+}
+
+static void
 take_event(struct server *s, const struct pmtcp_event *e, uint64_t now_ns)
 {
 	uint32_t payload = e->flags & (PMTCP_EV_READABLE | PMTCP_EV_WRITABLE);
 
 	if (e->flags & PMTCP_EV_ACCEPTED)
 		accepted(s, e, now_ns);
+	if (word_get(e->conn) == HELD_WORD && take_held_event(s, e)) {
+		s->held_ns = now_ns;
+		return;
+	}
+	if (is_mistaken(s, e)) {
+		take_mistaken(s, e);
+		return;
+	}
+	s->side.last_ns = now_ns;
 	if (payload != 0 && (word_get(e->conn) & CLOSED_BIT) == 0) {
 		if (payload & PMTCP_EV_READABLE)
 			take_request(s, e->conn, now_ns);
@@ -223,9 +295,14 @@ take_events(struct server *s, struct pmtcp_ctx *ctx, uint64_t now_ns)
 		n = pmtcp_events(ctx, ev, SIDE_EVENTS);
 		for (uint16_t i = 0; i < n; i++)
 			take_event(s, &ev[i], now_ns);
-		if (n > 0)
-			s->side.last_ns = now_ns;
 	} while (n == SIDE_EVENTS && ++rounds < SIDE_ROUNDS_MAX);
+}
+
+static bool
+is_idle(const struct server *s, uint64_t now_ns)
+{
+	return s->side.live == 0 && s->side.n_deferred == 0 &&
+	       (side_held_now(&s->side.n) == 0 || now_ns - s->held_ns > HELD_SILENCE_NS);
 }
 
 /* A server alone: its clock starts with the first connection. */
@@ -253,7 +330,7 @@ keep_clock(struct server *s, uint64_t now_ns)
 			pmtcp_unlisten(s->listeners[i]);
 		s->n_listeners = 0;
 	}
-	if (phase == RUN_DRAIN && s->side.live == 0 && s->side.n_deferred == 0)
+	if (phase == RUN_DRAIN && is_idle(s, now_ns))
 		atomic_store(&clock->phase, RUN_DRAINED);
 }
 
@@ -262,7 +339,7 @@ server_turn(struct pmtcp_ctx *ctx, void *arg)
 {
 	struct server *s = arg;
 	uint64_t now_ns = pmtcp_now(ctx);
-	bool is_idle;
+	bool idle;
 
 	diag_print(ctx, "pmtcp-load server", stderr);
 	if (s->is_alone)
@@ -271,7 +348,7 @@ server_turn(struct pmtcp_ctx *ctx, void *arg)
 	if (s->side.n_deferred > 0)
 		flush_deferred(s, now_ns);
 	take_events(s, ctx, now_ns);
-	is_idle = s->side.live == 0 && s->side.n_deferred == 0;
-	if (is_idle != atomic_load_explicit(&s->side.clock->is_server_idle, memory_order_relaxed))
-		atomic_store(&s->side.clock->is_server_idle, is_idle);
+	idle = is_idle(s, now_ns);
+	if (idle != atomic_load_explicit(&s->side.clock->is_server_idle, memory_order_relaxed))
+		atomic_store(&s->side.clock->is_server_idle, idle);
 }

@@ -11,7 +11,8 @@
 
 struct server {
 	struct side side;
-	bool is_alone; /* keeps the clock of the run itself */
+	bool is_alone;    /* keeps the clock of the run itself */
+	uint64_t held_ns; /* of the last event of a held connection */
 	uint32_t n_listeners;
 	struct pmtcp_listener *listeners[PLAN_LISTEN_MAX];
 };

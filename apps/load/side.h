@@ -22,10 +22,14 @@
 /* The clock of a run, set by the client's end (by the server's if it is alone). */
 enum run_phase {
 	RUN_PREPARE, /* next hops are being resolved */
+	RUN_HOLD,    /* what is to stay idle is being opened */
 	RUN_OPEN,
 	RUN_DRAIN, /* no more opens; what is open comes to its end */
 	RUN_DRAINED,
 };
+
+/* Time for what is open at the end of a run. */
+#define RUN_DRAIN_NS 5000000000ull
 
 struct run_clock {
 	_Atomic enum run_phase phase;
@@ -53,7 +57,8 @@ enum side_open_error {
 };
 
 /* Each connection is in exactly one class (CLOSE-45):
- * opened = closed + sum of failed + live. */
+ * opened = closed + sum of failed + live, and apart from these
+ * held = held_lost + held_released + those that are still there. */
 struct side_counts {
 	uint64_t opened;    /* successful opens; of a server, accepted ones */
 	uint64_t connected; /* reached ESTABLISHED */
@@ -62,6 +67,10 @@ struct side_counts {
 	uint64_t open_errors[SIDE_OPEN_MAX];
 	uint64_t rx_octets;
 	uint64_t tx_octets;
+	uint64_t held;          /* opened to stay idle; of a server, accepted as such */
+	uint64_t held_ready;    /* reached ESTABLISHED */
+	uint64_t held_lost;     /* ended though nobody wanted them to */
+	uint64_t held_released; /* ended by the client at the end of the run */
 };
 
 struct side_snap {
@@ -80,7 +89,8 @@ struct side {
 	bool has_window;
 	bool has_sample;
 	uint64_t live;
-	uint64_t last_ns; /* of the last connection event */
+	uint64_t held_opening; /* of the held: neither established nor ended */
+	uint64_t last_ns;      /* of the last connection event */
 	struct side_counts n;
 	struct hist connect; /* intended launch to ESTABLISHED; empty on a server */
 	struct hist close;   /* CLOSE or ABORT to the end, which may be TIME-WAIT (CLOSE-45) */
@@ -117,6 +127,13 @@ static inline void
 side_defer(struct side *s, struct pmtcp_conn *conn)
 {
 	s->deferred[s->n_deferred++] = conn;
+}
+
+/* Held connections that have not ended. */
+static inline uint64_t
+side_held_now(const struct side_counts *n)
+{
+	return n->held - n->held_lost - n->held_released;
 }
 
 /* Sum of failed. */

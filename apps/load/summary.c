@@ -34,6 +34,12 @@ summary_window(const struct load *l, struct window *w)
 	uint64_t frames = s->final.stats.counter[PMTCP_C_tx_frames] +
 			  s->final.stats.counter[PMTCP_C_rx_frames];
 
+	/* The frames of what stayed open are nobody else's. */
+	if (l->conf.hold != 0 && s->has_window) {
+		closed = s->end.n.closed - s->begin.n.closed;
+		frames = over_window(s, PMTCP_C_tx_frames) + over_window(s, PMTCP_C_rx_frames);
+	}
+
 	*w = (struct window){.challenges = over_both(l, PMTCP_C_challenge_sent)};
 	if (closed > 0)
 		w->packets_per_connection = (double)frames / (double)closed;
@@ -57,6 +63,20 @@ print_counts(const struct load *l, const struct side *s, const char *name)
 			report_number(s->n.opened, text[0]), report_number(s->n.closed, text[1]),
 			report_number(side_failed(&s->n), text[2]), report_number(s->live, text[3]),
 			causes);
+}
+
+static void
+print_held(const struct load *l)
+{
+	const struct side_counts *n = &load_main_side(l)->n;
+	char text[4][REPORT_NUMBER_LEN];
+
+	if (n->held == 0)
+		return;
+	fprintf(l->out, "held      %s opened, %s established, %s lost, %s released\n",
+			report_number(n->held, text[0]), report_number(n->held_ready, text[1]),
+			report_number(n->held_lost, text[2]),
+			report_number(n->held_released, text[3]));
 }
 
 static void
@@ -141,6 +161,7 @@ summary_print(const struct load *l)
 		print_counts(l, &l->client.side, "client");
 	if (l->has_server)
 		print_counts(l, &l->server.side, "server");
+	print_held(l);
 	print_time_wait(l, &w);
 	summary_warn(l);
 	fprintf(l->out,
@@ -158,6 +179,11 @@ summary_print(const struct load *l)
 		fprintf(l->out, "%sserver %.0f %% busy%s\n", l->has_client ? "" : "cpu       ",
 				summary_busy(&l->server.side),
 				l->is_one_thread ? ", both on one CPU" : "");
+	fprintf(l->out,
+			"memory    %.1f MB resident, %.1f MB of it in transparent huge pages, "
+			"%.1f MB in other huge pages\n",
+			(double)l->box.resident / 1e6, (double)l->box.thp / 1e6,
+			(double)l->box.hugetlb / 1e6);
 	for (uint32_t i = 0; i < l->found.n; i++)
 		fprintf(l->out, "error     %s\n", l->found.text[i]);
 	if (l->found.n_books == 0)

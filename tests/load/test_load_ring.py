@@ -131,6 +131,51 @@ class Ring(unittest.TestCase):
             _, _, text = load("run", "--json", "-", "--count", "10", "--tw", tw)
             self.assertEqual(text.count(words), times, text)
 
+    def test_held_connections_stay_while_others_come_and_go(self):
+        held = {"opened": 2000, "established": 2000, "lost": 0, "released": 2000}
+        for more in ((), ("--request", "64", "--response", "64"), ("--close", "client-rst"),
+                     ("--ip", "2001:db8:1::1/64"), ("--keepalive", "100ms")):
+            with self.subTest(more=more):
+                report = self.run_fine("--hold", "2k", "--rate", "5k", "--count", "5000", *more)
+                self.assertEqual(report["closed"], 5000)
+                self.assertEqual(report["held"], held)
+                self.assertEqual(report["server"]["held"], held)
+                self.assertEqual(report["server"]["closed"], 5000)
+                entered = 0 if "client-rst" in more else 5000
+                self.assertEqual(report["time_wait"]["entered"], entered)
+
+    def test_held_connections_cost_no_frames_of_the_others(self):
+        report = self.run_fine("--hold", "5k", "--rate", "5k", "--warmup", "200ms", "--duration",
+                               "1s")
+        # SYN, SYN-ACK, FIN, FIN, ACK; and an ACK alone now and then.
+        self.assertAlmostEqual(report["packets_per_connection"], 5, delta=0.5)
+        self.assertEqual(report["config"]["hold"], 5000)
+
+    def test_held_connections_over_a_bad_wire(self):
+        report = self.run_fine("--hold", "500", "--link", "ring,loss=3%,seed=9", "--count", "500")
+        self.assertEqual(report["held"]["established"], 500)
+        self.assertEqual(report["held"]["released"], 500)
+
+    def test_ctrl_c_while_holding_lets_all_go(self):
+        with start("run", "--hold", "50", "--link", "ring,delay=500ms", "--concurrency", "1",
+                   "--json", "-") as p:
+            time.sleep(4)
+            p.send_signal(signal.SIGINT)
+            out, err = p.communicate(timeout=30)
+        self.assertEqual(p.returncode, 0, err)
+        report = json.loads(out)
+        self.check_books(report, err)
+        self.assertEqual(report["opened"], 0)
+        self.assertGreater(report["held"]["established"], 0)
+        self.assertLess(report["held"]["opened"], 50)
+
+    def test_refused_held_connections_are_lost(self):
+        report, text = self.run_failing("--hold", "20", "--listen", "5001", "--target",
+                                        "198.19.0.1:6000", "--count", "5")
+        self.assertEqual(report["held"], {"opened": 20, "established": 0, "lost": 20,
+                                          "released": 0})
+        self.assertIn("20 of the client's 20 held connections ended before the run", text)
+
     def test_loss_is_repaired_and_counted(self):
         report = self.run_fine("--link", "ring,loss=2%,dup=1%,reorder=1%,seed=5",
                                "--count", "1000", "--concurrency", "500",
@@ -338,6 +383,27 @@ class Memif(unittest.TestCase):
         self.assertEqual(server.returncode, 0, err)
         other = json.loads(out)
         self.assertEqual(report["closed"], 1000)
+        self.assertEqual(other["closed"], 1000)
+        self.assertTrue(other["conservation"]["balanced"])
+
+    def test_held_connections_of_two_processes(self):
+        with tempfile.TemporaryDirectory() as folder:
+            sock = os.path.join(folder, "m")
+            server = start("server", "--link", "memif:server:" + sock, "--ip", "10.7.0.1/24",
+                           "--hold", "3k", "--request", "64", "--response", "64", "--json", "-")
+            time.sleep(2)
+            code, report, text = load("client", "--link", "memif:client:" + sock, "--ip",
+                                      "10.7.0.2/24", "--target", "10.7.0.1:5001", "--hold", "3k",
+                                      "--request", "64", "--response", "64", "--count", "1000",
+                                      "--concurrency", "32", "--json", "-")
+            server.send_signal(signal.SIGINT)
+            out, err = server.communicate(timeout=30)
+        self.assertEqual(code, 0, text)
+        self.assertEqual(server.returncode, 0, err)
+        other = json.loads(out)
+        held = {"opened": 3000, "established": 3000, "lost": 0, "released": 3000}
+        self.assertEqual(report["held"], held)
+        self.assertEqual(other["held"], held)
         self.assertEqual(other["closed"], 1000)
         self.assertTrue(other["conservation"]["balanced"])
 

@@ -167,6 +167,71 @@ unfinished_connections_are_told_by_state(void **state)
 			"5 SYN-SENT");
 }
 
+/* 100 more that stay: of each context's count, of none of the classes of the others. */
+static void
+make_held(void)
+{
+	struct side *sides[2] = {&l.client.side, &l.server.side};
+
+	for (int i = 0; i < 2; i++) {
+		struct pmtcp_stats *stats = &sides[i]->final.stats;
+
+		sides[i]->n.held = sides[i]->n.held_ready = sides[i]->n.held_released = 100;
+		stats->counter[i ? PMTCP_C_opened_passive : PMTCP_C_opened_active] += 100;
+		stats->ended[i ? PMTCP_PEER_RESET : PMTCP_LOCAL_ABORT] = 100;
+	}
+	l.server.side.final.stats.counter[PMTCP_C_half_open_created] += 100;
+	l.server.side.final.stats.counter[PMTCP_C_half_open_accepted] += 100;
+}
+
+static void
+held_connections_have_books_of_their_own(void **state)
+{
+	(void)state;
+	make_held();
+	assert_found(0, 0, "");
+	/* Lost before the run was over: an error, but no fault of the books. */
+	l.client.side.n.held_lost = 1;
+	l.client.side.n.held_released = 99;
+	assert_found(1, 0, "1 of the client's 100 held connections ended before the run");
+}
+
+static void
+held_connection_that_the_client_forgot_is_found(void **state)
+{
+	(void)state;
+	make_held();
+	l.client.side.n.held_released = 99;
+	assert_found(2, 2, "client's held and lost + released, 100 and 99");
+}
+
+static void
+held_connection_that_nobody_accepted_is_found(void **state)
+{
+	(void)state;
+	make_held();
+	l.server.side.n.held = 99;
+	l.server.side.n.held_released = 99;
+	l.server.side.final.stats.counter[PMTCP_C_opened_passive]--;
+	l.server.side.final.stats.counter[PMTCP_C_half_open_accepted]--;
+	l.server.side.final.stats.counter[PMTCP_C_half_open_created]--;
+	l.server.side.final.stats.ended[PMTCP_PEER_RESET]--;
+	assert_found(1, 1, "the client has 200 connected, the server 199 accepted");
+}
+
+/* An RST that was lost leaves one at the server, to which goodbye is said. */
+static void
+held_connection_that_the_server_still_has_is_no_fault(void **state)
+{
+	(void)state;
+	make_held();
+	l.server.side.n.held_released = 99;
+	l.server.side.final.stats.ended[PMTCP_PEER_RESET] = 99;
+	l.server.side.final.stats.live = 1;
+	l.server.side.final.stats.state[PMTCP_ESTABLISHED] = 1;
+	assert_found(0, 0, "");
+}
+
 static void
 res_3_exhausted_ports_come_with_numbers(void **state)
 {
@@ -209,6 +274,15 @@ main(void)
 					octets_must_arrive_if_nothing_failed, make_sound_run),
 			cmocka_unit_test_setup(
 					unfinished_connections_are_told_by_state, make_sound_run),
+			cmocka_unit_test_setup(
+					held_connections_have_books_of_their_own, make_sound_run),
+			cmocka_unit_test_setup(held_connection_that_the_client_forgot_is_found,
+					make_sound_run),
+			cmocka_unit_test_setup(held_connection_that_nobody_accepted_is_found,
+					make_sound_run),
+			cmocka_unit_test_setup(
+					held_connection_that_the_server_still_has_is_no_fault,
+					make_sound_run),
 			cmocka_unit_test_setup(
 					res_3_exhausted_ports_come_with_numbers, make_sound_run),
 			cmocka_unit_test_setup(

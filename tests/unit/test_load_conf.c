@@ -112,6 +112,7 @@ yaml_every_word_reaches_its_field(void **state)
 				   "gateway: 10.1.0.1\nmac: 02:00:00:00:00:02\n"
 				   "target: 10.2.0.1:5001-5004\nsource: 10.1.0.3-10.1.0.9\n"
 				   "ports: 2000-3000\nrate: 1.5k\nconcurrency: 7\ncount: 1m\n"
+				   "hold: 0\n"
 				   "duration: 1.5s\nwarmup: 200ms\nrequest: 1k\nresponse: 2k\n"
 				   "close: server-fin\ntw: 30s\nsyn-retries: 5\nidle: sleep\n"
 				   "mtu: 9000\nno-offloads: true\npcap: x.pcap,10\njson: '-'\n"
@@ -310,6 +311,10 @@ resolve_contradictions_name_the_word(void **state)
 			{"concurrency: 1g\n", "concurrency: "},
 			{"request: 3g\n", "request: "},
 			{"syn-retries: 0\n", "syn-retries: "},
+			{"hold: 101m\n", "hold: "},
+			{"hold: 1\nclose: server-fin\n", "hold: "},
+			{"hold: 1\nclose: simultaneous\n", "hold: "},
+			{"hold: 1\nresponse: 1\n", "hold: "},
 	};
 	static const char *const sound = "link: tap:x\nip: 10.1.0.2/24\ntarget: 10.1.0.1:80\n";
 	char text[256];
@@ -323,6 +328,11 @@ resolve_contradictions_name_the_word(void **state)
 		assert_int_not_equal(conf_resolve(&conf, err), 0);
 		assert_int_equal(strncmp(err, cases[i].word, strlen(cases[i].word)), 0);
 	}
+	snprintf(text, sizeof(text), "%shold: 10m\nrequest: 64\nresponse: 64\n", sound);
+	assert_int_equal(load_text(text), 0);
+	conf.cmd = LOAD_CLIENT;
+	assert_int_equal(conf_resolve(&conf, err), 0);
+	assert_int_equal(conf.hold, 10000000);
 	assert_int_equal(load_text(sound), 0);
 	conf.cmd = LOAD_CLIENT;
 	assert_int_equal(conf_resolve(&conf, err), 0);

@@ -252,6 +252,58 @@ print_bound_plan_says_the_rate_in_one_sentence(void **state)
 	assert_non_null(strstr(buf, "sustain 0.10 opens/s"));
 }
 
+/* What stays has pairs of its own, so that searches for a port of the others are as short as
+ * ever; if there are too few addresses for that, all share what there is. */
+static void
+plan_held_connections_have_pairs_of_their_own(void **state)
+{
+	struct plan_in in = ring_run();
+	struct plan with, without;
+	char buf[1024];
+
+	(void)state;
+	plan_make(&in, &without);
+	in.hold = 10000000;
+	in.hold_octets = 276;
+	plan_make(&in, &with);
+	/* 10,000,000 / 64512 */
+	assert_int_equal(with.hold_pairs, 156);
+	assert_int_equal(without.hold_pairs, 0);
+	assert_true(with.pairs - with.hold_pairs >= (without.alive + 64511) / 64512);
+	assert_int_equal(with.alive, without.alive + 10000000);
+	assert_int_equal(with.bound, PLAN_BOUND_NONE);
+	assert_int_equal(with.max_time_wait, without.max_time_wait);
+	plan_print(&in, &with, buf, sizeof(buf));
+	assert_non_null(strstr(buf, "10000000 connections stay (2760.0 MB)"));
+
+	in.sources.last = in.sources.first + 155;
+	in.target_ports.last = in.target_ports.first;
+	plan_make(&in, &with);
+	assert_int_equal(with.hold_pairs, 0);
+	/* 156 x 64512 tuples less 10,000,000 and 1024, of which each is taken for 11 s. */
+	assert_int_equal(with.bound, PLAN_BOUND_TUPLES);
+	assert_in_range(with.sustained, (63872 - 1024) / 11 - 1, (63872 - 1024) / 11 + 1);
+}
+
+/* TIME-WAIT gets its share of what they leave. */
+static void
+plan_memory_of_the_held_is_not_for_time_wait(void **state)
+{
+	struct plan_in in = ring_run();
+	struct plan p;
+
+	(void)state;
+	in.memory_free = 2 * GB;
+	in.hold = 5000000;
+	in.hold_octets = 200;
+	plan_make(&in, &p);
+	/* 60 % of 1 GB, 72 octets each */
+	assert_int_equal(p.max_time_wait, 8333333);
+	in.hold = 20000000;
+	plan_make(&in, &p);
+	assert_int_equal(p.max_time_wait, 1024);
+}
+
 static void
 dec_8_2msl_below_30_s_is_warned_of(void **state)
 {
@@ -275,6 +327,8 @@ main(void)
 			cmocka_unit_test(plan_count_needs_no_more_than_the_count),
 			cmocka_unit_test(plan_without_time_wait_needs_room_for_the_living_only),
 			cmocka_unit_test(plan_kept_to_never_runs_out_in_the_model),
+			cmocka_unit_test(plan_held_connections_have_pairs_of_their_own),
+			cmocka_unit_test(plan_memory_of_the_held_is_not_for_time_wait),
 			cmocka_unit_test(dec_8_2msl_below_30_s_is_warned_of),
 			cmocka_unit_test(print_bound_plan_says_the_rate_in_one_sentence),
 	};

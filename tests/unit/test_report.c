@@ -101,6 +101,10 @@ box_says_what_machine_this_is(void **state)
 	assert_true(box.cpus >= 1);
 	assert_true(box.memory > box.available);
 	assert_true(box.available > 1000000);
+	assert_int_equal(box.resident, 0);
+	report_box_memory(&box);
+	assert_in_range(box.resident, 1000000, box.memory);
+	assert_true(box.thp + box.hugetlb <= box.resident);
 }
 
 int
