@@ -5,6 +5,7 @@
 # Installs the Debian packages that are missing, and does nothing if none is.
 #     tools/deps.sh            what building needs
 #     tools/deps.sh --test     and what the tests need
+#     tools/deps.sh --bench    and what bench/run needs to draw plots
 # Only installing needs root. No package may leave a service running or enabled.
 set -euo pipefail
 
@@ -12,6 +13,7 @@ BASE="gcc libc6-dev meson ninja-build pkg-config python3
     libdpdk-dev libnuma-dev libcmocka-dev libcyaml-dev libyaml-dev"
 TEST="clang libclang-rt-14-dev clang-format-14 valgrind tshark nginx-light ncat curl nftables
     iproute2 iperf3 ethtool procps openssl"
+BENCH="gnuplot-nox iproute2 ethtool"
 
 POLICY=/usr/sbin/policy-rc.d
 POLICY_SAVED=$POLICY.pmtcp-saved
@@ -59,8 +61,9 @@ main()
 	case "${1-}" in
 	"") wanted=$BASE ;;
 	--test) wanted="$BASE $TEST" ;;
+	--bench) wanted="$BASE $BENCH" ;;
 	*)
-		echo "usage: tools/deps.sh [--test]" >&2
+		echo "usage: tools/deps.sh [--test | --bench]" >&2
 		exit 2
 		;;
 	esac

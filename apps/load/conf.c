@@ -223,6 +223,7 @@ resolve_link(struct load_conf *c, char *err)
 	if (link_word_parse(c->link, &word, problem) != 0)
 		return say(err, "link", problem);
 	c->is_ring = word.kind == LINK_RING;
+	c->is_memory = c->is_ring || word.kind == LINK_MEMIF;
 	if (c->mtu != 0 && (c->mtu < MTU_MIN || c->mtu > MTU_MAX))
 		return say(err, "mtu", "must be between 576 and 9000 octets");
 	return 0;

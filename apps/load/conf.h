@@ -87,6 +87,7 @@ struct load_conf {
 	enum pmtcp_idle idle;
 	uint32_t tw_ms;
 	bool is_ring;
+	bool is_memory; /* a ring or memif: no device sets the pace */
 	uint32_t keepalive_ms;
 	uint32_t keepalive_intvl_ms; /* between probes */
 	struct args_subnet own; /* addresses of this end; range.last 0: the plan chooses (ring) */

@@ -16,7 +16,7 @@
 #include <stdint.h>
 
 /* What an unpaced run is sized for, in opens a second: above what one core does. */
-#define PLAN_CEILING_RING   3000000u
+#define PLAN_CEILING_MEMORY 3000000u
 #define PLAN_CEILING_DEVICE 1000000u
 
 /* Of the memory that is free at the start; the rest is for the page cache, the packet

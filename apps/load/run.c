@@ -155,7 +155,7 @@ load_plan(struct load *l)
 
 	l->plan_in = (struct plan_in){
 			.rate = c->rate,
-			.ceiling = c->is_ring ? PLAN_CEILING_RING : PLAN_CEILING_DEVICE,
+			.ceiling = c->is_memory ? PLAN_CEILING_MEMORY : PLAN_CEILING_DEVICE,
 			.run_ns = c->duration_ns == 0 ? 0 : c->warmup_ns + c->duration_ns,
 			.count = c->count,
 			.concurrency = (uint32_t)c->concurrency,

@@ -122,6 +122,7 @@ yaml_every_word_reaches_its_field(void **state)
 			0);
 	conf.cmd = LOAD_CLIENT;
 	assert_int_equal(conf_resolve(&conf, err), 0);
+	assert_true(conf.is_memory && !conf.is_ring);
 	assert_string_equal(conf.link, "memif:client:/tmp/s");
 	assert_int_equal(conf.own.range.first, IP(10, 1, 0, 2));
 	assert_int_equal(conf.own.range.last, IP(10, 1, 0, 9));

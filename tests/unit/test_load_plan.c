@@ -24,7 +24,7 @@ static struct plan_in
 ring_run(void)
 {
 	return (struct plan_in){
-			.ceiling = PLAN_CEILING_RING,
+			.ceiling = PLAN_CEILING_MEMORY,
 			.run_ns = 10 * S,
 			.concurrency = 1024,
 			.tw_ms = 60000,
