@@ -35,6 +35,19 @@ def compiler_of(exe):
     return match.group(1).strip() if match else "unknown"
 
 
+def chosen(path):
+    """The one of several words that stands in brackets."""
+    return first(r"\[(\S+)\]", path, "none")
+
+
+def pages():
+    """How the kernel gives huge pages: to memory as such, to shared memory, and set aside."""
+    thp = "/sys/kernel/mm/transparent_hugepage/"
+    aside = first(r"^HugePages_Total:\s*(\d+)", "/proc/meminfo", "0")
+    return (f'thp={chosen(thp + "enabled")} shmem_thp={chosen(thp + "shmem_enabled")} '
+            f"hugetlb_pages={aside}")
+
+
 def line(build):
     commit = output("git", "-C", os.path.dirname(__file__), "describe", "--always", "--dirty",
                     "--abbrev=12")
@@ -43,4 +56,5 @@ def line(build):
     return (f'# commit={commit} compiler="{compiler_of(os.path.join(build, "bench/kernel_loop"))}" '
             f'cpu="{first(r"^model name.*: (.*)", "/proc/cpuinfo")}" cpus={os.cpu_count()} '
             f"tsc_mhz={tsc_hz() / 1e6:.0f} governor={governor} kernel={os.uname().release} "
-            f'dpdk={output("pkg-config", "--modversion", "libdpdk")} load_before={load:.1f}')
+            f'dpdk={output("pkg-config", "--modversion", "libdpdk")} {pages()} '
+            f"load_before={load:.1f}")

@@ -9,7 +9,7 @@ import re
 import statistics
 import time
 
-from . import cpu, lab, load
+from . import cpu, goals, lab, load
 from .lab import DPDK_CPU, KERNEL_CPU, say
 
 OCTETS = 10000000
@@ -27,7 +27,30 @@ class Results:
     """Lines on standard output, and all of it as JSON and as a table."""
 
     def __init__(self):
-        self.cases, self.ratios = {}, {}
+        self.cases, self.ratios, self.curves = {}, {}, {}
+        self.boxes, self.problems, self.verdicts = [], [], []
+
+    def read(self, folder):
+        """What an earlier run left there: ratios and curves may span both."""
+        path = os.path.join(folder, "results.json")
+        if not os.path.exists(path):
+            return
+        with open(path, encoding="utf-8") as lines:
+            old = json.load(lines)
+        self.cases, self.ratios = old["cases"], old["ratios"]
+        self.curves, self.boxes = old["curves"], old["boxes"]
+
+    def problem(self, words):
+        """A figure that does not count."""
+        self.problems.append(words)
+        print(f"FAIL {words}", flush=True)
+
+    def curve(self, name, x, y, series, log=""):
+        """Points of each series: x and a case. `log`: x, y or xy have such a scale."""
+        self.curves[name] = {"x": x, "y": y, "log": log, "series": {
+            title: [{"x": at, **{key: case[key] for key in ("median", "min", "max", "n")}}
+                    for at, case in sorted(points, key=lambda point: point[0])]
+            for title, points in series.items()}}
 
     def add(self, name, values, unit="conn/s", digits=0, **extra):
         self.put(name, unit, digits, {"median": statistics.median(values), "min": min(values),
@@ -50,15 +73,20 @@ class Results:
             return
         least, most = (a["min"] / b["max"] if b["max"] else 0,
                        a["max"] / b["min"] if b["min"] else float("inf"))
-        self.ratios[name] = {"median": a["median"] / b["median"] * factor,
-                             "min": least * factor, "max": most * factor}
-        print(f"ratio.{name}  {a['median'] / b['median'] * factor:.2f} x  "
-              f"min={least * factor:.2f} max={most * factor:.2f} above={above} below={below}",
-              flush=True)
+        self.put_ratio(name, a["median"] / b["median"] * factor, least * factor, most * factor,
+                       f"above={above} below={below}")
+
+    def put_ratio(self, name, median, least, most, words):
+        self.ratios[name] = {"median": median, "min": least, "max": most}
+        print(f"ratio.{name}  {median:.2f} x  min={least:.2f} max={most:.2f} {words}", flush=True)
 
     def write(self, folder, line):
+        if line not in self.boxes:
+            self.boxes.append(line)
         with open(os.path.join(folder, "results.json"), "w", encoding="utf-8") as out:
-            json.dump({"box": line, "cases": self.cases, "ratios": self.ratios}, out, indent=1)
+            json.dump({"box": line, "boxes": self.boxes, "cases": self.cases,
+                       "ratios": self.ratios, "curves": self.curves, "problems": self.problems},
+                      out, indent=1)
             out.write("\n")
         with open(os.path.join(folder, "results.md"), "w", encoding="utf-8") as out:
             out.write("| Case | Median | Spread | n | |\n|---|---|---|---|---|\n")
@@ -71,6 +99,7 @@ class Results:
             out.write("\n| Ratio | Medians | Spread |\n|---|---|---|\n")
             for name, r in self.ratios.items():
                 out.write(f"| {name} | {r['median']:.2f} | {r['min']:.2f}–{r['max']:.2f} |\n")
+            goals.table(self, out)
 
 
 def parse_line(text, name):

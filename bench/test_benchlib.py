@@ -1,0 +1,130 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: BSD-3-Clause
+# Copyright (c) 2026 pmtcp authors
+
+"""Goal: bench/run counts no figure that it should not: each way in which a state is not steady
+is told, and a row is reached, above its floor or missed as its numbers say.
+Method: reports and results made by hand, then falsified one entry at a time."""
+
+import copy
+import io
+import os
+import sys
+import unittest
+from contextlib import redirect_stdout
+
+sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
+# pylint: disable=wrong-import-position
+from benchlib import cases, goals, plots, steady  # noqa: E402
+
+SOUND = {
+    "opens_per_s": 1000.0, "closes_per_s": 1000.0, "window_s": 30.0, "opened": 100000,
+    "closed": 100000, "live": 0, "failed": {}, "open_errors": {}, "retransmitted": 0,
+    "challenges": 0, "held": {"opened": 5, "established": 5, "lost": 0, "released": 5},
+    "time_wait": {"evicted": 0, "skipped": 0, "reused": 0, "peak": 60000,
+                  "entered_per_s": 1000.0, "expired_per_s": 1000.0},
+}
+
+
+def quietly(call, *args):
+    with redirect_stdout(io.StringIO()) as out:
+        call(*args)
+    return out.getvalue()
+
+
+class Steady(unittest.TestCase):
+    def found(self, *changes, two_msl=60, rate=0):
+        report = copy.deepcopy(SOUND)
+        for change in changes:
+            change(report)
+        return steady.failures([report], two_msl, rate, 30, False)
+
+    def test_sound_run_has_no_failures(self):
+        self.assertEqual(self.found(), [])
+        self.assertEqual(self.found(rate=1000), [])
+
+    def test_each_fault_is_told(self):
+        for path, value in (("window_s", 29.0), ("live", 1), ("retransmitted", 1),
+                            ("challenges", 1), ("failed", {"timeout_syn": 1}),
+                            ("open_errors", {"ports_exhausted": 1}), ("closed", 99999),
+                            ("held.lost", 1), ("time_wait.evicted", 1), ("time_wait.skipped", 1),
+                            ("time_wait.reused", 1), ("time_wait.entered_per_s", 949.0),
+                            ("time_wait.expired_per_s", 1051.0)):
+            def change(report, path=path, value=value):
+                *outer, key = path.split(".")
+                (report[outer[0]] if outer else report)[key] = value
+            with self.subTest(path=path):
+                self.assertEqual(len(self.found(change)), 1)
+
+    def test_five_percent_are_within(self):
+        self.assertEqual(self.found(lambda r: r["time_wait"].update(expired_per_s=1049.0)), [])
+
+    def test_rate_that_was_asked_for_must_be_there(self):
+        self.assertIn("asked for 1060/s", self.found(rate=1060)[0])
+        self.assertIn("60000 entries", self.found(two_msl=50, rate=1000)[0])
+
+    def test_without_2msl_nothing_expires(self):
+        def change(report):
+            report["time_wait"].update(skipped=100000, entered_per_s=0.0, expired_per_s=0.0)
+        self.assertEqual(self.found(change, two_msl=0), [])
+        self.assertEqual(len(self.found(change)), 3)
+
+    def test_either_end_can_fail(self):
+        other = copy.deepcopy(SOUND)
+        other["retransmitted"] = 3
+        self.assertEqual(steady.failures([SOUND, other], 60, 0, 30, False), ["3 retransmitted"])
+
+    def test_warm_up_is_longer_than_2msl(self):
+        for two_msl in steady.MSL_CURVE:
+            warmup, window = steady.times(two_msl, False)
+            self.assertGreaterEqual(warmup, two_msl + 10)
+            self.assertEqual(window, 30)
+
+    def test_words_go_with_their_values(self):
+        words = ["--rate", 5, "--request", 64, "--tw", "1s"]
+        self.assertEqual(steady.without(words, "--rate", "--tw"), ["--request", 64])
+
+
+class Goals(unittest.TestCase):
+    def row(self, name):
+        return next(row for row in goals.ROWS if row.name == name)
+
+    def test_rows_are_judged(self):
+        rate, size = self.row("steady.ring.open_close"), self.row("idle.ipv4.plain.10M")
+        for row, value, words in ((rate, 2500000, "goal"), (rate, 2499999, "floor"),
+                                  (rate, 1499999, "missed"), (size, 144, "goal"),
+                                  (size, 144.1, "floor"), (size, 160.1, "missed")):
+            self.assertEqual(goals.verdict(row, value), words)
+
+    def results(self, **medians):
+        results = cases.Results()
+        for name, median in medians.items():
+            quietly(results.add, name.replace("__", "."), [median])
+        return results
+
+    def test_ratios_are_of_the_right_cases(self):
+        results = self.results(held__1k=1000, held__10M=700, msl__0s=100, msl__60s=90,
+                               steady__ring__open_close=80, kernel__loopback__open_close=2,
+                               rte_hash__insert__1M=60, rte_hash__delete__1M=40,
+                               flow_table__insert_burst__1M=15, flow_table__delete_burst__1M=10)
+        quietly(goals.derive, results)
+        for name, value in (("held.many_to_few", 0.7), ("msl.60s_to_0", 0.9),
+                            ("open_close.steady_to_kernel", 40),
+                            ("flow_table.insert_delete.1M", 4)):
+            self.assertAlmostEqual(results.ratios[name]["median"], value, msg=name)
+        self.assertNotIn("flow_table.insert_delete.10M", results.ratios)
+        lines = quietly(goals.judge, results)
+        self.assertIn("must.held.many_to_few  0.70 x  goal=0.7 floor=0.5 reached=goal", lines)
+        self.assertIn("# not measured in this run: steady.memif.request_response", lines)
+
+    def test_plot_has_the_points(self):
+        results = self.results(a=5)
+        results.curve("c", "number", "connections/s", {"one": [(10, results.cases["a"])]}, "x")
+        text = plots.script(results.curves["c"], "/x.svg")
+        for part in ('set output "/x.svg"', "set logscale x", "10 5 5 5", 'title "one"'):
+            self.assertIn(part, text)
+        self.assertNotIn("logscale y", text)
+
+
+if __name__ == "__main__":
+    unittest.main()
