@@ -15,6 +15,7 @@
 #include <rte_errno.h>
 
 #include "base/base.h"
+#include "dpdk/pool.h"
 
 #define MTU_MIN 576
 #define MTU_MAX 9000
@@ -51,13 +52,13 @@ make_pools(struct pmtcp_port *port, const struct pmtcp_port_conf *conf, uint32_t
 	bufs = round_pool(max_u32(bufs, descs + BUFS_SLACK));
 	for (uint16_t q = 0; q < port->n_queues; q++) {
 		snprintf(name, sizeof(name), "pmtcp_%u_%u", port->id, q);
-		port->queues[q].pool =
-				rte_pktmbuf_pool_create(name, bufs, 256, 0, (uint16_t)room, socket);
+		port->queues[q].pool = pool_create(
+				&(struct pool_conf){name, bufs, 256, (uint16_t)room, socket});
 		if (port->queues[q].pool == NULL)
 			return -ENOMEM;
 		snprintf(name, sizeof(name), "pmtcp_ctl_%u_%u", port->id, q);
-		port->queues[q].ctl_pool = rte_pktmbuf_pool_create(
-				name, PORT_CTL_BUFS, 64, 0, RTE_MBUF_DEFAULT_BUF_SIZE, socket);
+		port->queues[q].ctl_pool = pool_create(&(struct pool_conf){
+				name, PORT_CTL_BUFS, 64, RTE_MBUF_DEFAULT_BUF_SIZE, socket});
 		if (port->queues[q].ctl_pool == NULL)
 			return -ENOMEM;
 	}

@@ -16,11 +16,14 @@
 #include <cmocka.h>
 
 #include <errno.h>
+#include <sys/mman.h>
 
+#include <rte_eal.h>
 #include <rte_ethdev.h>
 
 #include "base/base.h"
 #include "common/link.h"
+#include "dpdk/pool.h"
 #include "dpdk/port.h"
 
 #define TX_ALL                                                                                     \
@@ -158,6 +161,48 @@ port_says_what_it_is(void **state)
 	assert_true(pmtcp_port_node(ring.ports[0]) >= -1);
 }
 
+/* Without huge pages of EAL's the buffers lie close together, in memory of their own that goes
+ * with the pool: 128 octets of mbuf, 64 and 64 around it, the room, and what spreads them over
+ * memory channels. All of each can be used. */
+static void
+buffers_do_not_take_a_page_each(void **state)
+{
+	enum { BUFS = 1023, ROOM = RTE_PKTMBUF_HEADROOM + 2048 };
+	static struct rte_mbuf *mbufs[BUFS];
+	const struct pool_conf conf = {"close", BUFS, 0, ROOM, SOCKET_ID_ANY};
+	uint8_t *low = NULL, *high = NULL, *page;
+	struct rte_mempool *mp;
+	unsigned char present;
+
+	(void)state;
+	if (rte_eal_has_hugepages())
+		skip();
+	mp = pool_create(&conf);
+	assert_non_null(mp);
+	assert_int_equal(rte_mempool_avail_count(mp), BUFS);
+	assert_int_equal(rte_pktmbuf_alloc_bulk(mp, mbufs, BUFS), 0);
+	assert_null(rte_pktmbuf_alloc(mp));
+	for (uint32_t i = 0; i < BUFS; i++) {
+		uint8_t *at = (uint8_t *)mbufs[i];
+
+		assert_int_equal(rte_pktmbuf_headroom(mbufs[i]), RTE_PKTMBUF_HEADROOM);
+		assert_int_equal(rte_pktmbuf_tailroom(mbufs[i]), 2048);
+		assert_true(mbufs[i]->buf_iova == (rte_iova_t)(uintptr_t)mbufs[i]->buf_addr);
+		memset(rte_pktmbuf_append(mbufs[i], 2048), (int)i, 2048);
+		low = low == NULL || at < low ? at : low;
+		high = at > high ? at : high;
+	}
+	assert_true((uint64_t)(high - low) < (BUFS - 1) * (128 + ROOM + 64 + 64 + 128));
+	for (uint32_t i = 0; i < BUFS; i++)
+		assert_int_equal(*rte_pktmbuf_mtod(mbufs[i], uint8_t *), (uint8_t)i);
+	rte_pktmbuf_free_bulk(mbufs, BUFS);
+	page = low - (uintptr_t)low % 4096;
+	assert_int_equal(mincore(page, 4096, &present), 0);
+	rte_mempool_free(mp);
+	assert_int_equal(mincore(page, 4096, &present), -1);
+	assert_int_equal(errno, ENOMEM);
+}
+
 static int
 open_ring(void **state)
 {
@@ -183,6 +228,7 @@ main(void)
 			cmocka_unit_test(port_is_refused_if_it_cannot_be_as_asked),
 			cmocka_unit_test(port_that_is_not_there_is_refused),
 			cmocka_unit_test(port_says_what_it_is),
+			cmocka_unit_test(buffers_do_not_take_a_page_each),
 	};
 
 	return cmocka_run_group_tests(tests, open_ring, close_ring);
