@@ -25,7 +25,7 @@ RANK = {"base": 0, "wheel": 1, "flow": 1, "wire": 1, "stream": 1, "recovery": 1,
 SIDEWAYS = {
     ("wire", "flow"): "a parsed segment carries its flow key",
 }
-PUBLIC = {"pmtcp.h": 2, "pmtcp_stats.h": 2, "pmtcp_dpdk.h": 4, "pmtcp_counters.def": 0}  # file: lowest rank
+PUBLIC = {"pmtcp.h": 2, "pmtcp_stats.h": 2, "pmtcp_steer.h": 2, "pmtcp_dpdk.h": 4, "pmtcp_counters.def": 0}  # file: lowest rank
 
 CORE_C = {"errno.h", "inttypes.h", "limits.h", "stdalign.h", "stdbool.h", "stddef.h", "stdint.h",
           "string.h"}

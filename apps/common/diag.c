@@ -58,6 +58,12 @@ print_one(struct pmtcp_ctx *ctx, const struct pmtcp_diag *d, FILE *out)
 		fprintf(out, "frame of %u octets above the MTU: switch off the peer's offloads\n",
 				d->value);
 		break;
+	case PMTCP_DIAG_STEERING:
+		fprintf(out,
+				"the device does not spread frames as it says: %u came to the "
+				"wrong worker\n",
+				d->value);
+		break;
 	case PMTCP_DIAG_CLOSE_WAIT:
 		print_close_wait(ctx, out);
 		break;

@@ -47,6 +47,7 @@ extern "C" {
 struct pmtcp_ctx;      /**< one engine, of one core */
 struct pmtcp_conn;     /**< a connection handle */
 struct pmtcp_listener; /**< a listening port */
+struct pmtcp_rss;      /**< who owns a tuple (pmtcp_steer.h) */
 
 /** 198.18.0.1 is PMTCP_IP4(198, 18, 0, 1): an address in host byte order. As RTE_IPV4(), but
  * unsigned throughout, so that it is defined from 128.0.0.0 on. */
@@ -318,7 +319,9 @@ struct pmtcp_conf {
 	uint16_t port_first; /**< ephemeral ports, RFC 6056 */
 	uint16_t port_last;
 	uint16_t owner;  /**< this worker's number ... */
-	uint16_t owners; /**< ... of so many that share the addresses */
+	uint16_t owners; /**< ... of so many that share the addresses, see pmtcp_steer.h */
+	/** Who owns what; read by pmtcp_ctx_init() only. NULL: pmtcp_rss.key_len and reta_size 0 */
+	const struct pmtcp_rss *rss;
 
 	uint32_t tw_ms;          /**< 2MSL, DEC-8: 60000; 0 or 1000..240000 */
 	uint8_t tw_reuse;        /**< enum pmtcp_tw_reuse: SAFE */
@@ -405,18 +408,6 @@ void pmtcp_ctx_fini(struct pmtcp_ctx *ctx);
  */
 void pmtcp_input(struct pmtcp_ctx *ctx, uint64_t now_ns, struct rte_mbuf **pkts, uint16_t n);
 
-/**
- * Takes out packets of the last pmtcp_input() that belong to other workers.
- *
- * @param pkts   at least n entries; the caller owns what is returned
- * @param owners the worker each belongs to
- * @param n      room in both arrays
- * @return how many; call until 0. At most 512 wait: what is above is lost as the network
- *         loses. What is not taken is freed by the next input.
- */
-uint16_t pmtcp_misdirected(
-		struct pmtcp_ctx *ctx, struct rte_mbuf **pkts, uint16_t *owners, uint16_t n);
-
 /** Time passes: runs what is due, a bounded number per call (TW-17). */
 void pmtcp_tick(struct pmtcp_ctx *ctx, uint64_t now_ns);
 
@@ -437,10 +428,6 @@ uint16_t pmtcp_output(struct pmtcp_ctx *ctx, uint64_t now_ns, struct rte_mbuf **
 /** Share of free packet buffers, 0..1000; below 250 new SYNs get cookies (or are dropped,
  * with cookies off) and own windows stop growing, below 100 out-of-order text goes (RES-5). */
 void pmtcp_set_pressure(struct pmtcp_ctx *ctx, uint16_t free_permille);
-
-/** Another worker learned this neighbour; addr's port means nothing. */
-void pmtcp_neigh_update(struct pmtcp_ctx *ctx, uint64_t now_ns, const struct pmtcp_addr *addr,
-		const struct rte_ether_addr *mac);
 
 /** Starts resolving the next hop to an address ahead of traffic.
  * @return 1 resolved, 0 asked, -EHOSTUNREACH it did not answer, -ENETUNREACH no route,
@@ -588,5 +575,6 @@ uint64_t pmtcp_now(const struct pmtcp_ctx *ctx);
 #endif
 
 #include <pmtcp_stats.h>
+#include <pmtcp_steer.h>
 
 #endif /* PMTCP_H */

@@ -46,6 +46,11 @@ struct pmtcp_stats {
  * and not all of the same moment: good for display, not for pmtcp_stats_audit(). */
 void pmtcp_stats(const struct pmtcp_ctx *ctx, struct pmtcp_stats *stats);
 
+/** Adds the accounts of another context to a sum, gauges and peaks too. The sum of contexts
+ * that share addresses balances as each of them does; frames from the wire are then
+ * rx_frames - misdirected (RES-16). */
+void pmtcp_stats_add(struct pmtcp_stats *sum, const struct pmtcp_stats *stats);
+
 /** Names and one-line explanations for reports, "?" for a value out of range; any thread. */
 const char *pmtcp_counter_name(enum pmtcp_counter c);
 const char *pmtcp_counter_help(enum pmtcp_counter c);
@@ -105,6 +110,8 @@ enum pmtcp_diag_kind {
 	PMTCP_DIAG_OVERSIZE,     /**< frames above the MTU: switch off the peer's offloads */
 	PMTCP_DIAG_CLOSE_WAIT, /**< peers closed, the application has not: value = how many, at most
 				* once in 10 s; pmtcp_close_wait_report() has the rest */
+	PMTCP_DIAG_STEERING,   /**< the device's RSS is not as it says: frames come to the wrong
+				* worker, which costs time only; value = so many until now */
 };
 struct pmtcp_diag {
 	enum pmtcp_diag_kind kind;

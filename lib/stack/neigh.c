@@ -161,8 +161,9 @@ make(struct pmtcp_ctx *s, struct neigh_addr addr)
 	n->entries[number] = (struct neigh){.addr = addr,
 			.state = NEIGH_FAILED,
 			.next = *bucket,
-			.used_ms = s->t.now_ms};
-	n->entries[number].due_ms = s->t.now_ms;
+			.used_ms = s->t.now_ms,
+			.due_ms = s->t.now_ms,
+			.told_ms = s->t.now_ms - NEIGH_TELL_MS};
 	*bucket = number;
 	return number;
 }
@@ -233,6 +234,17 @@ neigh_stale(struct pmtcp_ctx *s, uint16_t number, const struct rte_ether_addr *m
 	set_due(s, &s->neighs.entries[number], NEIGH_DELAY_MS);
 }
 
+void
+neigh_hear(struct pmtcp_ctx *s, uint16_t number, const struct rte_ether_addr *mac)
+{
+	const struct tcp_hop *hop = &s->t.hops[number];
+
+	if (s->neighs.entries[number].state == NEIGH_STATIC)
+		return;
+	if (!hop->is_resolved || !rte_is_same_ether_addr(mac, &hop->mac))
+		neigh_stale(s, number, mac);
+}
+
 uint16_t
 neigh_heard(struct pmtcp_ctx *s, struct neigh_addr addr, const struct rte_ether_addr *mac,
 		bool may_create)
@@ -245,17 +257,11 @@ neigh_heard(struct pmtcp_ctx *s, struct neigh_addr addr, const struct rte_ether_
 	return number == NEIGH_NONE && may_create ? make(s, addr) : number;
 }
 
-bool
-neigh_learn(struct pmtcp_ctx *s, struct neigh_addr addr, const struct rte_ether_addr *mac,
-		bool may_create)
+void
+neigh_believe(struct pmtcp_ctx *s, uint16_t number, const struct rte_ether_addr *mac)
 {
-	uint16_t number = neigh_heard(s, addr, mac, may_create);
-
-	if (number == NEIGH_NONE)
-		return false;
 	if (s->neighs.entries[number].state != NEIGH_STATIC)
 		neigh_resolved(s, number, mac);
-	return true;
 }
 
 void
@@ -359,18 +365,24 @@ tell_waiting(struct pmtcp_ctx *s, uint16_t number)
 	}
 }
 
+struct pmtcp_addr
+neigh_addr_of(const struct pmtcp_ctx *s, uint16_t number)
+{
+	const struct neigh_addr *addr = &s->neighs.entries[number].addr;
+
+	return s->t.hops[number].is_v6 ? pmtcp_addr6((const uint8_t *)addr->words, 0)
+				       : pmtcp_addr4(rte_be_to_cpu_32(ip4_of(addr)), 0);
+}
+
 /* Forged SYNs, or a scan of the application's own, name as many silent hosts as they like:
  * once a second one of them is told of. Of a gateway always, which no one else can name. */
 static void
 diagnose(struct pmtcp_ctx *s, uint16_t number)
 {
-	const struct neigh *e = &s->neighs.entries[number];
-	struct pmtcp_addr addr;
+	struct pmtcp_addr addr = neigh_addr_of(s, number);
 
 	if (number != s->gateway && number != s->gateway6 && !stack_diag_is_due(s, &s->silent_ms))
 		return;
-	addr = s->t.hops[number].is_v6 ? pmtcp_addr6((const uint8_t *)e->addr.words, 0)
-				       : pmtcp_addr4(rte_be_to_cpu_32(ip4_of(&e->addr)), 0);
 	stack_diag_addr(s, PMTCP_DIAG_NEIGH_FAILED, &addr);
 }
 
@@ -534,8 +546,8 @@ neigh_arp_input(struct pmtcp_ctx *s, const struct rte_mbuf *m)
 {
 	struct wire_arp arp;
 	struct pmtcp_addr ours;
+	uint16_t number = NEIGH_NONE;
 	bool is_for_us;
-	bool is_used;
 
 	if (!wire_parse_arp(m, &arp)) {
 		tcp_drop(&s->t, PMTCP_C_drop_arp_bad);
@@ -552,14 +564,18 @@ neigh_arp_input(struct pmtcp_ctx *s, const struct rte_mbuf *m)
 	is_for_us = stack_is_local(s, arp.target_ip) && rte_is_unicast_ether_addr(&arp.sender_mac);
 	/* W-6: a probe has no sender address to remember. An entry is made only by who
 	 * asks for us and lives where we could send to it. */
-	is_used = arp.sender_ip != 0 &&
-		  neigh_learn(s, neigh_addr4(arp.sender_ip), &arp.sender_mac,
-				  is_for_us && arp.op == WIRE_ARP_REQUEST &&
-						  ((arp.sender_ip ^ s->net) & s->mask) == 0);
+	if (arp.sender_ip != 0)
+		number = neigh_heard(s, neigh_addr4(arp.sender_ip), &arp.sender_mac,
+				is_for_us && arp.op == WIRE_ARP_REQUEST &&
+						((arp.sender_ip ^ s->net) & s->mask) == 0);
+	if (number != NEIGH_NONE) {
+		neigh_tell(s, number, &arp.sender_mac, true);
+		neigh_believe(s, number, &arp.sender_mac);
+	}
 	if (is_for_us && arp.op == WIRE_ARP_REQUEST) {
 		tcp_count(&s->t, PMTCP_C_arp_taken);
 		answer(s, &arp);
 		return;
 	}
-	tcp_drop(&s->t, is_used ? PMTCP_C_arp_taken : PMTCP_C_drop_arp_unused);
+	tcp_drop(&s->t, number != NEIGH_NONE ? PMTCP_C_arp_taken : PMTCP_C_drop_arp_unused);
 }

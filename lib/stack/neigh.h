@@ -33,6 +33,7 @@ enum {
 	NEIGH_ASK_MS = 1000,    /* SEC-7: at most one request per second and target */
 	NEIGH_DELAY_MS = 5000,  /* DELAY_FIRST_PROBE_TIME of RFC 4861 section 10 */
 	NEIGH_PAUSE_MS = 10000, /* after a failure */
+	NEIGH_TELL_MS = 500,    /* between two notices that tell the same; below NEIGH_ASK_MS */
 	NEIGH_NONE = UINT16_MAX,
 };
 
@@ -47,7 +48,8 @@ struct neigh {
 	uint8_t tries;
 	uint16_t next; /* in its hash bucket, NEIGH_NONE: last */
 	uint32_t used_ms;
-	uint32_t due_ms; /* next request, or end of reachability */
+	uint32_t due_ms;  /* next request, or end of reachability */
+	uint32_t told_ms; /* when the other workers heard last that it answers */
 };
 
 struct pmtcp_ctx;
@@ -86,16 +88,23 @@ uint16_t neigh_find(const struct pmtcp_ctx *s, struct neigh_addr addr);
 /* The entry of who names this MAC address, made only if `may_create`; NEIGH_NONE: none. */
 uint16_t neigh_heard(struct pmtcp_ctx *s, struct neigh_addr addr, const struct rte_ether_addr *mac,
 		bool may_create);
-/* Learned: makes the entry only if `may_create`. True if the entry exists now. */
-bool neigh_learn(struct pmtcp_ctx *s, struct neigh_addr addr, const struct rte_ether_addr *mac,
-		bool may_create);
+/* It answered, if it may learn. */
+void neigh_believe(struct pmtcp_ctx *s, uint16_t number, const struct rte_ether_addr *mac);
 void neigh_set_static(
 		struct pmtcp_ctx *s, struct neigh_addr addr, const struct rte_ether_addr *mac);
+
+struct pmtcp_addr neigh_addr_of(const struct pmtcp_ctx *s, uint16_t number);
+
+/* A packet told where it is, before that is believed here: the other workers will know, too. */
+void neigh_tell(struct pmtcp_ctx *s, uint16_t number, const struct rte_ether_addr *mac,
+		bool is_confirmed);
 
 /* The entry answers; whoever waited goes on. */
 void neigh_resolved(struct pmtcp_ctx *s, uint16_t number, const struct rte_ether_addr *mac);
 /* It said where it is, which is no sign that it hears us. */
 void neigh_stale(struct pmtcp_ctx *s, uint16_t number, const struct rte_ether_addr *mac);
+/* The same, if that is news of an entry that may learn. */
+void neigh_hear(struct pmtcp_ctx *s, uint16_t number, const struct rte_ether_addr *mac);
 /* What is known is in doubt: asked now, by unicast. */
 void neigh_doubt(struct pmtcp_ctx *s, uint16_t number);
 

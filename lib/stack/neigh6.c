@@ -88,13 +88,11 @@ static void
 hear_asker(struct pmtcp_ctx *s, const struct wire_nd *ns, bool may_create)
 {
 	uint16_t number = neigh_heard(s, neigh_addr6(ns->addr.remote), &ns->lladdr, may_create);
-	const struct tcp_hop *hop;
 
-	if (number == NEIGH_NONE || s->neighs.entries[number].state == NEIGH_STATIC)
+	if (number == NEIGH_NONE)
 		return;
-	hop = &s->t.hops[number];
-	if (!hop->is_resolved || !rte_is_same_ether_addr(&ns->lladdr, &hop->mac))
-		neigh_stale(s, number, &ns->lladdr);
+	neigh_tell(s, number, &ns->lladdr, false);
+	neigh_hear(s, number, &ns->lladdr);
 }
 
 /* W-19. As with ARP, an entry is made only by who asks for us and lives on our link. */
@@ -126,11 +124,22 @@ advert_of_known(struct pmtcp_ctx *s, uint16_t number, const struct wire_nd *na)
 	}
 	if (!is_same && rte_is_unicast_ether_addr(&na->lladdr))
 		mac = na->lladdr;
+	neigh_tell(s, number, &mac, na->is_solicited);
 	s->t.hops[number].mac = mac;
 	if (na->is_solicited)
 		neigh_resolved(s, number, &mac);
 	else if (!is_same)
 		neigh_doubt(s, number);
+}
+
+static void
+advert_of_new(struct pmtcp_ctx *s, uint16_t number, const struct wire_nd *na)
+{
+	neigh_tell(s, number, &na->lladdr, na->is_solicited);
+	if (na->is_solicited)
+		neigh_resolved(s, number, &na->lladdr);
+	else
+		neigh_stale(s, number, &na->lladdr);
 }
 
 /* W-20: only what exists changes. */
@@ -154,10 +163,8 @@ advert_input(struct pmtcp_ctx *s, const struct wire_nd *na)
 		advert_of_known(s, number, na);
 	else if (!na->has_lladdr || !rte_is_unicast_ether_addr(&na->lladdr))
 		return;
-	else if (na->is_solicited)
-		neigh_resolved(s, number, &na->lladdr);
 	else
-		neigh_stale(s, number, &na->lladdr);
+		advert_of_new(s, number, na);
 }
 
 void

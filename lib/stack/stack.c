@@ -118,7 +118,7 @@ pmtcp_ctx_init(void *mem, size_t len, const struct pmtcp_conf *conf, struct pmtc
 	if (s->is_tagged)
 		s->rx_conf.max_frame = 0;
 	s->icmp_tokens = conf->icmp_per_s;
-	err = flow_owner_init(&s->owner, NULL, conf->n_ranges6 ? 52 : 40, conf->owners);
+	err = stack_steer_init(s, conf->rss);
 	if (err)
 		return err;
 	neigh_init(s, (uint8_t *)s + align_line(sizeof(*s)), conf->max_neighbours);
@@ -132,9 +132,7 @@ pmtcp_ctx_init(void *mem, size_t len, const struct pmtcp_conf *conf, struct pmtc
 void
 pmtcp_ctx_fini(struct pmtcp_ctx *s)
 {
-	for (uint16_t i = 0; i < s->n_misdirected; i++)
-		rte_pktmbuf_free(s->misdirected[i]);
-	s->n_misdirected = 0;
+	stack_misdirected_fini(s);
 	tcp_fini(&s->t);
 }
 
@@ -195,19 +193,6 @@ pmtcp_set_pressure(struct pmtcp_ctx *s, uint16_t free_permille)
 	} else {
 		s->t.watch_tick = 0;
 	}
-}
-
-void
-pmtcp_neigh_update(struct pmtcp_ctx *s, uint64_t now_ns, const struct pmtcp_addr *addr,
-		const struct rte_ether_addr *mac)
-{
-	tcp_set_now(&s->t, now_ns);
-	if (addr->version == 6 && !s->t.addr6)
-		return;
-	neigh_learn(s,
-			addr->version == 6 ? neigh_addr6(addr->ip6)
-					   : neigh_addr4(rte_cpu_to_be_32(addr->ip4)),
-			mac, true);
 }
 
 int

@@ -18,6 +18,7 @@
 enum {
 	STACK_BURST = 64,        /* frames parsed, hashed and looked up together */
 	STACK_MISDIRECTED = 512, /* frames of other workers waiting to be taken */
+	STACK_LEARNED = 32,      /* neighbours heard of and not passed on yet */
 	STACK_DIAGS = 32,
 };
 
@@ -33,17 +34,22 @@ struct pmtcp_ctx {
 	bool is_tagged;     /* each frame's VLAN tag is to be looked at first */
 	uint16_t gateway;   /* hop, pinned; TCP_NO_HOP: none */
 	uint16_t gateway6;
-	uint16_t n_misdirected;
-	uint32_t icmp_tokens; /* SEC-7 */
+	uint16_t n_misdirected;   /* in all ... */
+	uint16_t misdirected_out; /* ... of which these were taken */
+	uint16_t n_learned;
+	bool is_device_steered; /* frames of others should not come */
+	uint32_t icmp_tokens;   /* SEC-7 */
 	uint32_t icmp_tokens_ms;
 	uint32_t diag_head;   /* counts diagnoses ever made */
 	uint32_t diag_tail;   /* and popped */
 	uint32_t oversize_ms; /* of the last such diagnosis, 0: none yet */
 	uint32_t conflict_ms; /* the same */
 	uint32_t silent_ms;   /* the same */
+	uint32_t steering_ms; /* the same */
 	struct pmtcp_diag diags[STACK_DIAGS];
 	struct rte_mbuf *misdirected[STACK_MISDIRECTED];
 	uint16_t misdirected_owner[STACK_MISDIRECTED];
+	struct pmtcp_neigh learned[STACK_LEARNED];
 };
 
 /* ---- stack_addr.c: addresses and routes ---- */
@@ -54,10 +60,6 @@ uint16_t stack_route(void *stack, uint32_t raddr);
 uint32_t stack_pick_local(void *stack, uint32_t raddr);
 /* Of both versions. */
 bool stack_knows_way(const void *stack, const struct seg *seg);
-bool stack_owns(const void *stack, const struct flow_key *key, const struct flow_addr6 *addr6);
-/* The worker of a tuple; addr6 is NULL for IPv4. */
-uint16_t stack_owner(const struct pmtcp_ctx *s, const struct flow_key *key,
-		const struct flow_addr6 *addr6);
 
 /* ---- stack_addr6.c: the same of IPv6 ---- */
 int stack_addr6_init(struct pmtcp_ctx *s);
@@ -70,9 +72,20 @@ uint16_t stack_route6(void *stack, const uint8_t *raddr);
 uint16_t stack_find_hop6(const struct pmtcp_ctx *s, const uint8_t *raddr);
 const uint8_t *stack_pick_local6(void *stack, const uint8_t *raddr);
 
-/* ---- stack_input.c ---- */
+/* ---- stack_steer.c: other workers ---- */
+int stack_steer_init(struct pmtcp_ctx *s, const struct pmtcp_rss *rss);
+bool stack_owns(const void *stack, const struct flow_key *key, const struct flow_addr6 *addr6);
+/* The worker of a tuple; addr6 is NULL for IPv4. */
+uint16_t stack_owner(const struct pmtcp_ctx *s, const struct flow_key *key,
+		const struct flow_addr6 *addr6);
 /* Another worker's: kept for pmtcp_misdirected() and counted; seg->m is NULL if it was. */
 void stack_set_aside(struct pmtcp_ctx *s, struct seg *seg, uint16_t owner);
+/* The same of one that a device which steers should not have brought here. */
+void stack_set_astray(struct pmtcp_ctx *s, struct seg *seg, uint16_t owner);
+/* Frees what was not taken. */
+void stack_misdirected_fini(struct pmtcp_ctx *s);
+/* A packet told this of a neighbour: the other workers will know it, too. */
+void stack_tell_neigh(struct pmtcp_ctx *s, const struct pmtcp_neigh *neigh);
 
 /* ---- stack_input6.c ---- */
 /* The fate of a segment that is not for us, or PMTCP_C_seg_taken. */

@@ -77,26 +77,6 @@ stack_pick_local(void *stack, uint32_t raddr)
 	return rte_cpu_to_be_32(s->t.conf.ranges[0].first);
 }
 
-bool
-stack_owns(const void *stack, const struct flow_key *key, const struct flow_addr6 *addr6)
-{
-	const struct pmtcp_ctx *s = stack;
-
-	return stack_owner(s, key, addr6) == s->t.conf.owner;
-}
-
-uint16_t
-stack_owner(const struct pmtcp_ctx *s, const struct flow_key *key, const struct flow_addr6 *addr6)
-{
-	struct flow_owner_tuple6 tuple = {.lport = key->lport, .rport = key->rport};
-
-	if (!addr6)
-		return flow_owner(&s->owner, key);
-	memcpy(tuple.laddr, addr6->local, sizeof(tuple.laddr));
-	memcpy(tuple.raddr, addr6->remote, sizeof(tuple.raddr));
-	return flow_owner6(&s->owner, &tuple);
-}
-
 static int
 check_ranges(const struct pmtcp_conf *conf, uint32_t mask)
 {

@@ -100,30 +100,6 @@ judge_icmp(const struct pmtcp_ctx *s, const struct seg *seg)
 	return judge_addresses(s, seg);
 }
 
-/* The owner judges the tag, too. False: it cannot be put back. */
-static bool
-restore_tag(const struct pmtcp_ctx *s, struct rte_mbuf *m)
-{
-	if (s->t.conf.vlan == 0)
-		return true;
-	return RTE_MBUF_DIRECT(m) && rte_mbuf_refcnt_read(m) == 1 && m->data_len >= WIRE_ETH_LEN &&
-	       wire_vlan_put(m, s->t.conf.vlan);
-}
-
-void
-stack_set_aside(struct pmtcp_ctx *s, struct seg *seg, uint16_t owner)
-{
-	tcp_count(&s->t, PMTCP_C_misdirected);
-	/* RES-14: the room is bounded. Freed by the caller: a loss like any other. */
-	if (s->n_misdirected == STACK_MISDIRECTED || !restore_tag(s, seg->m)) {
-		tcp_count(&s->t, PMTCP_C_misdirected_lost);
-		return;
-	}
-	s->misdirected[s->n_misdirected] = seg->m;
-	s->misdirected_owner[s->n_misdirected++] = owner;
-	seg->m = NULL;
-}
-
 /* W-28, W-30, W-32: what was odd about the options, whatever becomes of the segment. */
 static void
 count_options(struct tcp *t, const struct seg *seg)
@@ -158,7 +134,7 @@ tcp_frame(struct pmtcp_ctx *s, struct seg *seg, struct batch *b)
 		uint16_t owner = owner_of(s, seg);
 
 		if (owner != s->t.conf.owner) {
-			stack_set_aside(s, seg, owner);
+			stack_set_astray(s, seg, owner);
 			return;
 		}
 	}
@@ -294,39 +270,13 @@ burst_input(struct pmtcp_ctx *s, struct rte_mbuf **pkts, uint16_t n)
 	batch_input(s, &b);
 }
 
-static void
-drop_misdirected(struct pmtcp_ctx *s)
-{
-	for (uint16_t i = 0; i < s->n_misdirected; i++)
-		rte_pktmbuf_free(s->misdirected[i]);
-	s->t.counter[PMTCP_C_misdirected_lost] += s->n_misdirected;
-	s->n_misdirected = 0;
-}
-
 void
 pmtcp_input(struct pmtcp_ctx *s, uint64_t now_ns, struct rte_mbuf **pkts, uint16_t n)
 {
 	tcp_set_now(&s->t, now_ns);
 	s->t.counter[PMTCP_C_rx_frames] += n;
 	if (is_unlikely(s->n_misdirected))
-		drop_misdirected(s);
+		stack_misdirected_fini(s);
 	for (uint32_t done = 0; done < n; done += STACK_BURST)
 		burst_input(s, pkts + done, (uint16_t)min_u32(n - done, STACK_BURST));
-}
-
-uint16_t
-pmtcp_misdirected(struct pmtcp_ctx *s, struct rte_mbuf **pkts, uint16_t *owners, uint16_t n)
-{
-	uint16_t k = (uint16_t)min_u32(n, s->n_misdirected);
-
-	for (uint16_t i = 0; i < k; i++) {
-		pkts[i] = s->misdirected[i];
-		owners[i] = s->misdirected_owner[i];
-	}
-	for (uint16_t i = k; i < s->n_misdirected; i++) {
-		s->misdirected[i - k] = s->misdirected[i];
-		s->misdirected_owner[i - k] = s->misdirected_owner[i];
-	}
-	s->n_misdirected = (uint16_t)(s->n_misdirected - k);
-	return k;
 }

@@ -73,6 +73,26 @@ pmtcp_stats(const struct pmtcp_ctx *s, struct pmtcp_stats *out)
 	out->records_used = t->recs.in_use;
 }
 
+void
+pmtcp_stats_add(struct pmtcp_stats *sum, const struct pmtcp_stats *one)
+{
+	for (int i = 0; i < PMTCP_C_MAX; i++)
+		sum->counter[i] += one->counter[i];
+	for (int i = 0; i < PMTCP_REASON_MAX; i++)
+		sum->ended[i] += one->ended[i];
+	for (int i = 0; i < PMTCP_STATE_MAX; i++)
+		sum->state[i] += one->state[i];
+	sum->live += one->live;
+	sum->half_open += one->half_open;
+	sum->time_wait += one->time_wait;
+	sum->time_wait_peak += one->time_wait_peak;
+	sum->parked += one->parked;
+	sum->blocks_used += one->blocks_used;
+	sum->transfers_used += one->transfers_used;
+	sum->records_used += one->records_used;
+	sum->rares_used += one->rares_used;
+}
+
 static uint64_t
 sum_of(const uint64_t *v, int n)
 {
@@ -89,8 +109,8 @@ pmtcp_stats_audit(const struct pmtcp_stats *st)
 	const uint64_t *c = st->counter;
 	uint64_t states = 0;
 
-	if (sum_of(c, PMTCP_FATE_MAX) != c[PMTCP_C_rx_frames])
-		return "received frames = sum of their fates";
+	if (sum_of(c, PMTCP_FATE_MAX) + c[PMTCP_C_misdirected] != c[PMTCP_C_rx_frames])
+		return "received frames = sum of their fates + handed over";
 	if (c[PMTCP_C_opened_active] + c[PMTCP_C_opened_passive] !=
 			sum_of(st->ended, PMTCP_REASON_MAX) + st->live)
 		return "opened connections = ended by reason + live";

@@ -348,7 +348,9 @@ open_11_local_address_is_fixed_at_the_call(void **state)
 	for (int i = 0; i < 2; i++) {
 		struct pmtcp_addr local = pmtcp_addr4(given[i], 0);
 		struct pmtcp_addr remote = pmtcp_addr4(PMTCP_IP4(10, 0, 0, 20), 80);
-		struct rte_ether_addr mac = ctx_mac_of(remote.ip4);
+		const struct pmtcp_neigh neigh = {.addr = remote,
+				.mac = ctx_mac_of(remote.ip4),
+				.is_confirmed = true};
 		struct pmtcp_conn_info info;
 		struct pmtcp_conn *conn;
 
@@ -358,7 +360,7 @@ open_11_local_address_is_fixed_at_the_call(void **state)
 		assert_int_equal(info.local.ip4, given[i] ? given[i] : TEST_ADDR);
 		bed_turn(&bed);
 		bed_forget(&bed);
-		pmtcp_neigh_update(bed.ctx, bed.now, &remote, &mac);
+		pmtcp_neigh_update(bed.ctx, bed.now, &neigh);
 		bed_turn(&bed);
 		assert_non_null(bed_take(&bed));
 		assert_int_equal(bed.taken.flags, PKT_SYN);

@@ -409,9 +409,9 @@ res_14_frames_not_taken_are_counted(void **state)
 	bed_forget(&bed);
 	foreign = bed_counter(&bed, PMTCP_C_misdirected);
 	assert_in_range(foreign, 10, 50);
-	assert_int_equal(bed_counter(&bed, PMTCP_C_misdirected_lost), 0);
+	assert_int_equal(bed_counter(&bed, PMTCP_C_drop_misdirected), 0);
 	(void)syn_is_answered(1999);
-	assert_int_equal(bed_counter(&bed, PMTCP_C_misdirected_lost), foreign);
+	assert_int_equal(bed_counter(&bed, PMTCP_C_drop_misdirected), foreign);
 	bed_destroy(&bed);
 }
 

@@ -1,0 +1,177 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ * Copyright (c) 2026 pmtcp authors
+ */
+
+/* Other workers of the same addresses (pmtcp_steer.h): who owns a tuple, frames that are
+ * theirs, neighbours that they should know. */
+
+#include "stack/stack.h"
+
+#include <errno.h>
+#include <string.h>
+
+#include "wire/wire_vlan.h"
+
+int
+stack_steer_init(struct pmtcp_ctx *s, const struct pmtcp_rss *rss)
+{
+	const struct pmtcp_conf *conf = &s->t.conf;
+	bool has_key = rss && rss->key_len;
+	uint8_t key_len = has_key ? rss->key_len : conf->n_ranges6 ? 52 : 40;
+	int err = flow_owner_init(&s->owner, has_key ? rss->key : NULL, key_len, conf->owners);
+
+	if (err || !rss)
+		return err;
+	s->t.conf.rss = NULL; /* the caller's memory may go */
+	s->is_device_steered = rss->is_device;
+	return rss->reta_size ? flow_owner_set_reta(&s->owner, rss->reta, rss->reta_size) : 0;
+}
+
+bool
+stack_owns(const void *stack, const struct flow_key *key, const struct flow_addr6 *addr6)
+{
+	const struct pmtcp_ctx *s = stack;
+
+	return stack_owner(s, key, addr6) == s->t.conf.owner;
+}
+
+uint16_t
+stack_owner(const struct pmtcp_ctx *s, const struct flow_key *key, const struct flow_addr6 *addr6)
+{
+	struct flow_owner_tuple6 tuple = {.lport = key->lport, .rport = key->rport};
+
+	if (!addr6)
+		return flow_owner(&s->owner, key);
+	memcpy(tuple.laddr, addr6->local, sizeof(tuple.laddr));
+	memcpy(tuple.raddr, addr6->remote, sizeof(tuple.raddr));
+	return flow_owner6(&s->owner, &tuple);
+}
+
+/* ---- frames ------------------------------------------------------------------ */
+
+/* The owner judges the tag, too. False: it cannot be put back. */
+static bool
+restore_tag(const struct pmtcp_ctx *s, struct rte_mbuf *m)
+{
+	if (s->t.conf.vlan == 0)
+		return true;
+	return RTE_MBUF_DIRECT(m) && rte_mbuf_refcnt_read(m) == 1 && m->data_len >= WIRE_ETH_LEN &&
+	       wire_vlan_put(m, s->t.conf.vlan);
+}
+
+void
+stack_set_aside(struct pmtcp_ctx *s, struct seg *seg, uint16_t owner)
+{
+	/* RES-14: the room is bounded. Freed by the caller: a loss like any other. */
+	if (s->n_misdirected == STACK_MISDIRECTED || !restore_tag(s, seg->m)) {
+		tcp_drop(&s->t, PMTCP_C_drop_misdirected);
+		return;
+	}
+	tcp_count(&s->t, PMTCP_C_misdirected);
+	s->misdirected[s->n_misdirected] = seg->m;
+	s->misdirected_owner[s->n_misdirected++] = owner;
+	seg->m = NULL;
+}
+
+/* OPEN-35: what the device says of its steering is held against every frame. */
+void
+stack_set_astray(struct pmtcp_ctx *s, struct seg *seg, uint16_t owner)
+{
+	stack_set_aside(s, seg, owner);
+	if (s->is_device_steered && stack_diag_is_due(s, &s->steering_ms))
+		stack_diag(s, PMTCP_DIAG_STEERING, (uint32_t)s->t.counter[PMTCP_C_misdirected]);
+}
+
+uint16_t
+pmtcp_misdirected(struct pmtcp_ctx *s, struct rte_mbuf **pkts, uint16_t *owners, uint16_t n)
+{
+	uint16_t at = s->misdirected_out;
+	uint16_t k = (uint16_t)min_u32(n, s->n_misdirected - at);
+
+	memcpy(pkts, s->misdirected + at, k * sizeof(pkts[0]));
+	memcpy(owners, s->misdirected_owner + at, k * sizeof(owners[0]));
+	s->misdirected_out = (uint16_t)(at + k);
+	if (s->misdirected_out == s->n_misdirected)
+		s->misdirected_out = s->n_misdirected = 0;
+	return k;
+}
+
+/* RES-16: what does not arrive at its owner has its fate here. */
+void
+pmtcp_misdirected_drop(struct pmtcp_ctx *s, struct rte_mbuf **pkts, uint16_t n)
+{
+	rte_pktmbuf_free_bulk(pkts, n);
+	s->t.counter[PMTCP_C_misdirected] -= n;
+	s->t.counter[PMTCP_C_drop_misdirected] += n;
+}
+
+void
+stack_misdirected_fini(struct pmtcp_ctx *s)
+{
+	pmtcp_misdirected_drop(s, s->misdirected + s->misdirected_out,
+			(uint16_t)(s->n_misdirected - s->misdirected_out));
+	s->misdirected_out = s->n_misdirected = 0;
+}
+
+/* ---- neighbours ---------------------------------------------------------------- */
+
+void
+stack_tell_neigh(struct pmtcp_ctx *s, const struct pmtcp_neigh *neigh)
+{
+	if (s->n_learned == STACK_LEARNED)
+		return;
+	s->learned[s->n_learned++] = *neigh;
+	tcp_count(&s->t, PMTCP_C_neigh_told);
+}
+
+uint16_t
+pmtcp_neigh_learned(struct pmtcp_ctx *s, struct pmtcp_neigh *out, uint16_t n)
+{
+	uint16_t k = (uint16_t)min_u32(n, s->n_learned);
+
+	memcpy(out, s->learned, k * sizeof(out[0]));
+	s->n_learned = (uint16_t)(s->n_learned - k);
+	memmove(s->learned, s->learned + k, s->n_learned * sizeof(out[0]));
+	return k;
+}
+
+void
+pmtcp_neigh_update(struct pmtcp_ctx *s, uint64_t now_ns, const struct pmtcp_neigh *neigh)
+{
+	const struct pmtcp_addr *addr = &neigh->addr;
+	uint16_t number;
+
+	tcp_set_now(&s->t, now_ns);
+	if (addr->version == 6 && !s->t.addr6)
+		return;
+	number = neigh_heard(s,
+			addr->version == 6 ? neigh_addr6(addr->ip6)
+					   : neigh_addr4(rte_cpu_to_be_32(addr->ip4)),
+			&neigh->mac, true);
+	if (number == NEIGH_NONE)
+		return;
+	if (neigh->is_confirmed)
+		neigh_believe(s, number, &neigh->mac);
+	else
+		neigh_hear(s, number, &neigh->mac);
+}
+
+/* RES-14: answers come to one worker's queue only. */
+void
+neigh_tell(struct pmtcp_ctx *s, uint16_t number, const struct rte_ether_addr *mac,
+		bool is_confirmed)
+{
+	struct neigh *e = &s->neighs.entries[number];
+	const struct tcp_hop *hop = &s->t.hops[number];
+	bool is_old = hop->is_resolved && rte_is_same_ether_addr(mac, &hop->mac);
+	struct pmtcp_neigh neigh = {.mac = *mac, .is_confirmed = is_confirmed};
+
+	if (s->t.conf.owners == 1 || e->state == NEIGH_STATIC)
+		return;
+	if (is_old && (!is_confirmed || s->t.now_ms - e->told_ms < NEIGH_TELL_MS))
+		return;
+	if (is_confirmed)
+		e->told_ms = s->t.now_ms;
+	neigh.addr = neigh_addr_of(s, number);
+	stack_tell_neigh(s, &neigh);
+}
