@@ -61,6 +61,12 @@ idle_open(struct pmtcp_worker *w)
 	if (w->idle != PMTCP_IDLE_SLEEP)
 		return;
 	w->wake_fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
+	if (w->steer != NULL) {
+		w->steer->end[w->queue].wake_fd = w->wake_fd;
+		w->steer->end[w->queue].may_sleep = w->wake_fd >= 0;
+	}
+	if (!w->has_rx)
+		return; /* the others wake it */
 	if (strcmp(w->port->driver, "net_tap") == 0 && w->port->has_rx_intr)
 		w->rx_fd = rte_eth_dev_rx_intr_ctl_q_get_fd(w->port_id, w->queue);
 	if (strcmp(w->port->driver, "net_af_packet") == 0 && w->port->if_index != 0) {
@@ -74,6 +80,8 @@ idle_open(struct pmtcp_worker *w)
 void
 idle_close(struct pmtcp_worker *w)
 {
+	if (w->steer != NULL)
+		w->steer->end[w->queue].may_sleep = false;
 	if (w->wake_fd >= 0)
 		(void)close(w->wake_fd);
 	if (w->rx_fd >= 0 && w->rx_fd_is_ours)
@@ -102,12 +110,36 @@ sleep_budget(const struct pmtcp_job *jobs, uint16_t n)
 		const struct pmtcp_worker *w = jobs[i].worker;
 		uint64_t deadline = worker_deadline(w);
 
-		if (w->rx_fd < 0 || worker_has_backlog(w))
+		if ((w->rx_fd < 0 && w->has_rx) || worker_has_backlog(w))
 			budget = min_u64(budget, NAP_NS);
 		if (!worker_has_backlog(w)) /* else what is due cannot leave anyway */
 			budget = min_u64(budget, deadline > now_ns ? deadline - now_ns : 0);
 	}
 	return budget;
+}
+
+static void
+wake_up(const struct pmtcp_job *jobs, uint16_t n)
+{
+	for (uint16_t i = 0; i < n; i++)
+		if (jobs[i].worker->steer != NULL)
+			steer_wake_up(jobs[i].worker->steer, jobs[i].worker->queue);
+}
+
+/* From here on other workers of the port ring before they rely on us. False: something of
+ * theirs waits already. */
+static bool
+fall_asleep(const struct pmtcp_job *jobs, uint16_t n)
+{
+	for (uint16_t i = 0; i < n; i++) {
+		struct pmtcp_worker *w = jobs[i].worker;
+
+		if (w->steer == NULL || steer_fall_asleep(w->steer, w->queue))
+			continue;
+		wake_up(jobs, i);
+		return false;
+	}
+	return true;
 }
 
 void
@@ -117,7 +149,7 @@ idle_sleep(const struct pmtcp_job *jobs, uint16_t n)
 	struct timespec timeout = {.tv_nsec = (long)sleep_budget(jobs, n)};
 	nfds_t n_fds = 0;
 
-	if (timeout.tv_nsec == 0)
+	if (timeout.tv_nsec == 0 || !fall_asleep(jobs, n))
 		return;
 	for (uint16_t i = 0; i < n; i++) {
 		if (jobs[i].worker->wake_fd >= 0)
@@ -128,6 +160,7 @@ idle_sleep(const struct pmtcp_job *jobs, uint16_t n)
 					.fd = jobs[i].worker->rx_fd, .events = POLLIN};
 	}
 	(void)ppoll(fds, n_fds, &timeout, NULL);
+	wake_up(jobs, n);
 	for (uint16_t i = 0; i < n; i++) {
 		struct pmtcp_worker *w = jobs[i].worker;
 

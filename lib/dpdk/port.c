@@ -26,6 +26,10 @@
 /* Drivers that copy out of a ring of larger frames want the whole of one to fit. */
 #define ROOM_SLACK 128
 
+/* Buffers in the cache of one thread, at most: 1.5 times its size. */
+#define CACHE_SIZE 256
+#define CACHED_MAX (CACHE_SIZE * 3 / 2)
+
 /* Buffers beyond the descriptors: bursts in flight, per-thread caches, queued data. */
 #define BUFS_SLACK 2048u
 
@@ -46,14 +50,17 @@ make_pools(struct pmtcp_port *port, const struct pmtcp_port_conf *conf, uint32_t
 	uint32_t bufs = conf->bufs == 0 ? PORT_BUFS_DEFAULT - 1 : conf->bufs;
 	uint32_t room = max_u32(RTE_MBUF_DEFAULT_BUF_SIZE,
 			RTE_PKTMBUF_HEADROOM + FRAME_OVERHEAD + port->mtu + ROOM_SLACK);
+	uint32_t ring = conf->steer_ring == 0 ? STEER_RING_DEFAULT : conf->steer_ring;
 	int socket = port->node < 0 ? SOCKET_ID_ANY : port->node;
 	char name[RTE_MEMPOOL_NAMESIZE];
 
+	/* Others keep buffers of ours in the rings to them, and then in their caches. */
+	descs += (port->n_workers - 1u) * (ring + CACHED_MAX);
 	bufs = round_pool(max_u32(bufs, descs + BUFS_SLACK));
-	for (uint16_t q = 0; q < port->n_queues; q++) {
+	for (uint16_t q = 0; q < port->n_workers; q++) {
 		snprintf(name, sizeof(name), "pmtcp_%u_%u", port->id, q);
-		port->queues[q].pool = pool_create(
-				&(struct pool_conf){name, bufs, 256, (uint16_t)room, socket});
+		port->queues[q].pool = pool_create(&(struct pool_conf){
+				name, bufs, CACHE_SIZE, (uint16_t)room, socket});
 		if (port->queues[q].pool == NULL)
 			return -ENOMEM;
 		snprintf(name, sizeof(name), "pmtcp_ctl_%u_%u", port->id, q);
@@ -120,11 +127,13 @@ set_up_queues(struct pmtcp_port *port, uint16_t rx_desc, uint16_t tx_desc)
 			port->node < 0 ? (unsigned int)SOCKET_ID_ANY : (unsigned int)port->node;
 	int ret;
 
-	for (uint16_t q = 0; q < port->n_queues; q++) {
+	for (uint16_t q = 0; q < port->n_rx; q++) {
 		ret = rte_eth_rx_queue_setup(
 				port->id, q, rx_desc, socket, NULL, port->queues[q].pool);
 		if (ret != 0)
 			return ret;
+	}
+	for (uint16_t q = 0; q < port->n_tx; q++) {
 		ret = rte_eth_tx_queue_setup(port->id, q, tx_desc, socket, NULL);
 		if (ret != 0)
 			return ret;
@@ -133,7 +142,7 @@ set_up_queues(struct pmtcp_port *port, uint16_t rx_desc, uint16_t tx_desc)
 }
 
 static int
-configure(struct pmtcp_port *port, const struct port_plan *plan)
+configure(struct pmtcp_port *port, const struct rte_eth_dev_info *info, struct port_plan *plan)
 {
 	struct rte_eth_conf eth = {
 			.rxmode = {.mtu = port->mtu, .offloads = plan->rx_offloads},
@@ -142,10 +151,46 @@ configure(struct pmtcp_port *port, const struct port_plan *plan)
 			.intr_conf = {.rxq = strcmp(port->driver, "net_tap") == 0 ||
 					     strcmp(port->driver, "net_memif") == 0},
 	};
-	int ret = rte_eth_dev_configure(port->id, port->n_queues, port->n_queues, &eth);
+	int ret;
 
+	plan->has_rss = port->n_rx > 1 && rss_ask(info, &eth);
+	ret = rte_eth_dev_configure(port->id, port->n_rx, port->n_tx, &eth);
 	port->has_rx_intr = ret == 0 && eth.intr_conf.rxq;
 	return ret;
+}
+
+/* As many queues as asked for; transmit queues may be fewer: their workers send for others. */
+static int
+choose_queues(struct pmtcp_port *port, const struct pmtcp_port_conf *conf,
+		const struct rte_eth_dev_info *info)
+{
+	uint16_t queues = conf->queues;
+
+	port->n_workers = conf->workers != 0 ? conf->workers : queues != 0 ? queues : 1;
+	if (queues == 0)
+		queues = (uint16_t)min_u32(
+				port->n_workers, min_u32(info->max_rx_queues, info->max_tx_queues));
+	if (port->n_workers > STEER_WORKERS_MAX || queues == 0 || queues > port->n_workers ||
+			queues > info->max_rx_queues || info->max_tx_queues == 0 ||
+			conf->wrong_permille > 1000)
+		return -EINVAL;
+	port->n_rx = queues;
+	port->n_tx = (uint16_t)min_u32(queues, info->max_tx_queues);
+	return 0;
+}
+
+static int
+make_steer(struct pmtcp_port *port, uint16_t ring)
+{
+	const struct steer_conf conf = {
+			.port_id = port->id,
+			.workers = port->n_workers,
+			.n_tx = port->n_tx,
+			.ring = ring,
+			.node = port->node,
+	};
+
+	return port->n_workers == 1 ? 0 : steer_create(&conf, &port->steer);
 }
 
 static int
@@ -160,8 +205,9 @@ bring_up(struct pmtcp_port *port, const struct pmtcp_port_conf *conf)
 	ret = rte_eth_dev_info_get(port->id, &info);
 	if (ret != 0)
 		return ret;
-	if (port->n_queues > info.max_rx_queues || port->n_queues > info.max_tx_queues)
-		return -EINVAL;
+	ret = choose_queues(port, conf, &info);
+	if (ret != 0)
+		return ret;
 	snprintf(port->driver, sizeof(port->driver), "%s",
 			info.driver_name == NULL ? "" : info.driver_name);
 	port->if_index = info.if_index;
@@ -170,11 +216,13 @@ bring_up(struct pmtcp_port *port, const struct pmtcp_port_conf *conf)
 	choose_mac(port, &conf->mac);
 	ret = choose_mtu(port, conf->mtu, &info);
 	if (ret == 0)
-		ret = configure(port, &plan);
+		ret = configure(port, &info, &plan);
 	if (ret == 0)
 		ret = rte_eth_dev_adjust_nb_rx_tx_desc(port->id, &rx_desc, &tx_desc);
 	if (ret == 0)
 		ret = make_pools(port, conf, (uint32_t)rx_desc + tx_desc);
+	if (ret == 0)
+		ret = make_steer(port, conf->steer_ring);
 	if (ret == 0)
 		ret = set_up_queues(port, rx_desc, tx_desc);
 	if (ret == 0)
@@ -182,6 +230,9 @@ bring_up(struct pmtcp_port *port, const struct pmtcp_port_conf *conf)
 	if (ret != 0)
 		return ret;
 	port->is_started = true;
+	rss_read(port, plan.has_rss);
+	if (conf->wrong_permille != 0)
+		rss_misdirect(port, conf->wrong_permille);
 	/* Not every device can; then its filter must let our address through anyway. */
 	(void)rte_eth_promiscuous_enable(port->id);
 	return 0;
@@ -190,19 +241,15 @@ bring_up(struct pmtcp_port *port, const struct pmtcp_port_conf *conf)
 int
 pmtcp_port_open(const struct pmtcp_port_conf *conf, struct pmtcp_port **out)
 {
-	uint16_t queues = conf->queues == 0 ? 1 : conf->queues;
 	struct pmtcp_port *port;
 	int ret;
 
 	if (!rte_eth_dev_is_valid_port(conf->port_id))
 		return -ENODEV;
-	if (queues > PORT_QUEUES_MAX)
-		return -EINVAL;
 	port = calloc(1, sizeof(*port));
 	if (port == NULL)
 		return -ENOMEM;
 	port->id = conf->port_id;
-	port->n_queues = queues;
 	port->node = rte_eth_dev_socket_id(port->id);
 	if (port->node < 0)
 		port->node = -1;
@@ -223,7 +270,8 @@ pmtcp_port_close(struct pmtcp_port *port)
 	if (port->is_started)
 		(void)rte_eth_dev_stop(port->id);
 	(void)rte_eth_dev_close(port->id);
-	for (uint16_t q = 0; q < port->n_queues; q++) {
+	steer_destroy(port->steer);
+	for (uint16_t q = 0; q < port->n_workers; q++) {
 		rte_mempool_free(port->queues[q].pool);
 		rte_mempool_free(port->queues[q].ctl_pool);
 	}
@@ -251,7 +299,19 @@ pmtcp_port_driver(const struct pmtcp_port *port)
 uint16_t
 pmtcp_port_queues(const struct pmtcp_port *port)
 {
-	return port->n_queues;
+	return port->n_rx;
+}
+
+uint16_t
+pmtcp_port_workers(const struct pmtcp_port *port)
+{
+	return port->n_workers;
+}
+
+const struct pmtcp_rss *
+pmtcp_port_rss(const struct pmtcp_port *port)
+{
+	return port->n_workers > 1 ? &port->rss : NULL;
 }
 
 uint16_t
@@ -275,7 +335,7 @@ pmtcp_port_node(const struct pmtcp_port *port)
 struct rte_mempool *
 pmtcp_port_pool(const struct pmtcp_port *port, uint16_t queue, bool ctl)
 {
-	if (queue >= port->n_queues)
+	if (queue >= port->n_workers)
 		return NULL;
 	return ctl ? port->queues[queue].ctl_pool : port->queues[queue].pool;
 }

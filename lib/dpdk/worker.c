@@ -66,8 +66,12 @@ device_send(struct pmtcp_worker *w, struct rte_mbuf **pkts, uint16_t n)
 {
 	/* Lengths are read before: a frame the device took is no longer ours to read. */
 	uint64_t octets = count_octets(pkts, n);
-	uint16_t sent = rte_eth_tx_burst(w->port_id, w->queue, pkts, n);
+	uint16_t sent;
 
+	if (is_likely(w->has_tx))
+		sent = rte_eth_tx_burst(w->port_id, w->queue, pkts, n);
+	else
+		sent = steer_send(w->steer, w->queue, pkts, n);
 	w->stats.tx_packets += sent;
 	w->stats.tx_octets += octets - count_octets(pkts + sent, n - sent);
 	return sent;
@@ -130,6 +134,43 @@ send_frames(struct pmtcp_worker *w, uint64_t now_ns, struct rte_mbuf **pkts, uin
 		backlog_put(w, pkts + sent, n - sent);
 }
 
+/* Sends frames of a worker without a transmit queue. What the device does not take now stays
+ * in the ring, and then with that worker. Returns frames. */
+static uint32_t
+relay_frames(struct pmtcp_worker *w, uint64_t now_ns, struct rte_ring *ring)
+{
+	struct rte_mbuf *pkts[WORKER_BURST];
+	uint32_t total = 0;
+	uint16_t n, sent;
+
+	for (int i = 0; i < OUTPUT_BURSTS_MAX && !worker_has_backlog(w); i++) {
+		n = (uint16_t)rte_ring_sc_dequeue_burst(ring, (void **)pkts, WORKER_BURST, NULL);
+		if (n == 0)
+			break;
+		sent = rte_eth_tx_burst(w->port_id, w->queue, pkts, n);
+		w->stats.tx_relayed += sent;
+		total += n;
+		if (sent > 0)
+			w->tx_moved_ns = now_ns;
+		if (sent < n)
+			backlog_put(w, pkts + sent, n - sent);
+	}
+	return total;
+}
+
+/* What passes between workers, in and out. Returns true if anything did. */
+static PMTCP_NOINLINE bool
+exchange(struct pmtcp_worker *w, uint64_t now_ns)
+{
+	const struct steer *s = w->steer;
+	uint32_t total = steer_turn(w, now_ns);
+
+	for (uint16_t other = s->n_tx; other < s->n; other++)
+		if (steer_sender(s, other) == w->queue)
+			total += relay_frames(w, now_ns, s->tx[other]);
+	return total > 0;
+}
+
 /* Takes frames out of the context as long as the device takes them from us. A context
  * keeps what it may not send yet without loss, so a device that is merely slow costs no
  * frame; one that is stuck gets its share thrown away. Returns frames. */
@@ -167,27 +208,14 @@ receive_faulty(struct pmtcp_worker *w, uint64_t now_ns, struct rte_mbuf **pkts, 
 	return faults_pop(w->faults, now_ns, pkts, WORKER_BURST);
 }
 
-/* Frames that flow_owner() gives to another worker: there is none to hand them to. */
-static inline void
-drop_misdirected(struct pmtcp_worker *w)
-{
-	struct rte_mbuf *pkts[WORKER_BURST];
-	uint16_t owners[WORKER_BURST];
-	uint16_t n;
-
-	while ((n = pmtcp_misdirected(w->ctx, pkts, owners, WORKER_BURST)) > 0) {
-		rte_pktmbuf_free_bulk(pkts, n);
-		w->stats.misdirected += n;
-	}
-}
-
 static inline uint16_t
 receive_input(struct pmtcp_worker *w, uint64_t now_ns, struct stamps *s)
 {
 	struct rte_mbuf *pkts[WORKER_BURST];
-	uint16_t n = rte_eth_rx_burst(w->port_id, w->queue, pkts, WORKER_BURST);
-	uint16_t received;
+	uint16_t n = 0, received;
 
+	if (is_likely(w->has_rx))
+		n = rte_eth_rx_burst(w->port_id, w->queue, pkts, WORKER_BURST);
 	if (is_unlikely(w->faults != NULL))
 		n = receive_faulty(w, now_ns, pkts, n);
 	if (n > 0) {
@@ -205,7 +233,8 @@ receive_input(struct pmtcp_worker *w, uint64_t now_ns, struct stamps *s)
 	stamp(w, s, PMTCP_PHASE_RX);
 	if (n > 0) {
 		pmtcp_input(w->ctx, now_ns, pkts, n);
-		drop_misdirected(w);
+		if (is_unlikely(w->steer != NULL))
+			steer_out(w);
 		stamp(w, s, PMTCP_PHASE_INPUT);
 	}
 	return received;
@@ -272,6 +301,8 @@ pmtcp_worker_turn(struct pmtcp_worker *w, void (*fn)(struct pmtcp_ctx *ctx, void
 	is_busy = receive_input(w, now_ns, &s) > 0;
 	if (is_unlikely(has_stalled))
 		catch_up(w, now_ns, &s);
+	if (is_unlikely(w->steer != NULL))
+		is_busy |= exchange(w, now_ns);
 	/* Behind a full device a deadline is no work: nothing could leave. */
 	if (!is_busy && is_likely(!worker_has_backlog(w)))
 		is_busy = worker_deadline(w) <= now_ns;
@@ -327,8 +358,10 @@ complete_conf(struct pmtcp_worker *w, const struct pmtcp_conf *conf)
 		c->caps = port->caps;
 	if (c->owners <= 1) {
 		c->owner = w->queue;
-		c->owners = port->n_queues;
+		c->owners = port->n_workers;
 	}
+	if (c->rss == NULL && port->n_workers > 1)
+		c->rss = &port->rss;
 	return fill_secrets(c);
 }
 
@@ -367,6 +400,13 @@ create_frag(struct pmtcp_worker *w, const struct pmtcp_worker_opts *opts)
 }
 
 static int
+create_stage(struct pmtcp_worker *w)
+{
+	w->stage = calloc(1, sizeof(*w->stage));
+	return w->stage == NULL ? -ENOMEM : 0;
+}
+
+static int
 build(struct pmtcp_worker *w, const struct pmtcp_conf *conf, const struct pmtcp_worker_opts *opts)
 {
 	int ret = complete_conf(w, conf);
@@ -375,6 +415,8 @@ build(struct pmtcp_worker *w, const struct pmtcp_conf *conf, const struct pmtcp_
 		ret = mem_map(pmtcp_ctx_memsize(&w->conf), w->port->node, &w->mem);
 	if (ret == 0)
 		ret = pmtcp_ctx_init(w->mem.base, w->mem.len, &w->conf, &w->ctx);
+	if (ret == 0 && w->steer != NULL)
+		ret = create_stage(w);
 	if (ret == 0 && faults_wanted(&opts->faults))
 		ret = faults_create(&opts->faults, w->conf.pool, &w->faults);
 	if (ret == 0)
@@ -392,7 +434,7 @@ pmtcp_worker_create(struct pmtcp_port *port, uint16_t queue, const struct pmtcp_
 	struct pmtcp_worker *w;
 	int ret;
 
-	if (queue >= port->n_queues)
+	if (queue >= port->n_workers)
 		return -EINVAL;
 	if (port->queues[queue].has_worker)
 		return -EBUSY;
@@ -405,6 +447,9 @@ pmtcp_worker_create(struct pmtcp_port *port, uint16_t queue, const struct pmtcp_
 	w->port = port;
 	w->port_id = port->id;
 	w->queue = queue;
+	w->has_rx = queue < port->n_rx;
+	w->has_tx = queue < port->n_tx;
+	w->steer = port->steer;
 	w->clock = *clock_get();
 	w->idle = opts->idle;
 	w->profile = opts->profile;
@@ -431,7 +476,7 @@ drain_queue(struct pmtcp_worker *w)
 	struct rte_mbuf *pkts[WORKER_BURST];
 	uint16_t n;
 
-	for (int i = 0; i < DRAIN_BURSTS_MAX; i++) {
+	for (int i = 0; i < DRAIN_BURSTS_MAX && w->has_rx; i++) {
 		n = rte_eth_rx_burst(w->port_id, w->queue, pkts, WORKER_BURST);
 		if (n == 0)
 			break;
@@ -453,6 +498,9 @@ pmtcp_worker_destroy(struct pmtcp_worker *w)
 	faults_destroy(w->faults);
 	frag_destroy(w->frag);
 	drain_queue(w);
+	if (w->steer != NULL)
+		steer_drain(w->steer, w->queue);
+	free(w->stage);
 	capture_close(w->capture);
 	mem_unmap(&w->mem);
 	w->port->queues[w->queue].has_worker = false;

@@ -19,6 +19,7 @@
 #include "dpdk/frag.h"
 #include "dpdk/mem.h"
 #include "dpdk/port.h"
+#include "dpdk/steer.h"
 
 #define WORKER_BURST 32
 
@@ -54,12 +55,16 @@ struct pmtcp_worker {
 	struct capture *capture; /* NULL: none */
 	struct faults *faults;   /* NULL: none */
 	struct frag *frag;       /* NULL: fragments go to the context, which drops them */
-	uint64_t last_ns;        /* start of the last turn; never goes back */
-	uint64_t tx_moved_ns;    /* the device took frames, or had none to take */
+	struct steer *steer;     /* to the port's other workers; NULL: there are none */
+	struct steer_stage *stage;
+	uint64_t last_ns;     /* start of the last turn; never goes back */
+	uint64_t tx_moved_ns; /* the device took frames, or had none to take */
 	uint16_t port_id;
-	uint16_t queue;
+	uint16_t queue; /* of the device, and the worker's number */
 	uint16_t backlog_head;
 	uint16_t backlog_tail; /* frames are in [head, tail) */
+	bool has_rx;           /* such a receive queue exists ... */
+	bool has_tx;           /* ... and such a transmit queue */
 	bool profile;
 	bool was_away; /* the time since the last turn was not the loop's */
 

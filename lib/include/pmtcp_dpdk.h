@@ -48,24 +48,35 @@ struct pmtcp_worker; /**< one context on one queue */
 
 /** What to open. Zero means the default everywhere but in port_id. */
 struct pmtcp_port_conf {
-	uint16_t port_id;          /**< of the ethdev */
-	uint16_t queues;           /**< receive and transmit queues each: 1 */
+	uint16_t port_id; /**< of the ethdev */
+	uint16_t workers; /**< that share the port: as many as queues, at most 16 */
+	/** Receive queues, at most one per worker, and transmit queues as far as the device has
+	 * so many: with workers as many as both kinds go, else 1. Workers beyond them get their
+	 * frames from the others, and send through them. */
+	uint16_t queues;
 	uint16_t rx_desc;          /**< per queue: 1024, fitted to what the device allows */
 	uint16_t tx_desc;          /**< per queue: 1024, fitted likewise */
 	uint16_t mtu;              /**< IP packet octets, 576..9000: the device's, at most 9000 */
 	uint32_t bufs;             /**< packet buffers per queue: 16384; raised to fill the rings */
 	struct rte_ether_addr mac; /**< the device's; made up if that is zero too (net_ring) */
 	bool no_offloads;          /**< use no checksum offload even if the device has it */
+	uint16_t steer_ring;       /**< frames that may wait from one worker to another: 1024 */
+	/** For tests and benchmarks: so many per mille of the tuples belong to another worker than
+	 * the one whose queue they come to; with one queue what is not moved is the first
+	 * worker's, so that 1000 leaves it nothing of its own. */
+	uint16_t wrong_permille;
 };
 
 /**
- * Configures and starts a port: promiscuous, no RSS steering of its own, no
- * offload that frees buffers behind the context's back (MBUF_FAST_FREE).
+ * Configures and starts a port: promiscuous, no offload that frees buffers behind the
+ * context's back (MBUF_FAST_FREE). With several queues the device is asked to spread TCP by
+ * its RSS hash; what key and table it then has say which worker owns a tuple. Where it has
+ * no such hash, or does not tell, frames come to any worker and are handed to their owner.
  *
  * @param conf copied
  * @param port the port; close it with pmtcp_port_close()
- * @return 0, -ENODEV no such port, -EINVAL more queues than the device has or an
- *         MTU out of range, -ENOMEM no memory for packet buffers, else what the driver said
+ * @return 0, -ENODEV no such port, -EINVAL more queues than the device or the port's workers
+ *         have, or a value out of range, -ENOMEM no memory for packet buffers, else what the driver said
  */
 int pmtcp_port_open(const struct pmtcp_port_conf *conf, struct pmtcp_port **port);
 
@@ -79,16 +90,22 @@ const struct pmtcp_caps *pmtcp_port_caps(const struct pmtcp_port *port);
 
 uint16_t pmtcp_port_id(const struct pmtcp_port *port);
 const char *pmtcp_port_driver(const struct pmtcp_port *port);
-uint16_t pmtcp_port_queues(const struct pmtcp_port *port);
+uint16_t pmtcp_port_queues(const struct pmtcp_port *port); /**< receive queues */
+uint16_t pmtcp_port_workers(const struct pmtcp_port *port);
+
+/** Which worker owns a tuple, for conf.rss of its contexts, which get it anyway; as long as the
+ * port lives. NULL: there is one worker. */
+const struct pmtcp_rss *pmtcp_port_rss(const struct pmtcp_port *port);
 uint16_t pmtcp_port_mtu(const struct pmtcp_port *port);
 const struct rte_ether_addr *pmtcp_port_mac(const struct pmtcp_port *port);
 
 /** NUMA node of the device; -1: it has none (virtual devices). */
 int pmtcp_port_node(const struct pmtcp_port *port);
 
-/** Packet buffers of a queue: received frames come from here, a context's own too.
+/** Packet buffers of a worker: the frames its queue receives come from here, its context's own
+ * too. Any thread may free them: the caches of EAL and registered threads take them back.
  * @param ctl the small reserve for control segments instead */
-struct rte_mempool *pmtcp_port_pool(const struct pmtcp_port *port, uint16_t queue, bool ctl);
+struct rte_mempool *pmtcp_port_pool(const struct pmtcp_port *port, uint16_t worker, bool ctl);
 
 /* ---- workers -------------------------------------------------------------- */
 
@@ -140,26 +157,27 @@ struct pmtcp_worker_opts {
 };
 
 /**
- * Makes a worker and its context for one queue.
+ * Makes a worker and its context. Workers of one port share its addresses: each owns a part of
+ * the tuples, listens for itself, and hands frames of others to them.
  *
  * The context's memory is placed on the port's NUMA node and touched on first use
  * only. What the caller left zero in the configuration is filled in: pool and
  * ctl_pool, mac, mtu, caps (all false counts as unset), secrets and seed (from
- * getrandom(2)), owner and owners (this queue of the port's).
+ * getrandom(2)), owner and owners (this worker of the port's) and rss (the port's).
  *
  * @param port  outlives the worker
- * @param queue below pmtcp_port_queues(); one worker per queue
+ * @param number below pmtcp_port_workers(), each once; all must be made before one runs
  * @param conf  as made by pmtcp_conf_init() plus at least one range; copied
  * @param opts  NULL: defaults
  * @param out   the worker; pmtcp_worker_destroy() ends it
- * @return 0, -EINVAL a value out of range (see pmtcp_ctx_init()), -EBUSY the queue has
- *         a worker, -ENOMEM, or the errno of opening the capture file
+ * @return 0, -EINVAL a value out of range (see pmtcp_ctx_init()), -EBUSY there is such a
+ *         worker, -ENOMEM, or the errno of opening the capture file
  */
-int pmtcp_worker_create(struct pmtcp_port *port, uint16_t queue, const struct pmtcp_conf *conf,
+int pmtcp_worker_create(struct pmtcp_port *port, uint16_t number, const struct pmtcp_conf *conf,
 		const struct pmtcp_worker_opts *opts, struct pmtcp_worker **out);
 
-/** Frees the context and everything queued; sends nothing more. Not while it runs. NULL
- * is allowed. */
+/** Frees the context and everything queued; sends nothing more. Not while it, or another worker
+ * of its port, runs. NULL is allowed. */
 void pmtcp_worker_destroy(struct pmtcp_worker *worker);
 
 struct pmtcp_ctx *pmtcp_worker_ctx(const struct pmtcp_worker *worker);
@@ -248,14 +266,18 @@ struct pmtcp_worker_stats {
 	uint64_t phase_cycles[PMTCP_PHASE_MAX]; /**< of busy turns; only with opts.profile */
 	uint64_t rx_packets;
 	uint64_t rx_octets;
-	uint64_t tx_packets; /**< taken by the device */
+	uint64_t tx_packets; /**< taken by the device, or by the worker that sends for this one */
 	uint64_t tx_octets;
-	uint64_t tx_dropped;  /**< backlog full: lost as the network loses (RES-7) */
-	uint64_t misdirected; /**< frames of other workers, freed: there is no other one yet */
-	uint64_t loop_stalls; /**< more than 1 ms between two turns (RES-17) */
-	uint64_t sleeps;      /**< waits of PMTCP_IDLE_SLEEP */
-	uint64_t calls;       /**< pmtcp_worker_call() served */
-	uint64_t fault_lost;  /**< by opts.faults ... */
+	uint64_t tx_dropped;    /**< backlog full: lost as the network loses (RES-7) */
+	uint64_t misdirected;   /**< frames of other workers that came to this one's queue */
+	uint64_t steer_dropped; /**< of them, lost: the ring to the owner was full (RES-14) */
+	uint64_t steer_taken;   /**< frames that other workers handed over to this one */
+	uint64_t notices_lost;  /**< neighbours others were not told of: ring or buffers short */
+	uint64_t tx_relayed;    /**< frames of other workers that the device took */
+	uint64_t loop_stalls;   /**< more than 1 ms between two turns (RES-17) */
+	uint64_t sleeps;        /**< waits of PMTCP_IDLE_SLEEP */
+	uint64_t calls;         /**< pmtcp_worker_call() served */
+	uint64_t fault_lost;    /**< by opts.faults ... */
 	uint64_t fault_doubled;
 	uint64_t fault_reordered;
 	uint64_t fault_corrupted;

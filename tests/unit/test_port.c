@@ -98,22 +98,104 @@ null_port(void)
 	return id;
 }
 
+/* net_null keeps a table of 128 entries and a key of 40 octets, as a NIC does. What the port
+ * says is what the device says, and the same hash comes of both directions. */
+static void
+open_35_rss_is_set_and_read_back(void **state)
+{
+	struct pmtcp_port_conf conf = {.port_id = null_port(), .queues = 2, .bufs = 4000};
+	struct rte_eth_rss_reta_entry64 reta[2] = {{.mask = UINT64_MAX}, {.mask = UINT64_MAX}};
+	uint8_t key[40] = {0};
+	struct rte_eth_rss_conf hash = {.rss_key = key, .rss_key_len = sizeof(key)};
+	const struct pmtcp_rss *rss;
+	struct pmtcp_port *port;
+
+	(void)state;
+	assert_int_equal(pmtcp_port_open(&conf, &port), 0);
+	rss = pmtcp_port_rss(port);
+	assert_true(rss->is_device);
+	assert_int_equal(rss->reta_size, 128);
+	assert_int_equal(rte_eth_dev_rss_reta_query(conf.port_id, reta, 128), 0);
+	for (int i = 0; i < 128; i++) {
+		assert_int_equal(reta[i / 64].reta[i % 64], i % 2);
+		assert_int_equal(rss->reta[i], i % 2);
+	}
+	assert_int_equal(rte_eth_dev_rss_hash_conf_get(conf.port_id, &hash), 0);
+	assert_int_equal(rss->key_len, 40);
+	for (int i = 0; i < 40; i++) {
+		assert_int_equal(key[i], i % 2 == 0 ? 0x6d : 0x5a);
+		assert_int_equal(rss->key[i], key[i]);
+	}
+	pmtcp_port_close(port);
+	rte_eal_hotplug_remove("vdev", "net_null7");
+}
+
+/* Two queues, three workers: the entries of each queue are shared out, the third worker gets
+ * half of the first queue's. Frames for it do come to another: no reason to complain. */
+static void
+open_35_rss_of_fewer_queues_than_workers(void **state)
+{
+	static const uint16_t want[] = {0, 1, 2, 1};
+	struct pmtcp_port_conf conf = {
+			.port_id = null_port(), .queues = 2, .workers = 3, .bufs = 4000};
+	const struct pmtcp_rss *rss;
+	struct pmtcp_port *port;
+
+	(void)state;
+	assert_int_equal(pmtcp_port_open(&conf, &port), 0);
+	rss = pmtcp_port_rss(port);
+	assert_false(rss->is_device);
+	for (int i = 0; i < 128; i++)
+		assert_int_equal(rss->reta[i], want[i % 4]);
+	pmtcp_port_close(port);
+	rte_eal_hotplug_remove("vdev", "net_null7");
+}
+
+/* One worker needs none of it; one queue has nothing to spread. */
+static void
+open_35_without_queues_to_spread_over(void **state)
+{
+	struct pmtcp_port_conf conf = {.port_id = null_port(), .bufs = 4000};
+	struct pmtcp_port *port;
+
+	(void)state;
+	assert_int_equal(pmtcp_port_open(&conf, &port), 0);
+	assert_null(pmtcp_port_rss(port));
+	pmtcp_port_close(port);
+	rte_eal_hotplug_remove("vdev", "net_null7");
+	conf.port_id = null_port();
+	conf.workers = 2;
+	conf.queues = 1;
+	assert_int_equal(pmtcp_port_open(&conf, &port), 0);
+	assert_false(pmtcp_port_rss(port)->is_device);
+	assert_int_equal(pmtcp_port_rss(port)->reta[0], 0);
+	assert_int_equal(pmtcp_port_rss(port)->reta[1], 1);
+	assert_int_equal(pmtcp_port_rss(port)->reta[2], 0);
+	pmtcp_port_close(port);
+	rte_eal_hotplug_remove("vdev", "net_null7");
+}
+
 static void
 port_is_refused_if_it_cannot_be_as_asked(void **state)
 {
 	static const struct {
-		uint16_t queues, mtu;
+		uint16_t queues, workers, mtu, wrong;
 		int want;
 	} rows[] = {
-			{PORT_QUEUES_MAX + 1, 0, -EINVAL}, /* more than we know */
-			{0, 575, -EINVAL},
-			{0, 9001, -EINVAL},
+			{STEER_WORKERS_MAX + 1, 0, 0, 0, -EINVAL}, /* more than we know */
+			{0, STEER_WORKERS_MAX + 1, 0, 0, -EINVAL},
+			{3, 2, 0, 0, -EINVAL}, /* a queue that nobody reads */
+			{0, 2, 0, 1001, -EINVAL},
+			{0, 0, 575, 0, -EINVAL},
+			{0, 0, 9001, 0, -EINVAL},
 	};
 
 	(void)state;
 	for (size_t i = 0; i < PMTCP_ARRAY_SIZE(rows); i++) {
 		struct pmtcp_port_conf conf = {.port_id = null_port(),
 				.queues = rows[i].queues,
+				.workers = rows[i].workers,
+				.wrong_permille = rows[i].wrong,
 				.mtu = rows[i].mtu,
 				.bufs = 4000};
 		struct pmtcp_port *port;
@@ -206,7 +288,8 @@ buffers_do_not_take_a_page_each(void **state)
 static int
 open_ring(void **state)
 {
-	const struct link_conf conf = {.word = "ring", .program = "test_port", .bufs = 4000};
+	const struct link_conf conf = {
+			.word = "ring", .program = "test_port", .bufs = 4000, .eal = "-m 512"};
 
 	(void)state;
 	return link_open(&conf, &ring);
@@ -225,6 +308,9 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 			cmocka_unit_test(caps_are_no_more_than_is_kept),
+			cmocka_unit_test(open_35_rss_is_set_and_read_back),
+			cmocka_unit_test(open_35_rss_of_fewer_queues_than_workers),
+			cmocka_unit_test(open_35_without_queues_to_spread_over),
 			cmocka_unit_test(port_is_refused_if_it_cannot_be_as_asked),
 			cmocka_unit_test(port_that_is_not_there_is_refused),
 			cmocka_unit_test(port_says_what_it_is),

@@ -176,21 +176,6 @@ turn_with_due_deadline_counts_as_work(void **state)
 	bed_close(&bed);
 }
 
-static void
-turn_frees_and_counts_frames_of_others(void **state)
-{
-	struct bed bed;
-
-	bed_open(&bed, NULL);
-	bed.ctx->misdirect = 2;
-	far_send(&bed, 0, 3);
-	pmtcp_worker_turn(bed.w, NULL, NULL);
-	far_send(&bed, 0, 3);
-	pmtcp_worker_turn(bed.w, NULL, NULL);
-	assert_int_equal(stats_of(&bed).misdirected, 2);
-	bed_close(&bed);
-}
-
 /* The far end takes a few frames now and then: every frame comes, in order. */
 static void
 res_7_slow_device_loses_nothing(void **state)
@@ -443,7 +428,6 @@ main(void)
 			cmocka_unit_test(turn_receives_a_burst_in_order),
 			cmocka_unit_test(turn_sends_all_output_in_order),
 			cmocka_unit_test(turn_with_due_deadline_counts_as_work),
-			cmocka_unit_test(turn_frees_and_counts_frames_of_others),
 			cmocka_unit_test(res_7_slow_device_loses_nothing),
 			cmocka_unit_test(res_7_stuck_device_drops_above_the_backlog),
 			cmocka_unit_test(destroy_with_full_backlog_gives_all_buffers_back),

@@ -47,7 +47,6 @@ pmtcp_ctx_init(void *mem, size_t len, const struct pmtcp_conf *conf, struct pmtc
 void
 pmtcp_ctx_fini(struct pmtcp_ctx *ctx)
 {
-	rte_pktmbuf_free(ctx->misdirected);
 }
 
 void
@@ -58,24 +57,31 @@ pmtcp_input(struct pmtcp_ctx *ctx, uint64_t now_ns, struct rte_mbuf **pkts, uint
 	for (uint16_t i = 0; i < n; i++) {
 		if (ctx->n_inputs < INPUTS_MAX)
 			memcpy(&ctx->inputs[ctx->n_inputs++], rte_pktmbuf_mtod(pkts[i], void *), 4);
-		if (ctx->misdirect > 0 && ctx->misdirected == NULL) {
-			ctx->misdirected = pkts[i];
-			ctx->misdirect--;
-		} else {
-			rte_pktmbuf_free(pkts[i]);
-		}
+		rte_pktmbuf_free(pkts[i]);
 	}
 }
 
+/* It is alone: nothing is another's. */
 uint16_t
 pmtcp_misdirected(struct pmtcp_ctx *ctx, struct rte_mbuf **pkts, uint16_t *owners, uint16_t n)
 {
-	if (ctx->misdirected == NULL || n == 0)
-		return 0;
-	pkts[0] = ctx->misdirected;
-	owners[0] = 1;
-	ctx->misdirected = NULL;
-	return 1;
+	return 0;
+}
+
+void
+pmtcp_misdirected_drop(struct pmtcp_ctx *ctx, struct rte_mbuf **pkts, uint16_t n)
+{
+}
+
+uint16_t
+pmtcp_neigh_learned(struct pmtcp_ctx *ctx, struct pmtcp_neigh *out, uint16_t n)
+{
+	return 0;
+}
+
+void
+pmtcp_neigh_update(struct pmtcp_ctx *ctx, uint64_t now_ns, const struct pmtcp_neigh *neigh)
+{
 }
 
 void

@@ -24,8 +24,6 @@ struct pmtcp_ctx {
 	uint32_t n_inputs;
 	uint32_t next_output; /* numbers of the frames it sends ... */
 	uint32_t end_output;  /* ... up to here */
-	struct rte_mbuf *misdirected;
-	uint32_t misdirect; /* hands out so many frames of the next input as another's */
 	uint64_t deadline_ns;
 	uint64_t now_ns;
 	uint32_t ticks;
