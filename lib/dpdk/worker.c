@@ -547,3 +547,18 @@ pmtcp_worker_stats(const struct pmtcp_worker *w, struct pmtcp_worker_stats *stat
 	if (rte_eth_stats_get(w->port_id, &eth) == 0)
 		stats->rx_missed = eth.imissed;
 }
+
+void
+pmtcp_worker_stats_add(struct pmtcp_worker_stats *sum, const struct pmtcp_worker_stats *one)
+{
+	enum { COUNTERS = offsetof(struct pmtcp_worker_stats, rx_missed) / sizeof(uint64_t) };
+	const uint64_t *from = (const uint64_t *)one;
+	uint64_t *to = (uint64_t *)sum;
+
+	STATIC_ASSERT(offsetof(struct pmtcp_worker_stats, turns) == 0);
+	for (int i = 0; i < COUNTERS; i++)
+		to[i] += from[i];
+	sum->rx_missed = max_u64(sum->rx_missed, one->rx_missed);
+	sum->backlog += one->backlog;
+	sum->free_permille = (uint16_t)min_u32(sum->free_permille, one->free_permille);
+}

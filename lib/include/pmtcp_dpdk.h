@@ -260,7 +260,7 @@ int pmtcp_worker_mem_node(const struct pmtcp_worker *worker);
 
 /** What a worker did. Cycles are TSC cycles (pmtcp_clock_hz() of them a second). */
 struct pmtcp_worker_stats {
-	uint64_t turns;
+	uint64_t turns;       /**< the first of the counters that add up, to pcap_lost */
 	uint64_t busy_turns;  /**< turns that returned true */
 	uint64_t busy_cycles; /**< of those; busy_cycles per cycle of wall time is the CPU share */
 	uint64_t phase_cycles[PMTCP_PHASE_MAX]; /**< of busy turns; only with opts.profile */
@@ -295,6 +295,10 @@ struct pmtcp_worker_stats {
 
 /** A copy; any thread may call it, values are then a moment old. */
 void pmtcp_worker_stats(const struct pmtcp_worker *worker, struct pmtcp_worker_stats *stats);
+
+/** Adds what another worker did to a sum; of rx_missed, which is the device's, and of
+ * free_permille the worse one. */
+void pmtcp_worker_stats_add(struct pmtcp_worker_stats *sum, const struct pmtcp_worker_stats *stats);
 
 /* ---- clock ------------------------------------------------------------------ */
 

@@ -296,15 +296,7 @@ shell_worker_stats(const struct shell_bed *bed, int end)
 	memset(&sum, 0, sizeof(sum));
 	for (uint16_t i = 0; i < bed->conf.workers; i++) {
 		pmtcp_worker_stats(bed->workers[end][i], &one);
-		sum.rx_packets += one.rx_packets;
-		sum.tx_packets += one.tx_packets;
-		sum.tx_dropped += one.tx_dropped;
-		sum.tx_relayed += one.tx_relayed;
-		sum.misdirected += one.misdirected;
-		sum.steer_taken += one.steer_taken;
-		sum.steer_dropped += one.steer_dropped;
-		sum.notices_lost += one.notices_lost;
-		sum.fault_lost += one.fault_lost;
+		pmtcp_worker_stats_add(&sum, &one);
 	}
 	return sum;
 }

@@ -122,6 +122,9 @@ worker_shows_its_numbers(void **state)
 	assert_non_null(strstr(answer, "\"tx_packets\":0,"));
 	assert_non_null(strstr(answer, "\"time_wait\":0,"));
 	assert_non_null(strstr(answer, "\"counter\":0"));
+	ask("/pmtcp/port,0");
+	assert_non_null(strstr(answer, "\"workers\":1,"));
+	assert_non_null(strstr(answer, "\"rx_packets\":1,"));
 	bed_close(&bed);
 }
 
@@ -135,6 +138,7 @@ nobody_is_shown_for_a_wrong_name(void **state)
 	assert_string_equal(ask("/pmtcp/worker"), "{\"/pmtcp/worker\":null}");
 	assert_string_equal(ask("/pmtcp/worker,zero"), "{\"/pmtcp/worker\":null}");
 	assert_string_equal(ask("/pmtcp/worker,0:7"), "{\"/pmtcp/worker\":null}");
+	assert_string_equal(ask("/pmtcp/port,7"), "{\"/pmtcp/port\":null}");
 	bed_close(&bed);
 }
 

@@ -302,6 +302,31 @@ res_14_workers_on_threads_that_sleep(void **state)
 	on_threads(PMTCP_IDLE_SLEEP);
 }
 
+static void
+worker_stats_add_up(void **state)
+{
+	struct pmtcp_worker_stats sum = {.turns = 1,
+			.pcap_lost = 2,
+			.rx_missed = 5,
+			.backlog = 3,
+			.free_permille = 800};
+	const struct pmtcp_worker_stats one = {.turns = 10,
+			.tx_relayed = 7,
+			.pcap_lost = 20,
+			.rx_missed = 4,
+			.backlog = 30,
+			.free_permille = 700};
+
+	(void)state;
+	pmtcp_worker_stats_add(&sum, &one);
+	assert_int_equal(sum.turns, 11);
+	assert_int_equal(sum.tx_relayed, 7);
+	assert_int_equal(sum.pcap_lost, 22);
+	assert_int_equal(sum.rx_missed, 5);
+	assert_int_equal(sum.backlog, 33);
+	assert_int_equal(sum.free_permille, 700);
+}
+
 /* Whoever is about to sleep sees what waits; whoever puts something there wakes the sleeper. */
 static void
 steer_wakes_whoever_sleeps(void **state)
@@ -347,6 +372,7 @@ main(void)
 			cmocka_unit_test(res_14_frame_that_nobody_owns_does_not_circle),
 			cmocka_unit_test(res_14_workers_on_threads),
 			cmocka_unit_test(res_14_workers_on_threads_that_sleep),
+			cmocka_unit_test(worker_stats_add_up),
 			cmocka_unit_test(steer_wakes_whoever_sleeps),
 	};
 

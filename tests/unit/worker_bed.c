@@ -139,6 +139,11 @@ pmtcp_stats(const struct pmtcp_ctx *ctx, struct pmtcp_stats *stats)
 	memset(stats, 0, sizeof(*stats));
 }
 
+void
+pmtcp_stats_add(struct pmtcp_stats *sum, const struct pmtcp_stats *stats)
+{
+}
+
 const char *
 pmtcp_counter_name(enum pmtcp_counter c)
 {
