@@ -14,7 +14,7 @@
 #include "common/diag.h"
 #include "pmtcp_dpdk.h"
 
-#define COMMON_OPTIONS 14
+#define COMMON_OPTIONS 15
 #define NS_PER_MS      1000000u
 
 /* RFC 791 3.2: every host takes 576 octets; RFC 8200 5: every IPv6 link 1280. */
@@ -24,6 +24,7 @@
 #define APP_KEEPALIVE_MIN_NS (100ull * NS_PER_MS)
 #define APP_KEEPALIVE_MAX_NS (604800000ull * NS_PER_MS)
 
+/* The first one's end is the others', see app_run(). */
 static struct pmtcp_worker *signalled;
 
 static void
@@ -40,6 +41,7 @@ struct common {
 	struct args_capture pcap;
 	uint64_t keepalive_ns;
 	uint32_t reassemble;
+	uint16_t workers;
 	uint8_t ecn, syn_cookies, cc, tw_reuse, preset;
 };
 
@@ -68,7 +70,10 @@ parse(struct app *app, struct common *common, int argc, char **argv)
 					"default, rfc: RTO from 1 s, 2MSL 240 s (default)"},
 			{"reassemble", 0, ARG_U32, &common->reassemble,
 					"fragmented datagrams at a time, 0: dropped (0)"},
-			{"pcap", 0, ARG_CAPTURE, &common->pcap, "capture both directions (no)"},
+			{"workers", 0, ARG_U16, &common->workers,
+					"threads that share the addresses (queues of the link)"},
+			{"pcap", 0, ARG_CAPTURE, &common->pcap,
+					"capture both directions, of the first worker (no)"},
 			{"eal", 0, ARG_TEXT, &common->link.eal, "more arguments for EAL (none)"},
 			{"verbose", 'v', ARG_FLAG, &common->link.verbose, "show what EAL says"},
 	};
@@ -103,18 +108,46 @@ check(const struct app *app, const struct common *common)
 			(common->keepalive_ns < APP_KEEPALIVE_MIN_NS ||
 					common->keepalive_ns > APP_KEEPALIVE_MAX_NS))
 		problem = "--keepalive must be 0, or between 100ms and 168h";
+	else if (common->workers > APP_WORKERS_MAX ||
+			common->workers > (app->max_workers == 0 ? 1 : app->max_workers))
+		problem = app->max_workers == 0 ? "--workers must be 1 for this program"
+						: "--workers must be at most 16";
 	if (problem == NULL)
 		return 0;
 	fprintf(stderr, "%s: %s\n", app->program, problem);
 	return -EINVAL;
 }
 
+/* All of the port; only the first one's frames go into the capture. */
+static int
+make_workers(struct app *app, const struct common *common)
+{
+	struct pmtcp_worker_opts opts = {.idle = PMTCP_IDLE_SLEEP,
+			.faults = app->link.faults,
+			.reassemble = common->reassemble,
+			.pcap = common->pcap.file[0] == '\0' ? NULL : common->pcap.file,
+			.pcap_packets = common->pcap.packets};
+	uint16_t n = pmtcp_port_workers(app->link.ports[0]);
+	int ret;
+
+	for (uint16_t i = 0; i < n; i++) {
+		ret = pmtcp_worker_create(
+				app->link.ports[0], i, &app->conf, &opts, &app->workers[i]);
+		if (ret != 0) {
+			fprintf(stderr, "%s: cannot make a worker: %s\n", app->program,
+					strerror(-ret));
+			return ret;
+		}
+		app->n_workers++;
+		opts.pcap = NULL;
+	}
+	return 0;
+}
+
 int
 app_open(struct app *app, int argc, char **argv)
 {
 	struct common common = {.link = {.word = "tap:pm0", .program = app->program}};
-	struct pmtcp_worker_opts opts = {.idle = PMTCP_IDLE_SLEEP};
-	int ret;
 
 	pmtcp_conf_init(&app->conf);
 	args_value(ARG_SUBNETS, "198.18.0.2/24", &common.ip);
@@ -133,26 +166,29 @@ app_open(struct app *app, int argc, char **argv)
 	if (common.preset == ARGS_PRESET_RFC)
 		pmtcp_conf_rfc(&app->conf);
 	app->opts.keepalive_ms = (uint32_t)(common.keepalive_ns / NS_PER_MS);
+	common.link.workers = app->max_workers == 0 ? 1 : common.workers;
 	if (link_open(&common.link, &app->link) != 0)
 		return LINK_EXIT_CODE;
 	app->conf.vlan = app->link.vlan;
-	ret = link_check(&app->link, &app->conf);
-	if (ret == 0) {
-		opts.faults = app->link.faults;
-		opts.reassemble = common.reassemble;
-		opts.pcap = common.pcap.file[0] == '\0' ? NULL : common.pcap.file;
-		opts.pcap_packets = common.pcap.packets;
-		ret = pmtcp_worker_create(app->link.ports[0], 0, &app->conf, &opts, &app->worker);
-		if (ret != 0)
-			fprintf(stderr, "%s: cannot make a worker: %s\n", app->program,
-					strerror(-ret));
-	}
-	if (ret != 0) {
-		link_close(&app->link);
+	if (link_check(&app->link, &app->conf) != 0 || make_workers(app, &common) != 0) {
+		app_close(app);
 		return LINK_EXIT_CODE;
 	}
+	app->worker = app->workers[0];
 	app->ctx = pmtcp_worker_ctx(app->worker);
 	return 0;
+}
+
+int
+app_listen(struct app *app, const struct pmtcp_addr *local)
+{
+	const struct pmtcp_listen_opts opts = {.conn = app->opts};
+	struct pmtcp_listener *listener;
+	int ret = 0;
+
+	for (uint16_t i = 0; i < app->n_workers && ret == 0; i++)
+		ret = pmtcp_listen(pmtcp_worker_ctx(app->workers[i]), local, &opts, &listener);
+	return ret;
 }
 
 /* The program's turn, and what the context has to say to its operator. */
@@ -179,20 +215,46 @@ app_run(struct app *app, void (*fn)(struct pmtcp_ctx *ctx, void *arg), void *arg
 	signalled = app->worker;
 	signal(SIGINT, handle_signal);
 	signal(SIGTERM, handle_signal);
+	for (uint16_t i = 1; i < app->n_workers; i++) {
+		const struct pmtcp_job job = {app->workers[i], watched_turn, &watched};
+		int ret = pmtcp_worker_start(&job, 1, -1);
+
+		if (ret == 0)
+			continue;
+		fprintf(stderr, "%s: cannot start a thread: %s\n", app->program, strerror(-ret));
+		pmtcp_worker_stop(app->worker);
+	}
 	pmtcp_worker_run(app->worker, watched_turn, &watched);
+	for (uint16_t i = 1; i < app->n_workers; i++)
+		pmtcp_worker_join(app->workers[i]);
+}
+
+/* Accounts of all workers together. */
+static void
+add_stats(const struct app *app, struct pmtcp_stats *sum)
+{
+	struct pmtcp_stats one;
+
+	memset(sum, 0, sizeof(*sum));
+	for (uint16_t i = 0; i < app->n_workers; i++) {
+		pmtcp_stats(pmtcp_worker_ctx(app->workers[i]), &one);
+		pmtcp_stats_add(sum, &one);
+	}
 }
 
 int
 app_shutdown(struct app *app, uint64_t ns, void (*fn)(struct pmtcp_ctx *ctx, void *arg), void *arg)
 {
-	const struct pmtcp_job job = {app->worker, fn, arg};
+	struct pmtcp_job jobs[APP_WORKERS_MAX];
 	struct pmtcp_stats before, after;
 	const char *broken;
 	uint32_t left;
 
-	pmtcp_stats(app->ctx, &before);
-	left = pmtcp_worker_shutdown(&job, 1, ns);
-	pmtcp_stats(app->ctx, &after);
+	for (uint16_t i = 0; i < app->n_workers; i++)
+		jobs[i] = (struct pmtcp_job){app->workers[i], fn, arg};
+	add_stats(app, &before);
+	left = pmtcp_worker_shutdown(jobs, app->n_workers, ns);
+	add_stats(app, &after);
 	broken = pmtcp_stats_audit(&after);
 	printf("%s: %u connections at the end, %llu of them aborted, %u blocks left, %s%s\n",
 			app->program, before.live,
@@ -224,6 +286,8 @@ app_fail(struct app *app, const char *what, int err)
 void
 app_close(struct app *app)
 {
-	pmtcp_worker_destroy(app->worker);
+	for (uint16_t i = 0; i < app->n_workers; i++)
+		pmtcp_worker_destroy(app->workers[i]);
+	app->n_workers = 0;
 	link_close(&app->link);
 }

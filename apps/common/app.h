@@ -3,8 +3,8 @@
  */
 
 /* What a small endpoint program begins and ends with: the common options (link,
- * addresses, gateway, protocol, capture), the link, one worker, signals. A program with more
- * workers or a plan of its own uses link.h and pmtcp_dpdk.h itself. */
+ * addresses, gateway, protocol, capture), the link, its workers, signals. A program with a
+ * plan of its own uses link.h and pmtcp_dpdk.h itself. */
 
 #ifndef PMTCP_APPS_APP_H
 #define PMTCP_APPS_APP_H
@@ -12,6 +12,8 @@
 #include "common/args.h"
 #include "common/link.h"
 #include "pmtcp_dpdk.h"
+
+#define APP_WORKERS_MAX 16
 
 struct app {
 	const char *program;
@@ -21,8 +23,11 @@ struct app {
 	struct pmtcp_conf conf;      /* defaults; app_open() adds what the options say */
 	struct pmtcp_conn_opts opts; /* for the program's opens and listeners: keepalive */
 	struct link link;
-	struct pmtcp_worker *worker;
-	struct pmtcp_ctx *ctx;
+	uint16_t max_workers; /* 0: the program's state belongs to one thread */
+	uint16_t n_workers;
+	struct pmtcp_worker *workers[APP_WORKERS_MAX];
+	struct pmtcp_worker *worker; /* the first ... */
+	struct pmtcp_ctx *ctx;       /* ... and its context */
 };
 
 #define APP_OPTIONS_MAX 16
@@ -31,7 +36,12 @@ struct app {
  * the exit code of the program after one sentence on stderr. */
 int app_open(struct app *app, int argc, char **argv);
 
-/* Serves until SIGINT or SIGTERM. */
+/* Listens on every worker, each for the connections that are its own. Returns 0 or what
+ * pmtcp_listen() said. */
+int app_listen(struct app *app, const struct pmtcp_addr *local);
+
+/* Serves until SIGINT or SIGTERM: the first worker on this thread, the others on threads of
+ * their own. fn runs for each of them, and at the same time. */
 void app_run(struct app *app, void (*fn)(struct pmtcp_ctx *ctx, void *arg), void *arg);
 
 /* The end after app_run() (RES-15): FIN to every peer, RST to who has not answered after ns,

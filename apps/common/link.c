@@ -31,7 +31,9 @@
 #define EAL_ARGS_MAX 48
 #define EAL_TEXT_MAX 4096
 
-/* Frames in flight one way between the two ports of a ring. */
+#define LINK_QUEUES_MAX 16u
+
+/* Frames in flight one way between the two ports of a ring, in each queue. */
 #define RING_FRAMES 1024
 
 /* Without huge pages EAL sets its memory aside at the start: packet buffers with their
@@ -189,9 +191,12 @@ needed_mb(const struct link_conf *conf, const struct link_word *word)
 	/* Pools round up to a power of two. */
 	uint64_t bufs = (conf->bufs == 0 ? BUFS : 2ull * conf->bufs) + CTL_BUFS;
 	uint64_t octets = BUF_OCTETS + (conf->mtu > RTE_ETHER_MTU ? conf->mtu : 0u);
-	uint64_t queues = word->queues * (word->kind == LINK_RING ? 2u : 1u);
+	uint64_t workers = conf->workers * (word->kind == LINK_RING ? 2u : 1u);
 
-	return (uint32_t)(bufs * octets * queues * 3 / 2 >> 20) + EAL_REST_MB;
+	/* What lies in the rings to other workers comes on top, and may round up a pool. */
+	if (conf->workers > 1)
+		bufs = 2 * bufs + CTL_BUFS;
+	return (uint32_t)(bufs * octets * workers * 3 / 2 >> 20) + EAL_REST_MB;
 }
 
 /* Returns 0, or -ENOMEM after a sentence. */
@@ -273,19 +278,33 @@ start_eal(const struct link_conf *conf, const struct link_word *word)
 
 /* ---- ports ----------------------------------------------------------------- */
 
-/* Two rings, two ports: what one sends the other receives. One thread at each end. */
 static int
-make_ring_ports(uint16_t ids[LINK_PORTS_MAX])
+make_rings(const char *way, struct rte_ring **rings, uint16_t n)
 {
 	const unsigned int flags = RING_F_SP_ENQ | RING_F_SC_DEQ;
-	struct rte_ring *there = rte_ring_create("pmtcp_there", RING_FRAMES, SOCKET_ID_ANY, flags);
-	struct rte_ring *back = rte_ring_create("pmtcp_back", RING_FRAMES, SOCKET_ID_ANY, flags);
+	char name[RTE_RING_NAMESIZE];
+
+	for (uint16_t i = 0; i < n; i++) {
+		snprintf(name, sizeof(name), "pmtcp_%s%u", way, i);
+		rings[i] = rte_ring_create(name, RING_FRAMES, SOCKET_ID_ANY, flags);
+		if (rings[i] == NULL)
+			return -ENOMEM;
+	}
+	return 0;
+}
+
+/* Two rings for each queue, two ports: what one sends the other receives. One thread at each
+ * end. */
+static int
+make_ring_ports(uint16_t ids[LINK_PORTS_MAX], uint16_t queues)
+{
+	struct rte_ring *there[LINK_QUEUES_MAX], *back[LINK_QUEUES_MAX];
 	int first, second;
 
-	if (there == NULL || back == NULL)
+	if (make_rings("there", there, queues) != 0 || make_rings("back", back, queues) != 0)
 		return -ENOMEM;
-	first = rte_eth_from_rings("pmtcp0", &back, 1, &there, 1, 0);
-	second = rte_eth_from_rings("pmtcp1", &there, 1, &back, 1, 0);
+	first = rte_eth_from_rings("pmtcp0", back, queues, there, queues, 0);
+	second = rte_eth_from_rings("pmtcp1", there, queues, back, queues, 0);
 	if (first < 0 || second < 0)
 		return -ENODEV;
 	ids[0] = (uint16_t)first;
@@ -300,7 +319,7 @@ find_ports(const struct link_word *word, uint16_t ids[LINK_PORTS_MAX])
 	const char *name = link_word_ethdev(word);
 
 	if (word->kind == LINK_RING)
-		return make_ring_ports(ids);
+		return make_ring_ports(ids, word->queues);
 	if (name != NULL)
 		return rte_eth_dev_get_port_by_name(name, &ids[0]) == 0 ? 1 : -ENODEV;
 	ids[0] = (uint16_t)rte_eth_find_next_owned_by(0, RTE_ETH_DEV_NO_OWNER);
@@ -328,7 +347,9 @@ open_ports(const struct link_conf *conf, const struct link_word *word, struct li
 	for (int i = 0; i < n && ret == 0; i++) {
 		struct pmtcp_port_conf port = {
 				.port_id = ids[i],
-				.queues = conf->queues == 0 ? word->queues : conf->queues,
+				.workers = conf->workers,
+				.queues = word->queues,
+				.wrong_permille = i == n - 1 ? word->wrong_permille : 0,
 				.mtu = conf->mtu,
 				.bufs = conf->bufs,
 				.no_offloads = conf->no_offloads,
@@ -361,6 +382,22 @@ complain_ports(const struct link_conf *conf, const struct link_word *word, int r
 				strerror(-ret));
 }
 
+/* A queue for each worker unless the word says otherwise; memif has one. Returns 0, or -EINVAL
+ * after a sentence. */
+static int
+choose_queues(struct link_conf *conf, struct link_word *word)
+{
+	if (conf->workers == 0)
+		conf->workers = word->queues == 0 ? 1 : word->queues;
+	if (word->queues == 0)
+		word->queues = word->kind == LINK_MEMIF ? 1 : conf->workers;
+	if (conf->workers <= LINK_QUEUES_MAX && word->queues <= conf->workers)
+		return 0;
+	complain(conf->program, "--link %s: at most %u workers, and a worker for each queue",
+			conf->word, LINK_QUEUES_MAX);
+	return -EINVAL;
+}
+
 int
 link_open(const struct link_conf *given, struct link *link)
 {
@@ -379,12 +416,9 @@ link_open(const struct link_conf *given, struct link *link)
 		complain(conf.program, "--link %s", problem);
 		return ret;
 	}
-	if (conf.queues > 1 && (word.kind == LINK_RING || word.kind == LINK_TAP)) {
-		complain(conf.program, "--link %s has one queue; ask for one", conf.word);
-		return -EINVAL;
-	}
-	if (conf.queues != 0)
-		word.queues = conf.queues;
+	ret = choose_queues(&conf, &word);
+	if (ret != 0)
+		return ret;
 	ret = link_check_device(&word, problem);
 	if (ret != 0) {
 		complain(conf.program, "%s", problem);

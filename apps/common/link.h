@@ -4,9 +4,9 @@
 
 /* One word -> open ports. A link word names a device:
  *
- *	ring
+ *	ring[,queues=N]
  *	memif:server|client:SOCKET
- *	tap:IFNAME[,kernel=IP/LEN]		kernel: the address of the kernel's end
+ *	tap:IFNAME[,kernel=IP/LEN][,queues=N]	kernel: the address of the kernel's end
  *	af_packet:IFNAME[,queues=N]
  *	af_xdp:IFNAME[,queues=N]
  *	pci:ADDR[,queues=N]
@@ -14,10 +14,12 @@
  * and behind any of them
  *
  *	[,loss=P%][,dup=P%][,reorder=P%][,corrupt=P%][,delay=TIME][,seed=N]
- *	[,vlan=VID]
+ *	[,vlan=VID][,wrong=P%]
  *
- * faults of what we receive (of a ring: at both ends), and the 802.1Q VID of all frames.
- * It is translated into EAL arguments, rte_eal_init() is called once, and the
+ * faults of what we receive (of a ring: at both ends), the 802.1Q VID of all frames,
+ * and, for tests, how many tuples belong to another worker than the one whose queue their
+ * frames come to (of a ring: at the second port). Without queues= there is one for each
+ * worker. It is translated into EAL arguments, rte_eal_init() is called once, and the
  * ports are opened. A ring has two ports, each the other's wire; all others have
  * one. What can go wrong at start is said in one sentence on stderr that tells
  * what to type; EAL's own words are shown only with -v. Not for the core: this is
@@ -40,8 +42,8 @@ struct link_conf {
 	const char *word;    /* as above; NULL: "ring" */
 	const char *eal;     /* more EAL arguments, separated by spaces; NULL: none */
 	const char *program; /* the name in front of messages */
-	uint32_t bufs;       /* packet buffers per queue; 0: the port's default */
-	uint16_t queues;     /* 0: the word's, else 1 */
+	uint32_t bufs;       /* packet buffers per worker; 0: the port's default */
+	uint16_t workers;    /* of each port; 0: as many as the word has queues, else 1 */
 	uint16_t mtu;        /* 0: the device's */
 	bool verbose;        /* show what EAL says */
 	bool telemetry;      /* EAL's telemetry socket (dpdk-telemetry.py) */

@@ -26,7 +26,7 @@
 /* What every word takes. */
 #define COMMON                                                                                     \
 	"[,loss=P%][,dup=P%][,reorder=P%][,corrupt=P%]"                                            \
-	"[,delay=TIME][,seed=N][,vlan=VID]"
+	"[,delay=TIME][,seed=N][,vlan=VID][,wrong=P%]"
 
 struct kind_fact {
 	const char *word;
@@ -36,11 +36,12 @@ struct kind_fact {
 };
 
 static const struct kind_fact kinds[] = {
-		[LINK_RING] = {"ring", "ring" COMMON, NULL, false},
+		[LINK_RING] = {"ring", "ring[,queues=N]" COMMON, NULL, true},
 		[LINK_MEMIF] = {"memif",
 				"memif:server:SOCKET or memif:client:SOCKET, behind it " COMMON,
 				"net_memif0", false},
-		[LINK_TAP] = {"tap", "tap:IFNAME[,kernel=IP/LEN]" COMMON, "net_tap0", false},
+		[LINK_TAP] = {"tap", "tap:IFNAME[,kernel=IP/LEN][,queues=N]" COMMON, "net_tap0",
+				true},
 		[LINK_AF_PACKET] = {"af_packet", "af_packet:IFNAME[,queues=N]" COMMON,
 				"net_af_packet0", true},
 		[LINK_AF_XDP] = {"af_xdp", "af_xdp:IFNAME[,queues=N]" COMMON, "net_af_xdp0", true},
@@ -101,6 +102,7 @@ parse_setting(const struct kind_fact *fact, const char *key, const char *value,
 		struct link_word *word)
 {
 	uint64_t number;
+	uint32_t ppm;
 
 	if (fact->has_queues && strcmp(key, "queues") == 0) {
 		if (args_value(ARG_COUNT, value, &number) != 0 || number == 0 || number > 16)
@@ -114,6 +116,12 @@ parse_setting(const struct kind_fact *fact, const char *key, const char *value,
 		if (args_value(ARG_COUNT, value, &number) != 0 || number == 0 || number > VLAN_MAX)
 			return -EINVAL;
 		word->vlan = (uint16_t)number;
+		return 0;
+	}
+	if (strcmp(key, "wrong") == 0) {
+		if (args_value(ARG_PERCENT, value, &ppm) != 0)
+			return -EINVAL;
+		word->wrong_permille = (uint16_t)(ppm / 1000);
 		return 0;
 	}
 	return parse_fault(key, value, &word->faults);
@@ -170,7 +178,6 @@ link_word_parse(const char *text, struct link_word *word, char *problem)
 	char *name = NULL, *settings;
 
 	memset(word, 0, sizeof(*word));
-	word->queues = 1;
 	for (size_t i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++) {
 		if (strlen(kinds[i].word) != head || strncmp(kinds[i].word, text, head) != 0)
 			continue;
@@ -195,6 +202,8 @@ link_word_parse(const char *text, struct link_word *word, char *problem)
 void
 link_word_device(const struct link_word *word, char *arg, size_t size)
 {
+	unsigned int queues = word->queues == 0 ? 1 : word->queues;
+
 	switch (word->kind) {
 	case LINK_RING: /* made from two rings once EAL is up */
 		snprintf(arg, size, "%s", "");
@@ -211,12 +220,12 @@ link_word_device(const struct link_word *word, char *arg, size_t size)
 		snprintf(arg, size,
 				"--vdev=net_af_packet0,iface=%s,qpairs=%u,blocksz=%u,framesz=%u,"
 				"framecnt=%u,qdisc_bypass=1",
-				word->name, word->queues, AF_PACKET_BLOCK, AF_PACKET_FRAME,
+				word->name, queues, AF_PACKET_BLOCK, AF_PACKET_FRAME,
 				AF_PACKET_FRAMES);
 		break;
 	case LINK_AF_XDP:
 		snprintf(arg, size, "--vdev=net_af_xdp0,iface=%s,start_queue=0,queue_count=%u",
-				word->name, word->queues);
+				word->name, queues);
 		break;
 	case LINK_PCI:
 		snprintf(arg, size, "--allow=%s", word->name);

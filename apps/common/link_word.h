@@ -30,7 +30,8 @@ struct link_word {
 	char name[LINK_NAME_MAX];  /* interface, socket or PCI address; empty for ring */
 	bool is_server;            /* memif */
 	struct args_subnet kernel; /* tap: the address of the kernel's end; version 0: none */
-	uint16_t queues;           /* 1 unless the word says otherwise */
+	uint16_t queues;           /* 0: as many as there are workers */
+	uint16_t wrong_permille;   /* tuples of another worker than their queue's */
 	uint16_t vlan;             /* 802.1Q VID; 0: none */
 	struct pmtcp_faults faults;
 };

@@ -112,14 +112,13 @@ main(int argc, char **argv)
 	struct app app = {.program = "pmtcp-echo",
 			.summary = "sends back what it receives",
 			.options = options,
-			.n_options = 1};
-	struct pmtcp_listener *listener;
+			.n_options = 1,
+			.max_workers = APP_WORKERS_MAX}; /* sessions belong to their worker */
 	int ret = app_open(&app, argc, argv);
 
 	if (ret != 0)
 		return ret;
-	ret = pmtcp_listen(app.ctx, &(struct pmtcp_addr){.port = port},
-			&(struct pmtcp_listen_opts){.conn = app.opts}, &listener);
+	ret = app_listen(&app, &(struct pmtcp_addr){.port = port});
 	if (ret != 0)
 		return app_fail(&app, "listen", ret);
 	printf("listening on port %u; Ctrl-C ends\n", port);

@@ -46,6 +46,7 @@ link_word_good_words_become_devices(void **state)
 					"--vdev=net_memif0,role=client,socket=x.sock,",
 					"net_memif0"},
 			{"tap:pm0", LINK_TAP, "--vdev=net_tap0,iface=pm0", "net_tap0"},
+			{"tap:pm0,queues=2", LINK_TAP, "--vdev=net_tap0,iface=pm0", "net_tap0"},
 			{"af_packet:eth0", LINK_AF_PACKET,
 					"--vdev=net_af_packet0,iface=eth0,qpairs=1,",
 					"net_af_packet0"},
@@ -84,14 +85,16 @@ link_word_bad_words_are_refused_with_what_is_right(void **state)
 			{"wire", "is none of ring"},
 			{"rings", "is none of ring"},
 			{"rin", "is none of ring"},
-			{"ring:x", "ring[,loss=P%]"},
-			{"ring,loss", "ring[,loss=P%]"},
-			{"ring,loss=101%", "ring[,loss=P%]"},
-			{"ring,loss=-1", "ring[,loss=P%]"},
-			{"ring,loss=nan", "ring[,loss=P%]"},
-			{"ring,delay=5kg", "ring[,loss=P%]"},
-			{"ring,speed=1", "ring[,loss=P%]"},
-			{"ring,queues=2", "ring[,loss=P%]"},
+			{"ring:x", "ring[,queues=N][,loss=P%]"},
+			{"ring,loss", "ring[,queues=N][,loss=P%]"},
+			{"ring,loss=101%", "ring[,queues=N][,loss=P%]"},
+			{"ring,loss=-1", "ring[,queues=N][,loss=P%]"},
+			{"ring,loss=nan", "ring[,queues=N][,loss=P%]"},
+			{"ring,delay=5kg", "ring[,queues=N][,loss=P%]"},
+			{"ring,speed=1", "ring[,queues=N][,loss=P%]"},
+			{"ring,queues=17", "ring[,queues=N]"},
+			{"memif:client:x,queues=2", "memif:server:SOCKET"},
+			{"ring,wrong=101%", "[,wrong=P%]"},
 			{"tap", "tap:IFNAME"},
 			{"tap:", "tap:IFNAME"},
 			{"tap:sixteen-letters-", "tap:IFNAME"},
@@ -101,10 +104,10 @@ link_word_bad_words_are_refused_with_what_is_right(void **state)
 			{"ring,vlan=4095", "[,vlan=VID]"},
 			{"pci:0000:01:00.0,vlan=", "[,vlan=VID]"},
 			{"tap:x,kernel=2001:db8::1", "tap:IFNAME[,kernel=IP/LEN]"},
-			{"tap:x,queues=2", "tap:IFNAME"},
+			{"tap:x,queues=0", "tap:IFNAME"},
 			{"tap:x,kernel=10.0.0.1", "tap:IFNAME[,kernel=IP/LEN]"},
 			{"tap:x,kernel=10.0.0.1-10.0.0.2/24", "tap:IFNAME[,kernel=IP/LEN]"},
-			{"ring,kernel=10.0.0.1/24", "ring[,loss=P%]"},
+			{"ring,kernel=10.0.0.1/24", "ring[,queues=N][,loss=P%]"},
 			{"memif:x.sock", "memif:server:SOCKET or memif:client:SOCKET"},
 			{"memif:server:", "memif:server:SOCKET"},
 			{"af_packet:eth0,queues=0", "af_packet:IFNAME[,queues=N]"},
@@ -178,6 +181,23 @@ link_word_faults_and_vlan_on_any_device(void **state)
 	}
 	assert_int_equal(link_word_parse("ring,vlan=4094", &word, problem), 0);
 	assert_int_equal(word.vlan, 4094);
+}
+
+/* Unset: as many queues as workers, which the word does not know. */
+static void
+link_word_queues_and_wrong_ones(void **state)
+{
+	struct link_word word;
+
+	assert_int_equal(link_word_parse("ring", &word, problem), 0);
+	assert_int_equal(word.queues, 0);
+	assert_int_equal(word.wrong_permille, 0);
+	assert_int_equal(link_word_parse("ring,queues=16,wrong=100%", &word, problem), 0);
+	assert_int_equal(word.queues, 16);
+	assert_int_equal(word.wrong_permille, 1000);
+	assert_int_equal(link_word_parse("tap:x,wrong=50%,queues=1", &word, problem), 0);
+	assert_int_equal(word.queues, 1);
+	assert_int_equal(word.wrong_permille, 500);
 }
 
 static void
@@ -276,6 +296,7 @@ main(void)
 			cmocka_unit_test(link_word_of_any_length_stays_in_bounds),
 			cmocka_unit_test(link_word_tap_kernel_address),
 			cmocka_unit_test(link_word_faults_and_vlan_on_any_device),
+			cmocka_unit_test(link_word_queues_and_wrong_ones),
 			cmocka_unit_test(link_word_ring_faults_have_units),
 			cmocka_unit_test(w_35_address_of_the_kernel_is_found),
 			cmocka_unit_test(w_35_ip6_address_of_the_kernel_is_found),
