@@ -165,15 +165,16 @@ choose_queues(struct pmtcp_port *port, const struct pmtcp_port_conf *conf,
 		const struct rte_eth_dev_info *info)
 {
 	uint16_t queues = conf->queues;
+	uint16_t workers = conf->workers != 0 ? conf->workers : queues != 0 ? queues : 1;
 
-	port->n_workers = conf->workers != 0 ? conf->workers : queues != 0 ? queues : 1;
 	if (queues == 0)
 		queues = (uint16_t)min_u32(
-				port->n_workers, min_u32(info->max_rx_queues, info->max_tx_queues));
-	if (port->n_workers > STEER_WORKERS_MAX || queues == 0 || queues > port->n_workers ||
+				workers, min_u32(info->max_rx_queues, info->max_tx_queues));
+	if (workers > STEER_WORKERS_MAX || queues == 0 || queues > workers ||
 			queues > info->max_rx_queues || info->max_tx_queues == 0 ||
 			conf->wrong_permille > 1000)
 		return -EINVAL;
+	port->n_workers = workers;
 	port->n_rx = queues;
 	port->n_tx = (uint16_t)min_u32(queues, info->max_tx_queues);
 	return 0;
