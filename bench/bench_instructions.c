@@ -2,12 +2,19 @@
  * Copyright (c) 2026 pmtcp authors
  */
 
-/* How many instructions does a connection cost? Two contexts back to back in
+/* How many instructions does a connection cost? Client and server back to back in
  * memory, on a virtual clock: no device, no EAL, no allocation while it runs, so
  * that the same build executes the same instructions each time. The client opens
- * and closes once it is connected, the server closes on the client's FIN, and the
- * client keeps a TIME-WAIT entry of 60 s. Timestamps are on, checksums are made
- * and verified in software, received mbufs serve for replies.
+ * and closes first, the server closes on the client's FIN, and the client keeps a
+ * TIME-WAIT entry of 60 s. Timestamps are on, checksums are made and verified in
+ * software, received mbufs serve for replies. What lies between is the mode:
+ *
+ *	open_close        the client closes once it is connected
+ *	request_response  64 octets each way; the client closes when it has its own
+ *	tw_reuse          open_close with so few ports that each open takes over a
+ *	                  TIME-WAIT entry of the client's
+ *	wrong_core        open_close with two workers at either end, and each frame at
+ *	                  the worker whose turn it is: half of them are handed over
  *
  * The program only does the work, and fails if a connection does not end as it
  * should; bench/instructions counts, under valgrind, what drive_client() and
@@ -46,6 +53,10 @@ enum {
 	SERVER_PORTS = 4,
 	TURNS_MAX = 1000, /* of one wave */
 	CONNS_MAX = 1 << 17,
+	PAYLOAD = 64,      /* octets of a request, and of a response */
+	WORKERS_MAX = 2,   /* of either end */
+	REUSE_PORTS = 512, /* to each server port: an entry is 2 s old when its turn comes */
+	REUSE_PORT_FIRST = 40000,
 };
 
 #define TURN_NS 10000ull
@@ -165,15 +176,47 @@ struct queue {
 	uint32_t tail;
 };
 
-struct end {
+struct mode {
+	const char *name;
+	uint16_t workers; /* of either end */
+	uint16_t port_first;
+	uint16_t port_last;
+	uint32_t client_writes_on; /* PMTCP_EV_*: that then the request goes */
+	uint32_t client_closes_on;
+};
+
+static const struct mode modes[] = {
+		{.name = "open_close", .workers = 1, .client_closes_on = PMTCP_EV_CONNECTED},
+		{.name = "request_response",
+				.workers = 1,
+				.client_writes_on = PMTCP_EV_CONNECTED,
+				.client_closes_on = PMTCP_EV_READABLE},
+		{.name = "tw_reuse",
+				.workers = 1,
+				.port_first = REUSE_PORT_FIRST,
+				.port_last = REUSE_PORT_FIRST + REUSE_PORTS - 1,
+				.client_closes_on = PMTCP_EV_CONNECTED},
+		{.name = "wrong_core", .workers = 2, .client_closes_on = PMTCP_EV_CONNECTED},
+};
+
+struct worker {
 	struct pmtcp_ctx *ctx;
-	struct rte_mempool *pool;
 	struct queue in;
-	struct queue *out;
+};
+
+struct end {
+	struct worker worker[WORKERS_MAX];
+	struct rte_mempool *pool;
+	struct end *peer;
+	uint16_t workers;
+	uint16_t next;      /* worker that the next frame comes to */
+	uint32_t writes_on; /* PMTCP_EV_* */
+	uint32_t closes_on;
 	uint64_t frames; /* sent */
 	uint32_t to_open;
 	uint32_t opened;
 	uint32_t connected;
+	uint32_t got; /* octets */
 	uint32_t closed;
 };
 
@@ -201,13 +244,23 @@ secrets_fill(struct pmtcp_secrets *s, uint64_t seed)
 }
 
 static void
-end_create(struct end *e, uint32_t self, uint32_t peer, struct queue *out)
+worker_create(struct end *e, uint16_t number, const struct pmtcp_conf *common)
 {
-	struct pmtcp_conf conf;
+	struct pmtcp_conf conf = *common;
 	size_t len;
 
+	conf.owner = number;
+	len = pmtcp_ctx_memsize(&conf);
+	CHECK(pmtcp_ctx_init(map(len), len, &conf, &e->worker[number].ctx) == 0);
+}
+
+static void
+end_create(struct end *e, const struct mode *mode, uint32_t self, uint32_t peer)
+{
+	struct pmtcp_conf conf;
+
 	e->pool = pool_create();
-	e->out = out;
+	e->workers = mode->workers;
 	pmtcp_conf_init(&conf);
 	conf.pool = e->pool;
 	conf.mac = mac_of(self);
@@ -225,8 +278,34 @@ end_create(struct end *e, uint32_t self, uint32_t peer, struct queue *out)
 	conf.max_half_open = 4096;
 	conf.max_time_wait = CONNS_MAX;
 	conf.tw_ms = 60000;
-	len = pmtcp_ctx_memsize(&conf);
-	CHECK(pmtcp_ctx_init(map(len), len, &conf, &e->ctx) == 0);
+	conf.owners = mode->workers;
+	if (mode->port_first != 0) {
+		conf.port_first = mode->port_first;
+		conf.port_last = mode->port_last;
+	}
+	for (uint16_t i = 0; i < e->workers; i++)
+		worker_create(e, i, &conf);
+}
+
+static void
+ends_create(const struct mode *mode)
+{
+	end_create(&client, mode, CLIENT_IP, SERVER_IP);
+	end_create(&server, mode, SERVER_IP, CLIENT_IP);
+	client.peer = &server;
+	server.peer = &client;
+	client.writes_on = mode->client_writes_on;
+	client.closes_on = mode->client_closes_on;
+	server.writes_on = PMTCP_EV_READABLE;
+	server.closes_on = PMTCP_EV_PEER_FIN;
+	for (uint16_t w = 0; w < server.workers; w++) {
+		for (uint16_t i = 0; i < SERVER_PORTS; i++) {
+			struct pmtcp_addr local = pmtcp_addr4(SERVER_IP, SERVER_PORT + i);
+			struct pmtcp_listener *listener;
+
+			CHECK(pmtcp_listen(server.worker[w].ctx, &local, NULL, &listener) == 0);
+		}
+	}
 }
 
 static uint16_t
@@ -247,49 +326,94 @@ queue_put(struct queue *q, struct rte_mbuf **pkts, uint16_t n)
 		q->frame[q->tail++ % QUEUE] = pkts[i];
 }
 
+/* What belongs to another worker goes into its queue, as over a ring between them. */
 static void
-turn_begin(struct end *e, uint64_t now_ns)
+hand_over(struct end *e, struct worker *w)
 {
 	struct rte_mbuf *pkts[BURST];
-	uint16_t n = queue_take(&e->in, pkts);
-
-	if (n > 0)
-		pmtcp_input(e->ctx, now_ns, pkts, n);
-	pmtcp_tick(e->ctx, now_ns);
-}
-
-static void
-turn_end(struct end *e, uint64_t now_ns)
-{
-	struct rte_mbuf *pkts[BURST];
+	uint16_t owners[BURST];
 	uint16_t n;
 
-	while ((n = pmtcp_output(e->ctx, now_ns, pkts, BURST)) > 0) {
-		e->frames += n;
-		queue_put(e->out, pkts, n);
+	while ((n = pmtcp_misdirected(w->ctx, pkts, owners, BURST)) > 0) {
+		for (uint16_t i = 0; i < n; i++)
+			queue_put(&e->worker[owners[i]].in, &pkts[i], 1);
 	}
 }
 
 static void
-take_events(struct end *e, uint32_t flag_to_close)
+turn_begin(struct end *e, struct worker *w, uint64_t now_ns)
+{
+	struct rte_mbuf *pkts[BURST];
+	uint16_t n = queue_take(&w->in, pkts);
+
+	if (n > 0)
+		pmtcp_input(w->ctx, now_ns, pkts, n);
+	if (e->workers > 1)
+		hand_over(e, w);
+	pmtcp_tick(w->ctx, now_ns);
+}
+
+/* To one worker of the peer after the other, whosever they are. */
+static void
+send_frames(struct end *e, struct rte_mbuf **pkts, uint16_t n)
+{
+	struct end *peer = e->peer;
+
+	e->frames += n;
+	if (peer->workers == 1) {
+		queue_put(&peer->worker[0].in, pkts, n);
+		return;
+	}
+	for (uint16_t i = 0; i < n; i++) {
+		queue_put(&peer->worker[peer->next].in, &pkts[i], 1);
+		peer->next = (uint16_t)((peer->next + 1) % peer->workers);
+	}
+}
+
+static void
+turn_end(struct end *e, struct worker *w, uint64_t now_ns)
+{
+	struct rte_mbuf *pkts[BURST];
+	uint16_t n;
+
+	while ((n = pmtcp_output(w->ctx, now_ns, pkts, BURST)) > 0)
+		send_frames(e, pkts, n);
+}
+
+static void
+take_event(struct end *e, const struct pmtcp_event *ev)
+{
+	static const uint8_t text[PAYLOAD] = "64 octets";
+	uint8_t buf[PAYLOAD];
+
+	if (ev->flags & (PMTCP_EV_ACCEPTED | PMTCP_EV_CONNECTED))
+		e->connected++;
+	if (ev->flags & PMTCP_EV_READABLE) {
+		CHECK(pmtcp_read(ev->conn, buf, PAYLOAD) == PAYLOAD);
+		e->got += PAYLOAD;
+	}
+	if (ev->flags & e->writes_on)
+		CHECK(pmtcp_write(ev->conn, text, PAYLOAD) == PAYLOAD);
+	if (ev->flags & e->closes_on)
+		pmtcp_close(ev->conn);
+	if ((ev->flags & PMTCP_EV_CLOSED) && ev->reason == PMTCP_GRACEFUL)
+		e->closed++;
+}
+
+static void
+take_events(struct end *e, struct worker *w)
 {
 	struct pmtcp_event ev[EVENTS];
 	uint16_t n;
 
-	while ((n = pmtcp_events(e->ctx, ev, EVENTS)) > 0) {
-		for (uint16_t i = 0; i < n; i++) {
-			if (ev[i].flags & (PMTCP_EV_ACCEPTED | PMTCP_EV_CONNECTED))
-				e->connected++;
-			if (ev[i].flags & flag_to_close)
-				pmtcp_close(ev[i].conn);
-			if ((ev[i].flags & PMTCP_EV_CLOSED) && ev[i].reason == PMTCP_GRACEFUL)
-				e->closed++;
-		}
+	while ((n = pmtcp_events(w->ctx, ev, EVENTS)) > 0) {
+		for (uint16_t i = 0; i < n; i++)
+			take_event(e, &ev[i]);
 	}
 }
 
 static void
-open_some(struct end *e)
+open_some(struct end *e, struct worker *w)
 {
 	struct pmtcp_addr remote = pmtcp_addr4(SERVER_IP, 0);
 	struct pmtcp_addr local = pmtcp_addr4(CLIENT_IP, 0);
@@ -297,7 +421,7 @@ open_some(struct end *e)
 
 	for (uint32_t n = min_u32(e->to_open, BURST); n > 0; n--) {
 		remote.port = (uint16_t)(SERVER_PORT + e->opened % SERVER_PORTS);
-		CHECK(pmtcp_connect(e->ctx, &local, &remote, NULL, &conn) == 0);
+		CHECK(pmtcp_connect(w->ctx, &local, &remote, NULL, &conn) == 0);
 		e->opened++;
 		e->to_open--;
 	}
@@ -310,25 +434,40 @@ __attribute__((noinline)) void drive_server(struct end *e, uint64_t now_ns);
 void
 drive_client(struct end *e, uint64_t now_ns)
 {
-	turn_begin(e, now_ns);
-	take_events(e, PMTCP_EV_CONNECTED);
-	open_some(e);
-	turn_end(e, now_ns);
+	for (uint16_t i = 0; i < e->workers; i++) {
+		struct worker *w = &e->worker[i];
+
+		turn_begin(e, w, now_ns);
+		take_events(e, w);
+		open_some(e, w);
+		turn_end(e, w, now_ns);
+	}
 }
 
 void
 drive_server(struct end *e, uint64_t now_ns)
 {
-	turn_begin(e, now_ns);
-	take_events(e, PMTCP_EV_PEER_FIN);
-	turn_end(e, now_ns);
+	for (uint16_t i = 0; i < e->workers; i++) {
+		struct worker *w = &e->worker[i];
+
+		turn_begin(e, w, now_ns);
+		take_events(e, w);
+		turn_end(e, w, now_ns);
+	}
 }
 
 static bool
 is_quiet(void)
 {
-	return client.to_open == 0 && client.in.head == client.in.tail &&
-	       server.in.head == server.in.tail;
+	if (client.to_open > 0)
+		return false;
+	for (uint16_t i = 0; i < client.workers; i++) {
+		const struct queue *c = &client.worker[i].in, *s = &server.worker[i].in;
+
+		if (c->head != c->tail || s->head != s->tail)
+			return false;
+	}
+	return true;
 }
 
 static void
@@ -345,52 +484,102 @@ run_wave(uint64_t now_ns, uint32_t n)
 	} while (!is_quiet());
 }
 
-static bool
-is_right(const struct end *e, const struct pmtcp_stats *stats, uint32_t conns)
-{
-	const char *fault = pmtcp_stats_audit(stats);
+/* What the books of an end's workers say together. */
+struct books {
+	uint64_t live;
+	uint64_t time_wait;
+	uint64_t counter[PMTCP_C_MAX];
+	bool balance;
+};
 
-	if (fault != NULL)
-		fprintf(stderr, "the books do not balance: %s\n", fault);
-	return fault == NULL && e->connected == conns && e->closed == conns && stats->live == 0 &&
-	       stats->counter[PMTCP_C_retransmitted] == 0;
+static struct books
+books_of(const struct end *e)
+{
+	struct books b = {.balance = true};
+
+	for (uint16_t i = 0; i < e->workers; i++) {
+		struct pmtcp_stats stats;
+		const char *fault;
+
+		pmtcp_stats(e->worker[i].ctx, &stats);
+		fault = pmtcp_stats_audit(&stats);
+		if (fault != NULL)
+			fprintf(stderr, "the books do not balance: %s\n", fault);
+		b.balance = b.balance && fault == NULL;
+		b.live += stats.live;
+		b.time_wait += stats.time_wait;
+		for (int c = 0; c < PMTCP_C_MAX; c++)
+			b.counter[c] += stats.counter[c];
+	}
+	return b;
+}
+
+static bool
+is_right(const struct end *e, const struct books *b, uint32_t conns)
+{
+	return b->balance && e->connected == conns && e->closed == conns && b->live == 0 &&
+	       b->counter[PMTCP_C_retransmitted] == 0;
+}
+
+/* Did the connections take the path that the mode is for? */
+static bool
+is_of_mode(const struct mode *mode, const struct books *c, const struct books *s, uint32_t conns)
+{
+	uint32_t octets = mode->client_writes_on ? conns * PAYLOAD : 0;
+	uint32_t tuples = mode->port_first != 0 ? REUSE_PORTS * SERVER_PORTS : conns;
+	uint64_t handed = c->counter[PMTCP_C_misdirected] + s->counter[PMTCP_C_misdirected];
+	uint64_t frames = client.frames + server.frames;
+
+	if (client.got != octets || server.got != octets)
+		return false;
+	if (c->counter[PMTCP_C_tw_reused_out] != (conns > tuples ? conns - tuples : 0))
+		return false;
+	return mode->workers == 1 ? handed == 0
+				  : handed > frames * 45 / 100 && handed < frames * 55 / 100;
 }
 
 /* Everything ended well, nothing was sent twice, expiry keeps up with entry. */
 static int
-verify(uint32_t conns)
+verify(const struct mode *mode, uint32_t conns)
 {
 	uint32_t alive_max = (uint32_t)((60 * 1000000000ull / WAVE_NS + 3) * WAVE);
-	struct pmtcp_stats cs, ss;
+	struct books c = books_of(&client), s = books_of(&server);
 
-	pmtcp_stats(client.ctx, &cs);
-	pmtcp_stats(server.ctx, &ss);
-	printf("instructions.connections  %u  frames=%.2f time_wait=%u tw_expired=%llu\n", conns,
-			(double)(client.frames + server.frames) / conns, cs.time_wait,
-			(unsigned long long)cs.counter[PMTCP_C_tw_expired]);
-	if (is_right(&client, &cs, conns) && is_right(&server, &ss, conns) &&
-			cs.counter[PMTCP_C_tw_expired] + cs.time_wait == conns &&
-			cs.time_wait <= alive_max && ss.time_wait == 0)
+	printf("instructions.%s.connections  %u  frames=%.2f time_wait=%llu tw_expired=%llu\n",
+			mode->name, conns, (double)(client.frames + server.frames) / conns,
+			(unsigned long long)c.time_wait,
+			(unsigned long long)c.counter[PMTCP_C_tw_expired]);
+	if (is_right(&client, &c, conns) && is_right(&server, &s, conns) &&
+			is_of_mode(mode, &c, &s, conns) &&
+			c.counter[PMTCP_C_tw_expired] + c.counter[PMTCP_C_tw_reused_out] +
+							c.time_wait ==
+					conns &&
+			c.time_wait <= alive_max && s.time_wait == 0)
 		return 0;
 	fprintf(stderr, "wrong: closed %u and %u of %u\n", client.closed, server.closed, conns);
 	return 1;
 }
 
+static const struct mode *
+mode_find(const char *name)
+{
+	for (size_t i = 0; i < PMTCP_ARRAY_SIZE(modes); i++) {
+		if (strcmp(modes[i].name, name) == 0)
+			return &modes[i];
+	}
+	fprintf(stderr, "there is no mode \"%s\"\n", name);
+	exit(2);
+}
+
 int
 main(int argc, char **argv)
 {
-	uint32_t conns = argc > 1 ? (uint32_t)strtoul(argv[1], NULL, 10) : 4096;
-	struct pmtcp_listener *listener;
+	const struct mode *mode = mode_find(argc > 1 ? argv[1] : "open_close");
+	uint32_t conns = argc > 2 ? (uint32_t)strtoul(argv[2], NULL, 10) : 4096;
 	uint64_t now_ns = 1000000000;
 
-	end_create(&client, CLIENT_IP, SERVER_IP, &server.in);
-	end_create(&server, SERVER_IP, CLIENT_IP, &client.in);
-	for (uint16_t i = 0; i < SERVER_PORTS; i++) {
-		struct pmtcp_addr local = pmtcp_addr4(SERVER_IP, SERVER_PORT + i);
-
-		CHECK(pmtcp_listen(server.ctx, &local, NULL, &listener) == 0);
-	}
+	ends_create(mode);
 	for (uint32_t done = 0; done < conns; done += WAVE, now_ns += WAVE_NS)
 		run_wave(now_ns, min_u32(conns - done, WAVE));
-	return verify(conns);
+	return verify(mode, conns);
 }
