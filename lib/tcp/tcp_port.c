@@ -160,8 +160,16 @@ may_reuse(const struct tcp *t, uint32_t index)
 	       tcp_time_wait_may_reuse(t, (const struct time_wait *)b);
 }
 
+/* No port is free: so says the number of those in use, or, where other workers have ports of the
+ * range too, a whole round that met none. One given back since is met in its turn. */
+static bool
+is_full(const struct tcp_pair *p, uint32_t range)
+{
+	return p->in_use >= range || p->barren >= range;
+}
+
 /* OPEN-34, TW-13: a free port, else one whose TIME-WAIT may be reused; that one's
- * block is returned in `reused`.
+ * block is returned in `reused`. The first such if no port is free; it is the oldest.
  * @return 0, -EADDRNOTAVAIL, -ENOBUFS (no room to remember the pair) */
 int
 tcp_port_pick(struct tcp *t, struct tcp_tuple *tuple, uint32_t *reused)
@@ -182,19 +190,21 @@ tcp_port_pick(struct tcp *t, struct tcp_tuple *tuple, uint32_t *reused)
 	for (uint32_t i = 0; i < limit; i++) {
 		uint32_t index;
 
+		p->barren++;
 		if (!take_step(t, p, tuple))
 			continue;
 		tcp_count(t, PMTCP_C_port_probes);
 		index = flow_table_lookup(&t->table, tuple->hash, key);
 		if (index == 0) {
 			p->in_use++;
+			p->barren = 0;
 			look_ahead(t, p, key);
 			return 0;
 		}
 		if (*reused == 0 && may_reuse(t, index)) {
 			*reused = index;
 			candidate = key->lport;
-			limit = min_u32(limit, i + TCP_PORT_REUSE_PROBES);
+			limit = is_full(p, range) ? 0 : min_u32(limit, i + TCP_PORT_LOOK_ON);
 		}
 	}
 	if (*reused) {

@@ -25,6 +25,7 @@ struct tcp_pair {
 	uint16_t start;     /* keyed, fixed per pair, below the number of ports */
 	uint32_t cursor;    /* next step from start, below the number of ports */
 	uint32_t in_use;    /* tuples of this pair in the table, TIME-WAIT included */
+	uint32_t barren;    /* steps of the cursor since it met a free port */
 	uint64_t next_hash; /* of the tuple at the cursor; 0: not known */
 };
 
@@ -32,6 +33,7 @@ int tcp_port_pick(struct tcp *t, struct tcp_tuple *tuple, uint32_t *reused);
 int tcp_port_claim(struct tcp *t, const struct flow_key *key);
 void tcp_port_release(struct tcp *t, const struct flow_key *key);
 #define TCP_PORT_REUSE_PROBES 256 /* when every port of a pair is taken */
+#define TCP_PORT_LOOK_ON      16  /* behind a port that may be reused, for one that is free */
 void tcp_port_report(
 		struct tcp *t, const struct tcp_tuple *tuple, struct pmtcp_port_report *report);
 

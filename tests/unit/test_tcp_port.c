@@ -313,6 +313,88 @@ tw_13_free_ports_come_before_reusable_ones(void **state)
 	bed_destroy(&bed);
 }
 
+/* Ports that other workers have are never free, and so do not tell when a pair is full. */
+static void
+tune_few_of_two_workers(struct pmtcp_conf *conf)
+{
+	tune_few_reuse(conf);
+	conf->port_last = 40099;
+	conf->owners = 2;
+}
+
+static void
+open_and_close_first(uint16_t lport)
+{
+	struct bed_peer peer = {
+			.ip = TEST_PEER, .port = 80, .seq = 1000, .has_ts = true, .tsval = 5000};
+	struct pmtcp_conn *conn;
+
+	assert_int_equal(bed_open(&bed, &peer, lport, &conn), 0);
+	bed_close_first(&bed, &peer, conn);
+}
+
+/* Takes every port of the pair that is left into TIME-WAIT, and each over again, three times.
+ * Returns the probes of the last time, per ten opens. */
+static uint64_t
+probes_of_reuse(void)
+{
+	uint64_t probes = 0;
+	uint32_t left;
+
+	open_and_close_first(0);
+	left = report_on(TEST_PEER, 80).range - report_on(TEST_PEER, 80).in_use;
+	for (uint32_t i = 1; i < left; i++)
+		open_and_close_first(0);
+	assert_int_equal(report_on(TEST_PEER, 80).time_wait, left);
+	for (uint32_t round = 1; round <= 3; round++) {
+		bed_advance(&bed, 1500 * BED_MS);
+		probes = bed_counter(&bed, PMTCP_C_port_probes);
+		for (uint32_t i = 0; i < left; i++)
+			open_and_close_first(0);
+		assert_int_equal(bed_counter(&bed, PMTCP_C_tw_reused_out), round * left);
+	}
+	return (bed_counter(&bed, PMTCP_C_port_probes) - probes) * 10 / left;
+}
+
+/* TW-12, TW-13: once no port is free, the oldest entry's is at hand, and nothing is searched. */
+static void
+tw_12_reuse_takes_one_probe(void **state)
+{
+	(void)state;
+	bed_create(&bed, tune_few_reuse);
+	assert_int_equal(probes_of_reuse(), 10);
+	bed_destroy(&bed);
+	bed_create(&bed, tune_few_of_two_workers);
+	assert_int_equal(probes_of_reuse(), 10);
+	bed_destroy(&bed);
+}
+
+/* TW-13: a port that was given back is found within a round, and goes before any reuse. */
+static void
+tw_13_free_port_is_found_again(void **state)
+{
+	struct bed_peer peer = {.ip = TEST_PEER, .port = 80, .has_ts = true, .tsval = 5000};
+	struct pmtcp_conn *conn;
+	uint16_t port;
+
+	(void)state;
+	bed_create(&bed, tune_few_of_two_workers);
+	assert_int_equal(bed_open(&bed, &peer, 0, &conn), 0);
+	port = local_port(conn);
+	assert_true(probes_of_reuse() > 0);
+	pmtcp_abort(conn);
+	bed_turn(&bed);
+	bed_forget(&bed);
+	bed_advance(&bed, 1500 * BED_MS);
+	for (int i = 0; i < 100; i++) {
+		assert_int_equal(open_to(TEST_PEER, 80, 0, &conn), 0);
+		if (local_port(conn) == port)
+			break;
+	}
+	assert_int_equal(local_port(conn), port);
+	bed_destroy(&bed);
+}
+
 /* A pair whose last connection is gone gives its place to another; nothing is lost. */
 static void
 open_34_pairs_are_given_back(void **state)
@@ -335,6 +417,8 @@ main(void)
 	const struct CMUnitTest tests[] = {
 			cmocka_unit_test(open_34_ports_of_one_pair_do_not_repeat),
 			cmocka_unit_test(tw_12_full_pair_is_searched_a_bounded_way),
+			cmocka_unit_test(tw_12_reuse_takes_one_probe),
+			cmocka_unit_test(tw_13_free_port_is_found_again),
 			cmocka_unit_test(open_34_search_at_nine_tenths_is_short),
 			cmocka_unit_test(open_34_order_differs_by_remote_and_key),
 			cmocka_unit_test(open_34_named_ports_do_not_use_up_the_range),
