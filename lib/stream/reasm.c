@@ -46,12 +46,6 @@ range_at(const struct recpool *p, uint32_t index)
 	return recpool_at(p, index);
 }
 
-void
-reasm_init(struct reasm *r)
-{
-	*r = (struct reasm){0};
-}
-
 /* The leftmost duplicate stretch is the one D-SACK reports (RFC 2883 section 4). */
 static void
 dup_note(struct reasm_out *out, uint32_t left, uint32_t right)
@@ -364,6 +358,27 @@ reasm_insert(struct reasm *r, struct recpool *p, const struct reasm_in *in, stru
 		out->dropped = ranges_shed(r, p, 0, in->truesize_max, REASM_RANGES_MAX);
 	out->took = true;
 	return REASM_IN_ORDER;
+}
+
+void
+reasm_append(struct reasm *r, struct rte_mbuf *m, uint32_t off, uint32_t len)
+{
+	struct reasm_list l;
+
+	ASSERT(reasm_is_in_order(r) && len > 0);
+	r->unread += len;
+	/* All that was there is read, and the packet is one mbuf: it is the queue. */
+	if (is_likely(!r->queue.head && !m->next)) {
+		CHECK(off + len <= m->data_len);
+		m->data_off = (uint16_t)(m->data_off + off);
+		m->data_len = (uint16_t)len;
+		m->pkt_len = len;
+		r->truesize += reasm_mbuf_truesize(m);
+		r->queue = (struct reasm_list){.head = m, .tail = m};
+		return;
+	}
+	l = reasm_packet_cut(r, m, off, len);
+	reasm_list_join(r, &r->queue, &l);
 }
 
 uint16_t

@@ -78,11 +78,27 @@ struct reasm_out {
 	bool was_dup;    /* some octet was held before */
 };
 
-void reasm_init(struct reasm *r);
+/* All zero: nothing yet. */
+static inline void
+reasm_init(struct reasm *r)
+{
+	*r = (struct reasm){0};
+}
 
 /* Takes one segment's text. Returns enum reasm_verdict. */
 int reasm_insert(struct reasm *r, struct recpool *p, const struct reasm_in *in,
 		struct reasm_out *out);
+
+/* Nothing is held above a hole, so text that begins at RCV.NXT needs no place to be found. */
+static inline bool
+reasm_is_in_order(const struct reasm *r)
+{
+	return !r->first && !r->has_fin;
+}
+
+/* What reasm_insert() does with a segment that begins at RCV.NXT: len octets of m from off on
+ * are delivered, and m was stored, or copied and freed. Caller: reasm_is_in_order(). */
+void reasm_append(struct reasm *r, struct rte_mbuf *m, uint32_t off, uint32_t len);
 
 /* Pops up to n unread in-order mbufs, trimmed to payload, one segment each; the
  * caller owns them. Returns how many. */

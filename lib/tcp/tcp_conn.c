@@ -124,9 +124,7 @@ tcp_rx_get(struct tcp *t, struct tcb *c)
 	if (!c->rx)
 		return NULL;
 	rx = tcp_rx(t, c);
-	memset(rx, 0, sizeof(*rx));
-	reasm_init(&rx->r);
-	rx->has_sack = tcb_has(c, TCB_SACK);
+	*rx = (struct tcp_rx){.has_sack = tcb_has(c, TCB_SACK)};
 	return rx;
 }
 
@@ -143,8 +141,11 @@ tcp_rx_release(struct tcp *t, struct tcb *c)
 void
 tcp_rx_rest(struct tcp *t, struct tcb *c, const struct tcp_rx *rx)
 {
-	if (rx->held == 0 && reasm_is_idle(&rx->r))
-		tcp_rx_release(t, c);
+	if (rx->held != 0 || !reasm_is_idle(&rx->r))
+		return;
+	CHECK(rx->r.truesize == 0);
+	slab_free(&t->rxs, c->rx);
+	c->rx = 0;
 }
 
 /* Of the blocks that share a bucket with the new one: the TIME-WAIT entry with the least time

@@ -180,16 +180,21 @@ update_window(struct tcp *t, struct tcb *c)
 		tcp_owe_ack(t, c);
 }
 
+static void
+give_back(struct tcp *t, struct tcb *c, struct tcp_rx *rx, uint32_t octets)
+{
+	rx->held -= min_u32(octets, rx->held);
+	update_window(t, c);
+	tcp_rx_rest(t, c, rx);
+}
+
 void
 tcp_user_recv_done(struct tcp *t, struct tcb *c, uint32_t octets)
 {
 	struct tcp_rx *rx = tcp_rx(t, c);
 
-	if (!rx)
-		return;
-	rx->held -= min_u32(octets, rx->held);
-	update_window(t, c);
-	tcp_rx_rest(t, c, rx);
+	if (rx)
+		give_back(t, c, rx, octets);
 }
 
 int
@@ -205,6 +210,6 @@ tcp_user_read(struct tcp *t, struct tcb *c, void *buf, uint32_t len)
 	if (!has_text(rx))
 		return nothing_to_read(c);
 	got = reasm_read(&rx->r, buf, len);
-	tcp_user_recv_done(t, c, got);
+	give_back(t, c, rx, got);
 	return (int)got;
 }

@@ -86,16 +86,31 @@ cut_right(const struct tcb *c, struct seg *seg)
 	}
 }
 
-static enum verdict
-took_text(struct tcp *t, struct tcb *c, struct seg *seg, const struct reasm_out *out)
+/* RCV.NXT moves. */
+static void
+deliver(struct tcp *t, struct tcb *c, struct tcp_rx *rx, uint32_t octets)
 {
-	struct tcp_rx *rx = tcp_rx(t, c);
-	uint32_t octets = out->rcv_nxt - c->rcv.nxt;
-
-	c->rcv.nxt = out->rcv_nxt;
+	c->rcv.nxt += octets;
 	rx->held += octets;
 	t->counter[PMTCP_C_rx_octets] += octets;
 	tcp_event(t, c, PMTCP_EV_READABLE);
+}
+
+/* Nearly every segment: the next one, and nothing waits above a hole. */
+static enum verdict
+take_next(struct tcp *t, struct tcb *c, struct seg *seg, struct tcp_rx *rx)
+{
+	reasm_append(&rx->r, seg->m, seg->payload_off, seg->len);
+	seg->m = NULL;
+	deliver(t, c, rx, seg->len);
+	ack_in_order(t, c, seg->len);
+	return NEXT;
+}
+
+static enum verdict
+took_text(struct tcp *t, struct tcb *c, struct seg *seg, const struct reasm_out *out)
+{
+	deliver(t, c, tcp_rx(t, c), out->rcv_nxt - c->rcv.nxt);
 	/* DEC-5, DATA-29: what waited above the hole came before this burst, or is acknowledged
 	 * with it. Several ACKs would tell a sender without SACK of more holes (RFC 6582). */
 	if (out->filled_gap)
@@ -187,6 +202,8 @@ tcp_take_text(struct tcp *t, struct tcb *c, struct seg *seg)
 		ack_out_of_order(t, c);
 		return DONE;
 	}
+	if (is_likely(seg->seq == c->rcv.nxt && reasm_is_in_order(&rx->r)))
+		return take_next(t, c, seg, rx);
 	return insert_text(t, c, seg, rx);
 }
 
