@@ -6,12 +6,6 @@
 
 #include "recovery/rack.h"
 
-void
-rack_init(struct rack *r, uint32_t una)
-{
-	*r = (struct rack){.fack = una, .end = una, .dsack_round = una};
-}
-
 /* A filter over one to two periods: the path may have become longer. */
 static void
 min_rtt_take(struct rack *r, uint32_t now_us, uint32_t rtt_us)

@@ -67,7 +67,11 @@ rack_ack_begin(const struct rack *r)
 	return (struct rack_ack){.fack = r->fack};
 }
 
-void rack_init(struct rack *r, uint32_t una);
+static inline void
+rack_init(struct rack *r, uint32_t una)
+{
+	*r = (struct rack){.fack = una, .end = una, .dsack_round = una};
+}
 
 /* RACK_sent_after: a was sent after b. Segments of one burst have one time; then the
  * sequence decides. */

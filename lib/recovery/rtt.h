@@ -65,6 +65,16 @@ rtt_srtt_us(const struct rtt *r)
 	return r->srtt_us8 >> 3;
 }
 
+/* The timeout before any doubling is not above this floor. Caller: rtt_has_sample(). */
+static inline bool
+rtt_floor_holds(const struct rtt *r, uint32_t floor_us)
+{
+	uint32_t var_us = r->rttvar_us4 & ~RTT_HELD;
+
+	return floor_us >= RTT_GRANULARITY_US + rtt_srtt_us(r) &&
+	       var_us <= floor_us - rtt_srtt_us(r);
+}
+
 /* Takes one measurement made by a clock of granularity g_us (1 for our own
  * microseconds, 1000 for timestamps). A result below the granularity counts as
  * the granularity, which never underestimates. */

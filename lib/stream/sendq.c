@@ -38,12 +38,6 @@ cursor_advance(struct cursor at, uint32_t len)
 	return at;
 }
 
-void
-sendq_init(struct sendq *q, uint32_t seq)
-{
-	*q = (struct sendq){.una = seq, .nxt = seq, .end = seq};
-}
-
 /* Links one mbuf that already holds its data. */
 static void
 tail_link(struct sendq *q, struct rte_mbuf *m)

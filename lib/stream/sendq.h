@@ -80,7 +80,11 @@ struct sendq_ack {
 };
 
 /* An empty queue whose first octet will have this sequence number. */
-void sendq_init(struct sendq *q, uint32_t seq);
+static inline void
+sendq_init(struct sendq *q, uint32_t seq)
+{
+	*q = (struct sendq){.una = seq, .nxt = seq, .end = seq};
+}
 
 static inline bool
 sendq_is_empty(const struct sendq *q)

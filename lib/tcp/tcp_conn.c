@@ -92,12 +92,10 @@ tcp_tx_get(struct tcp *t, struct tcb *c)
 	if (!c->tx)
 		return NULL;
 	tx = tcp_tx(t, c);
-	memset(tx, 0, sizeof(*tx));
+	*tx = (struct tcp_tx){.small_end = c->snd.una, .sent_ms = t->now_ms};
 	sendq_init(&tx->q, c->snd.nxt);
-	tcp_tx_start(t, c, tx);
-	tx->small_end = c->snd.una;
 	rack_init(&tx->rack, c->snd.una);
-	tx->sent_ms = t->now_ms;
+	tcp_tx_start(t, c, tx);
 	return tx;
 }
 

@@ -339,8 +339,12 @@ restart_after_idle(struct tcp *t, struct tcb *c, struct tcp_tx *tx)
 			.mss = c->smss,
 			.nxt = c->snd.nxt,
 			.iw = t->conf.initial_window};
+	uint32_t idle_ms = t->now_ms - tx->sent_ms;
 
-	if (sendq_flight(&tx->q) == 0 && t->now_ms - tx->sent_ms > tcp_rto_ms(t, c))
+	/* No RTO is shorter. */
+	if (is_likely(idle_ms < t->conf.rto_min_ms))
+		return;
+	if (sendq_flight(&tx->q) == 0 && idle_ms > tcp_rto_ms(t, c))
 		tcp_cc(t, c)->idle(&tx->cc, &e);
 }
 

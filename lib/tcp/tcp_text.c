@@ -22,9 +22,11 @@ tcp_rcv_space(const struct tcp *t, const struct tcb *c)
 
 	if (space <= now || t->free_permille < TCP_PRESSURE_SYN)
 		return now;
-	step = min_u32(buffer / 2, tcp_mss_max(t, tcp_class(t, c), tcp_is_v6(t, &c->head)));
 	/* What the field cannot tell is no step. */
 	space = min_u32(space, tcb_rcv_wnd_max(c));
+	if (space >= now + UINT16_MAX)
+		return space; /* more than any segment */
+	step = min_u32(buffer / 2, tcp_mss_max(t, tcp_class(t, c), tcp_is_v6(t, &c->head)));
 	return space >= now + step ? space : now;
 }
 

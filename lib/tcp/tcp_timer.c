@@ -76,8 +76,8 @@ tcp_timer_stop(struct tcb *c)
 }
 
 /* RFC 6298 with DEC-6; after a lost SYN the first RTO is 3 s (5.7, OPEN-13). */
-uint32_t
-tcp_rto_ms(const struct tcp *t, const struct tcb *c)
+static uint32_t
+rto_ms(const struct tcp *t, const struct tcb *c)
 {
 	struct rtt_limits lim = {.initial_us = t->conf.rto_initial_ms * 1000,
 			.floor_us = t->conf.rto_min_ms * 1000,
@@ -86,6 +86,18 @@ tcp_rto_ms(const struct tcp *t, const struct tcb *c)
 	if (tcb_has(c, TCB_SYN_REXMT))
 		lim.initial_us = RTT_INITIAL_LOST_US;
 	return (rtt_rto_us(&c->rtt, &lim, c->retries) + 999) / 1000;
+}
+
+/* On all but long paths it is the lower bound, which takes no division. */
+uint32_t
+tcp_rto_ms(const struct tcp *t, const struct tcb *c)
+{
+	uint32_t floor_us = t->conf.rto_min_ms * 1000;
+
+	if (is_likely(c->retries == 0 && rtt_has_sample(&c->rtt) &&
+			    rtt_floor_holds(&c->rtt, floor_us)))
+		return t->conf.rto_min_ms;
+	return rto_ms(t, c);
 }
 
 /* OPEN-12: 1, 2, 4 ... seconds, at most rto_max. */

@@ -117,7 +117,19 @@ packet_new(struct world *w, const uint8_t *data, uint32_t len, bool is_chain)
 	return m;
 }
 
-/* Feeds octets [from, from + len) with these values; the packet may be shared. */
+/* The short way of what is next in order. */
+static inline int
+append_packet(struct world *w, struct rte_mbuf *m, uint32_t len)
+{
+	reasm_append(&w->r, m, 54, len);
+	w->nxt += len;
+	w->out = (struct reasm_out){.rcv_nxt = START + w->nxt, .took = true};
+	reasm_check(&w->r, &w->p, w->out.rcv_nxt);
+	return REASM_IN_ORDER;
+}
+
+/* Feeds octets [from, from + len) with these values; the packet may be shared. What is next
+ * in order goes either way. */
 static inline int
 feed_packet(struct world *w, struct rte_mbuf *m, uint32_t from, uint32_t len)
 {
@@ -129,8 +141,11 @@ feed_packet(struct world *w, struct rte_mbuf *m, uint32_t from, uint32_t len)
 			.rcv_nxt = START + w->nxt,
 			.truesize_max = w->truesize_max,
 	};
-	int verdict = reasm_insert(&w->r, &w->p, &in, &w->out);
+	int verdict;
 
+	if (from == w->nxt && reasm_is_in_order(&w->r) && draw(w, 2) == 0)
+		return append_packet(w, m, len);
+	verdict = reasm_insert(&w->r, &w->p, &in, &w->out);
 	w->nxt = w->out.rcv_nxt - START;
 	assert_int_equal(w->out.took, verdict == REASM_IN_ORDER || verdict == REASM_QUEUED);
 	if (!w->out.took)

@@ -189,6 +189,36 @@ data_31_steady_rtt_keeps_the_granularity(void **state)
 	assert_int_equal(rtt_rto_us(&r, &lim, 0), 501000);
 }
 
+/* The lower bound holds up to the last microsecond, of SRTT with G and of SRTT with RTTVAR. */
+static void
+data_31_floor_is_known_without_the_sum(void **state)
+{
+	static const struct {
+		uint32_t srtt_us, rttvar_us4;
+		bool holds;
+	} rows[] = {
+			{1, 0, true},
+			{100000, 100000, true},
+			{100000, 100001, false},
+			{199000, 1000, true},
+			{199000, 0, true},
+			{199001, 0, false},
+			{199500, 500, false},
+			{200000, 0, false},
+			{200001, 0, false},
+			{RTT_SAMPLE_MAX_US, 0, false},
+			{10, RTT_HELD | 199990, true},
+			{10, RTT_HELD | 199991, false},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		struct rtt r = {.srtt_us8 = rows[i].srtt_us << 3, .rttvar_us4 = rows[i].rttvar_us4};
+
+		assert_int_equal(rtt_floor_holds(&r, 200000), rows[i].holds);
+	}
+}
+
 static void
 data_31_any_backoff_stays_below_the_ceiling(void **state)
 {
@@ -258,6 +288,7 @@ main(void)
 			cmocka_unit_test(data_31_no_sample_gives_initial_rto),
 			cmocka_unit_test(dec_6_small_rtt_gives_the_floor),
 			cmocka_unit_test(data_31_steady_rtt_keeps_the_granularity),
+			cmocka_unit_test(data_31_floor_is_known_without_the_sum),
 			cmocka_unit_test(data_31_any_backoff_stays_below_the_ceiling),
 			cmocka_unit_test(data_31_sample_below_granularity_counts_as_granularity),
 			cmocka_unit_test(data_31_extreme_samples_do_not_overflow),
