@@ -558,6 +558,8 @@ void tcp_rexmit_new_ack(struct tcp *t, struct tcb *c, uint32_t bytes);
 /* ---- tcp_timer.c ---- */
 void tcp_tick(struct tcp *t, uint64_t now_ns);
 void tcp_timer_start(struct tcp *t, struct tcb *c, enum tcb_timer timer, uint32_t in_ms);
+/* TIMER_SYN of an active open. */
+void tcp_timer_open(struct tcp *t, struct tcb *c);
 void tcp_timer_stop(struct tcb *c);
 /* A deadline of the tcb or its side record was set: moves the wheel node if need be. */
 void tcp_timer_arm(struct tcp *t, struct tcb *c);

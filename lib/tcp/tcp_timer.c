@@ -140,6 +140,21 @@ tcp_delack_start(struct tcp *t, struct tcb *c)
 	tcp_timer_arm(t, c);
 }
 
+/* The node goes to where the first deadline behind the handshake will be at the earliest, so
+ * that no connection moves it that is over by then. One whose handshake takes longer finds it
+ * expired for nothing, once. */
+void
+tcp_timer_open(struct tcp *t, struct tcb *c)
+{
+	const struct tcp_class *k = tcp_class(t, c);
+	uint32_t ms = tcp_syn_rto_ms(t, 0);
+	uint32_t first_ms = k->delack_ms ? k->delack_ms : t->conf.rto_min_ms;
+
+	tcb_set_timer(c, TIMER_SYN);
+	c->deadline = t->now_ms + t->tick_begun + ms;
+	wheel_arm(&t->wheel, tcp_index(t, c), tcp_tick_in(t, min_u32(ms, first_ms)), 0);
+}
+
 /* OPEN-6, OPEN-12: the same SYN again, for so long as nothing acknowledges it. */
 static void
 syn_timeout(struct tcp *t, struct tcb *c)

@@ -259,7 +259,7 @@ start_syn(struct tcp *t, struct tcb *c, const struct heritage *h)
 	tcp_conn_set_state(t, c, TCPS_SYN_SENT);
 	tcp_count(t, PMTCP_C_opened_active);
 	tcp_mark(t, &c->head);
-	tcp_timer_start(t, c, TIMER_SYN, tcp_syn_rto_ms(t, 0));
+	tcp_timer_open(t, c);
 	if (is_unlikely(tcp_class(t, c)->has_slow_timers))
 		tcp_rare_opened(t, c);
 }

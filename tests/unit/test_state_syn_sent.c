@@ -113,6 +113,9 @@ static const struct cell cells[] = {
 		{"syn_sent_rto_repeats_syn", REACH_SYS,
 				"+990; .; +20; < S i 0; .; +1980; .; +20; < S i 0; .; = SYS;"
 				"# syn_retransmitted+2"},
+		/* The timer's node waits where a delayed ACK would be due, for nothing here. */
+		{"syn_sent_node_expires_early_once", REACH_SYS,
+				"+990; .; ~; = SYS; # timers_expired+1 syn_retransmitted+0"},
 		{"syn_sent_rto_limit_times_out", REACH_SYS,
 				"+1020; < S i 0; +2s; < S i 0; +4s; < S i 0; +8s; < S i 0; +16s;"
 				"< S i 0; +32s; < S i 0; +60s; < S i 0; +57s; .; []; = SYS; +10s; "
