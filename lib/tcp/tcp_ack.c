@@ -44,18 +44,24 @@ tell_writable(struct tcp *t, struct tcb *c)
 	tcp_event(t, c, PMTCP_EV_WRITABLE);
 }
 
-/* Nothing is in flight and nothing waits: the side record goes, at once if it has
- * learned nothing worth keeping, else when an RTO has passed (RFC 5681 4.1). */
+/* The record has learned nothing worth keeping. A probe's last word may still come: was there
+ * a loss (DATA-40)? */
+static bool
+is_tx_worthless(const struct tcp *t, const struct tcb *c, const struct tcp_tx *tx)
+{
+	return tcb_has(c, TCB_FIN_WANTED) ||
+	       (tx->cc.cwnd == cc_initial_window(c->smss, t->conf.initial_window) &&
+			       tx->cc.ssthresh == CC_CWND_MAX && !tcp_tx_has(tx, TX_TLP_OUT));
+}
+
+/* Nothing is in flight and nothing waits: the side record goes, at once if it is worth
+ * nothing, else when an RTO has passed (RFC 5681 4.1). */
 static void
 rest_tx(struct tcp *t, struct tcb *c, struct tcp_tx *tx)
 {
-	/* A probe's last word may still come: was there a loss (DATA-40)? */
 	if (!sendq_is_empty(&tx->q))
 		return;
-	if (tcb_has(c, TCB_FIN_WANTED) ||
-			(tx->cc.cwnd == cc_initial_window(c->smss, t->conf.initial_window) &&
-					tx->cc.ssthresh == CC_CWND_MAX &&
-					!tcp_tx_has(tx, TX_TLP_OUT)))
+	if (is_tx_worthless(t, c, tx))
 		tcp_tx_release(t, c);
 	else if (c->snd.una == c->snd.nxt)
 		tcp_timer_start(t, c, TIMER_IDLE, tcp_rto_ms(t, c));
@@ -112,12 +118,39 @@ ack_payload(struct tcp *t, struct tcb *c, const struct seg *seg, struct tcp_tx *
 	return 0;
 }
 
+static bool
+is_fin_due(const struct tcb *c)
+{
+	return (c->flags & (TCB_FIN_WANTED | TCB_FIN_SENT)) == TCB_FIN_WANTED;
+}
+
+/* A request or response that fitted into one segment, sent once and acknowledged whole, with
+ * nothing behind it. What the record would learn from that goes with the record, so all that
+ * remains to be taken is the round trip. */
+static bool
+ack_message(struct tcp *t, struct tcb *c, const struct seg *seg, const struct tcp_tx *tx)
+{
+	const struct sendq_rec *rec;
+
+	if (tx->q.first == 0 || tx->q.first != tx->q.last || seq_lt(seg->ack, tx->q.end))
+		return false;
+	if (!tcb_has(c, TCB_SACK) || tcb_has(c, TCB_SHORT_SEND) || is_fin_due(c) ||
+			tcp_tx_has(tx, TX_LIMITED) || !tcp_sack_is_calm(tx, seg))
+		return false;
+	rec = sendq_rec(&t->recs, tx->q.first);
+	if ((rec->flags & SENDQ_REXMT) || !is_tx_worthless(t, c, tx))
+		return false;
+	rtt_sample(&c->rtt, t->now_us - rec->sent_us, 1);
+	c->flags &= ~(uint32_t)TCB_REXMT_DUE;
+	tcp_tx_release(t, c);
+	return true;
+}
+
 /* Something waits for the peer's window to open. */
 static bool
 is_held_back(const struct tcb *c, const struct tcp_tx *tx)
 {
-	return (tx && sendq_unsent(&tx->q) > 0) ||
-	       (tcb_has(c, TCB_FIN_WANTED) && !tcb_has(c, TCB_FIN_SENT));
+	return (tx && sendq_unsent(&tx->q) > 0) || is_fin_due(c);
 }
 
 /* DATA-32: the timer runs while something is in flight, anew after each advance. A
@@ -172,10 +205,12 @@ new_ack(struct tcp *t, struct tcb *c, const struct seg *seg)
 		tcp_count(t, PMTCP_C_connected);
 		tcp_event(t, c, PMTCP_EV_CONNECTED);
 	}
-	if (tx)
-		wait_us = ack_payload(t, c, seg, tx);
-	else
+	if (!tx)
 		tcp_sample_rtt(t, c, seg);
+	else if (is_likely(ack_message(t, c, seg, tx)))
+		tx = NULL;
+	else
+		wait_us = ack_payload(t, c, seg, tx);
 	keep_back_off(c, &before, rto_ms);
 	restart_timer(t, c, tx);
 	if (is_unlikely(c->rare))
@@ -185,7 +220,7 @@ new_ack(struct tcp *t, struct tcb *c, const struct seg *seg)
 	if (is_unlikely(wait_us > 0))
 		tcp_rack_arm(t, c, tx, wait_us);
 	if (sendq_unsent(&tx->q) || (!tcb_has(c, TCB_SACK) && tx->rexmt_from != tx->rexmt_end) ||
-			(tcb_has(c, TCB_FIN_WANTED) && !tcb_has(c, TCB_FIN_SENT)))
+			is_fin_due(c))
 		tcp_mark_data(t, c);
 	tell_writable(t, c);
 	rest_tx(t, c, tx);

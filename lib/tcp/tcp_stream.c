@@ -38,7 +38,7 @@ has_room(const struct tcp *t, const struct tcb *c, const struct tcp_tx *tx, uint
 {
 	uint32_t limit = tcp_class(t, c)->send_buffer;
 
-	if (tx->q.n_mbufs > 16 + limit / (c->smss / 4 + 1))
+	if (is_unlikely(tx->q.n_mbufs > 16) && tx->q.n_mbufs > 16 + limit / (c->smss / 4 + 1))
 		return false;
 	/* One packet always fits into an empty queue, however large. */
 	return sendq_is_empty(&tx->q) || sendq_bytes(&tx->q) + len <= limit;
