@@ -399,8 +399,21 @@ tcp_block_enter(struct tcp *t, uint64_t hash, uint32_t index)
 void tcp_block_forget(struct tcp *t, struct block_head *b);
 /* Gives a 64-byte block back now, or when its mark is taken off. */
 void tcp_block_free(struct tcp *t, struct block_head *b);
-void tcp_tx_release(struct tcp *t, struct tcb *c);
-void tcp_rx_release(struct tcp *t, struct tcb *c);
+/* Side records go back with all they hold; often there is none. */
+void tcp_tx_drop(struct tcp *t, struct tcb *c);
+void tcp_rx_drop(struct tcp *t, struct tcb *c);
+static inline void
+tcp_tx_release(struct tcp *t, struct tcb *c)
+{
+	if (c->tx)
+		tcp_tx_drop(t, c);
+}
+static inline void
+tcp_rx_release(struct tcp *t, struct tcb *c)
+{
+	if (c->rx)
+		tcp_rx_drop(t, c);
+}
 /* The side record goes when it holds nothing and owes nothing. */
 void tcp_rx_rest(struct tcp *t, struct tcb *c, const struct tcp_rx *rx);
 struct tcp_tx *tcp_tx_get(struct tcp *t, struct tcb *c);
@@ -522,7 +535,9 @@ bool tcp_reply_send(struct tcp *t, struct seg *seg, struct wire_tcp *w);
  * the caller's. */
 bool tcp_reply_push(struct tcp *t, struct rte_mbuf *m);
 void tcp_spare_put(struct tcp *t, struct rte_mbuf *m);
+/* A packet buffer for a control segment, and for one with text. */
 struct rte_mbuf *tcp_ctl_alloc(struct tcp *t);
+struct rte_mbuf *tcp_text_alloc(struct tcp *t);
 
 /* ---- tcp_output.c, tcp_rexmit.c ---- */
 uint16_t tcp_output(struct tcp *t, struct rte_mbuf **pkts, uint16_t n);

@@ -158,13 +158,11 @@ fill(struct tcp *t, struct tcb *c, struct wire_tcp *w, const struct tcp_out *out
 static struct rte_mbuf *
 payload_mbuf(struct tcp *t, struct tcb *c, const struct sendq_rec *rec)
 {
-	struct rte_mbuf *m = rte_pktmbuf_alloc(t->conf.pool);
+	struct rte_mbuf *m = tcp_text_alloc(t);
 	char *dst;
 
-	if (is_unlikely(!m)) {
-		tcp_count(t, PMTCP_C_tx_nomem);
+	if (is_unlikely(!m))
 		return NULL;
-	}
 	if (t->conf.caps.tx_multi_seg && !t->conf.caps.peer_owns_mbuf && rec->len >= CLONE_MIN &&
 			sendq_attach(rec, t->conf.pool, m, CLONE_SEGS_MAX) == 0)
 		return m;

@@ -79,20 +79,42 @@ spares_refill(struct tcp *t)
 	return true;
 }
 
-struct rte_mbuf *
-tcp_ctl_alloc(struct tcp *t)
+static struct rte_mbuf *
+spare_get(struct tcp *t)
 {
-	struct rte_mbuf *m;
+	struct rte_mbuf *m = t->spare[--t->n_spare];
 
-	if (is_likely(t->n_spare > 0 || spares_refill(t))) {
-		m = t->spare[--t->n_spare];
-		rte_pktmbuf_reset(m);
-		return m;
-	}
-	m = rte_pktmbuf_alloc(t->conf.ctl_pool);
+	rte_pktmbuf_reset(m);
+	return m;
+}
+
+static struct rte_mbuf *
+pool_get(struct tcp *t, struct rte_mempool *pool)
+{
+	struct rte_mbuf *m = rte_pktmbuf_alloc(pool);
+
 	if (is_unlikely(!m))
 		tcp_count(t, PMTCP_C_tx_nomem);
 	return m;
+}
+
+struct rte_mbuf *
+tcp_ctl_alloc(struct tcp *t)
+{
+	if (is_likely(t->n_spare > 0 || spares_refill(t)))
+		return spare_get(t);
+	return pool_get(t, t->conf.ctl_pool);
+}
+
+/* While packet buffers are short, the spares are for those who answer (RES-5); those of the
+ * reserve always are: they may be small, and who gets text may keep it. */
+struct rte_mbuf *
+tcp_text_alloc(struct tcp *t)
+{
+	if (t->n_spare > 0 && t->spare[t->n_spare - 1]->pool != t->conf.ctl_pool &&
+			is_likely(t->free_permille >= TCP_PRESSURE_SYN))
+		return spare_get(t);
+	return pool_get(t, t->conf.pool);
 }
 
 bool
