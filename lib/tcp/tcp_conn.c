@@ -100,10 +100,8 @@ tcp_tx_get(struct tcp *t, struct tcb *c)
 }
 
 void
-tcp_tx_release(struct tcp *t, struct tcb *c)
+tcp_tx_drop(struct tcp *t, struct tcb *c)
 {
-	if (!c->tx)
-		return;
 	sendq_fini(&tcp_tx(t, c)->q, &t->recs);
 	slab_free(&t->txs, c->tx);
 	c->tx = 0;
@@ -127,10 +125,8 @@ tcp_rx_get(struct tcp *t, struct tcb *c)
 }
 
 void
-tcp_rx_release(struct tcp *t, struct tcb *c)
+tcp_rx_drop(struct tcp *t, struct tcb *c)
 {
-	if (!c->rx)
-		return;
 	reasm_fini(&tcp_rx(t, c)->r, &t->recs);
 	slab_free(&t->rxs, c->rx);
 	c->rx = 0;

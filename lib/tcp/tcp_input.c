@@ -47,7 +47,7 @@ tcp_input_from_text(struct tcp *t, struct tcb *c, struct seg *seg)
 	t->fate = PMTCP_C_seg_taken;
 	if (is_unlikely(seg->flags & TCP_URG))
 		tcp_check_urg(t, c, seg);
-	if (tcp_take_text(t, c, seg) == NEXT)
+	if (seg->len == 0 || tcp_take_text(t, c, seg) == NEXT)
 		tcp_check_fin(t, c, seg);
 	tcp_count(t, t->fate);
 }

@@ -180,8 +180,6 @@ tcp_take_text(struct tcp *t, struct tcb *c, struct seg *seg)
 {
 	struct tcp_rx *rx;
 
-	if (seg->len == 0)
-		return NEXT;
 	if (is_unlikely(tcb_is_past_fin(c))) {
 		t->fate = PMTCP_C_drop_past_fin;
 		tcp_challenge(t, c);

@@ -26,6 +26,13 @@ delack_deadline(const struct tcp *t, const struct tcb *c)
 	return t->now_ms + (left <= DELACK_AHEAD_MAX ? left : 0);
 }
 
+/* The node stands early enough for this deadline, and for all others anyway. */
+static bool
+is_armed_by(const struct tcp *t, const struct tcb *c, uint32_t at)
+{
+	return wheel_is_armed(&t->wheel, tcp_index(t, c)) && seq_leq(c->head.timer.tick, at);
+}
+
 /* Arms the node for the earliest deadline, unless it stands early enough. */
 static PMTCP_ALWAYS_INLINE void
 arm(struct tcp *t, struct tcb *c)
@@ -48,7 +55,7 @@ arm(struct tcp *t, struct tcb *c)
 	}
 	if (!has_timer)
 		return;
-	if (wheel_is_armed(&t->wheel, index) && seq_leq(c->head.timer.tick, at))
+	if (is_armed_by(t, c, at))
 		return;
 	in_ms = seq_diff(at, t->now_ms);
 	wheel_arm(&t->wheel, index, t->now_tick + (in_ms > 0 ? (uint32_t)in_ms : 0), 0);
@@ -66,7 +73,8 @@ tcp_timer_start(struct tcp *t, struct tcb *c, enum tcb_timer timer, uint32_t in_
 {
 	tcb_set_timer(c, timer);
 	c->deadline = t->now_ms + t->tick_begun + in_ms;
-	arm(t, c);
+	if (!is_armed_by(t, c, c->deadline))
+		arm(t, c);
 }
 
 void
@@ -133,11 +141,15 @@ tcp_timer_rexmt(struct tcp *t, struct tcb *c)
 void
 tcp_delack_start(struct tcp *t, struct tcb *c)
 {
+	uint32_t at;
+
 	if (tcb_has(c, TCB_DELACK | TCB_ACK_DUE))
 		return;
+	at = t->now_ms + t->tick_begun + tcp_class(t, c)->delack_ms;
 	c->flags |= TCB_DELACK;
-	c->delack = (uint16_t)(t->now_ms + t->tick_begun + tcp_class(t, c)->delack_ms);
-	tcp_timer_arm(t, c);
+	c->delack = (uint16_t)at;
+	if (!is_armed_by(t, c, at))
+		arm(t, c);
 }
 
 /* The node goes to where the first deadline behind the handshake will be at the earliest, so
