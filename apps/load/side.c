@@ -168,6 +168,8 @@ side_read(struct side *s, struct pmtcp_conn *conn, uint64_t at, uint64_t want)
 			at += len;
 		}
 		rte_pktmbuf_free_bulk(pkts, (unsigned int)n);
+		if (n < READ_BURST)
+			break; /* that was all */
 	}
 	s->n.rx_octets += at - from;
 	if (at > from)
