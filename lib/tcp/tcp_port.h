@@ -19,7 +19,7 @@ struct pmtcp_port_report;
 
 /* Opens to one remote from one local address: RFC 6056 port search (OPEN-34). */
 struct tcp_pair {
-	uint32_t laddr;     /* network order; 0: free slot, since no connection has it */
+	uint32_t laddr; /* network order; 0: free slot, since no connection has it */
 	uint32_t raddr;
 	uint16_t rport;
 	uint16_t start;     /* keyed, fixed per pair, below the number of ports */

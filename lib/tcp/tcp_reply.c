@@ -37,8 +37,8 @@ spares_give_back(struct tcp *t)
 	for (uint16_t i = 1; i <= n; i++) {
 		if (i < n && t->spare[i]->pool == t->spare[from]->pool)
 			continue;
-		rte_mempool_put_bulk(
-				t->spare[from]->pool, (void **)&t->spare[from], (unsigned)(i - from));
+		rte_mempool_put_bulk(t->spare[from]->pool, (void **)&t->spare[from],
+				(unsigned)(i - from));
 		from = i;
 	}
 	t->n_spare = (uint16_t)(t->n_spare - n);
