@@ -150,7 +150,8 @@ pmtcp_deadline(const struct pmtcp_ctx *s)
 	uint64_t at_ns = tcp_output_deadline(t);
 	uint64_t tick;
 
-	if (at_ns <= t->now_ns || t->n_replies || t->ready_head || tcp_starve_is_due(t))
+	if (at_ns <= t->now_ns || t->n_replies || t->ready_head || t->has_wanted_hop ||
+			tcp_starve_is_due(t))
 		return t->now_ns;
 	tick = min_u64(wheel_deadline(&t->wheel), tcp_watch_deadline(t));
 	at_ns = min_u64(at_ns, tick == UINT64_MAX ? tick : tick * 1000000);

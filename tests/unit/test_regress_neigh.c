@@ -327,6 +327,37 @@ res_12_one_burst_is_bounded_too(void **state)
 	bed_destroy(&bed);
 }
 
+/* W-7: a SYN whose sender's MAC address is not known waits from the beginning, without a mark;
+ * the request for it is work all the same, or it would leave a second late. */
+static void
+w_7_request_for_who_sent_a_syn_is_due_at_once(void **state)
+{
+	const struct pmtcp_addr local = pmtcp_addr4(0, 80);
+	struct build syn = {.saddr = STRANGER,
+			.sport = 5000,
+			.dport = 80,
+			.flags = PKT_SYN,
+			.wnd = 1000};
+	struct build known = {.sport = 5000, .dport = 80, .flags = PKT_SYN, .wnd = 1000};
+	struct pmtcp_listener *l;
+
+	(void)state;
+	bed_create(&bed, NULL);
+	assert_int_equal(pmtcp_listen(bed.ctx, &local, NULL, &l), 0);
+	/* Somebody else's timer has just run, and is armed again. */
+	bed_inject(&bed, &known);
+	bed_advance(&bed, 1001 * BED_MS);
+	bed_forget(&bed);
+	bed_inject(&bed, &syn);
+	pmtcp_input(bed.ctx, bed.now, bed.burst, bed.n_burst);
+	bed.n_burst = 0;
+	assert_int_equal(pmtcp_deadline(bed.ctx), bed.now);
+	bed_turn(&bed);
+	assert_int_equal(take_requests().by_broadcast, 1);
+	assert_true(pmtcp_deadline(bed.ctx) > bed.now);
+	bed_destroy(&bed);
+}
+
 /* RES-12, SEC-14: nor do they take more than half of the next hops with cookies off, and who is
  * known by its own request is answered, also when nothing of it is open. */
 static void
@@ -386,6 +417,7 @@ main(void)
 			cmocka_unit_test(res_12_forged_neighbours_leave_hops_to_others),
 			cmocka_unit_test(res_12_one_forged_neighbour_leaves_half_opens_to_others),
 			cmocka_unit_test(res_12_one_burst_is_bounded_too),
+			cmocka_unit_test(w_7_request_for_who_sent_a_syn_is_due_at_once),
 			cmocka_unit_test(res_12_forged_neighbours_without_cookies),
 			cmocka_unit_test(sec_14_refused_syn_takes_no_hop),
 	};
