@@ -79,10 +79,12 @@ tcp_syn_rcvd_end(struct tcp *t, struct syn_rcvd *sr, enum pmtcp_counter why)
 }
 
 /* OPEN-29, RES-12: of the next eight, the one that was repeated most often is the
- * least likely to be answered. */
+ * least likely to be answered. Where a block is what is wanted, one that is on a list, as
+ * that of a neighbour who does not answer, would be ended for nothing. */
 static void
 replace_one(struct tcp *t, const struct pmtcp_listener *l)
 {
+	bool is_block_wanted = slab_available(&t->half_opens) == 0;
 	uint32_t first = t->half_opens.end - t->half_opens.max;
 	uint32_t n_blocks = t->half_opens.fresh - first;
 	struct syn_rcvd *worst = NULL;
@@ -94,7 +96,8 @@ replace_one(struct tcp *t, const struct pmtcp_listener *l)
 		if (++t->half_open_hand >= n_blocks)
 			t->half_open_hand = 0;
 		sr = (struct syn_rcvd *)tcp_block(t, first + t->half_open_hand);
-		if (sr->head.kind != BLOCK_SYN_RCVD || (l && listener_of(t, sr) != l))
+		if (sr->head.kind != BLOCK_SYN_RCVD || (l && listener_of(t, sr) != l) ||
+				(is_block_wanted && sr->head.mark_next != 0))
 			continue;
 		n_seen++;
 		if (!worst || sr->tries > worst->tries)

@@ -358,6 +358,31 @@ w_7_request_for_who_sent_a_syn_is_due_at_once(void **state)
 	bed_destroy(&bed);
 }
 
+/* OPEN-29: the table is full, a quarter of it waits for a neighbour that is not there. One of
+ * these gave way to a newcomer now and then, which had nothing of it. */
+static void
+open_29_who_waits_for_a_neighbour_gives_no_place(void **state)
+{
+	const struct pmtcp_addr local = pmtcp_addr4(0, 80);
+	struct build syn = {.dport = 80, .flags = PKT_SYN, .wnd = 1000};
+	struct pmtcp_listener *l;
+
+	(void)state;
+	bed_create(&bed, tune_without_cookies);
+	assert_int_equal(pmtcp_listen(bed.ctx, &local, NULL, &l), 0);
+	forge_syns_of(1, 17);
+	for (uint16_t i = 0; i < 64 - 17 + 40; i++) {
+		syn.sport = (uint16_t)(7000 + i);
+		bed_inject(&bed, &syn);
+		bed_turn(&bed);
+		bed_forget(&bed);
+	}
+	assert_int_equal(bed_stats(&bed).half_open, 64);
+	assert_int_equal(bed_counter(&bed, PMTCP_C_half_open_replaced), 40);
+	assert_int_equal(bed_counter(&bed, PMTCP_C_drop_syn_limit), 0);
+	bed_destroy(&bed);
+}
+
 /* RES-12, SEC-14: nor do they take more than half of the next hops with cookies off, and who is
  * known by its own request is answered, also when nothing of it is open. */
 static void
@@ -418,6 +443,7 @@ main(void)
 			cmocka_unit_test(res_12_one_forged_neighbour_leaves_half_opens_to_others),
 			cmocka_unit_test(res_12_one_burst_is_bounded_too),
 			cmocka_unit_test(w_7_request_for_who_sent_a_syn_is_due_at_once),
+			cmocka_unit_test(open_29_who_waits_for_a_neighbour_gives_no_place),
 			cmocka_unit_test(res_12_forged_neighbours_without_cookies),
 			cmocka_unit_test(sec_14_refused_syn_takes_no_hop),
 	};
