@@ -385,7 +385,8 @@ control(struct load *l, const sigset_t *signals)
 	uint32_t asked = 0;
 
 	live_begin(&live, l, now_ns);
-	if (!l->has_client) /* whoever is to connect may begin */
+	/* Whoever is to connect may begin; if one has already, there is no time to count in yet. */
+	if (!l->has_client && atomic_load(&l->clock.start_ns) == UINT64_MAX)
 		live_line(&live, l, now_ns);
 	while (!is_over(l, now_ns, &drain_until_ns) && asked < 2) {
 		if (sigtimedwait(signals, NULL, &wait) > 0) {
