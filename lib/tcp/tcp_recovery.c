@@ -32,7 +32,8 @@ enter(struct tcp *t, struct tcb *c, struct tcp_tx *tx)
 /* RFC 5681 4.3: the loss of a retransmission is a second sign of congestion, and the window
  * MUST be lowered twice (DATA-41). Once per round trip: what else of the same retransmissions
  * is found missing is the same loss, until something sent after this reduction arrives. What
- * is undone later, if anything, is this reduction. In the slow start after a timeout the
+ * is undone later, if anything, is this reduction; D-SACKs must be of all that the recovery sent
+ * again, since they do not tell of which round they are (RFC 3708). In the slow start after a timeout the
  * window is small already, and goes back to one segment if the RTO fires again. */
 static void
 reduce_again(struct tcp *t, struct tcb *c, struct tcp_tx *tx)
@@ -43,7 +44,7 @@ reduce_again(struct tcp *t, struct tcb *c, struct tcp_tx *tx)
 	tx->flags &= (uint16_t)~TX_LOST_AGAIN;
 	if (tcp_tx_has(tx, TX_CUT_AGAIN) && seq_leq(tx->rack.fack, tx->cc.recover))
 		return;
-	undo_begin(tx, false);
+	tx->flags |= TX_EIFEL;
 	/* From where the first led to, however far PRR has come on the way. */
 	e.flight = min_u32(e.flight, tx->cc.ssthresh);
 	tx->cc.cwnd = tx->cc.ssthresh;

@@ -148,6 +148,36 @@ data_41_lost_retransmission_reduces_again(void **state)
 	rows_end(&ep);
 }
 
+/* DATA-42 (RFC 3708): that the second one was sent again for nothing does not take back the
+ * reduction for the first, whose retransmission was lost; all of the recovery must have been. */
+static void
+data_42_dsack_of_another_undoes_no_second_reduction(void **state)
+{
+	static struct ep ep;
+
+	(void)state;
+	rows_begin(&ep, __func__, &with_sack,
+			SENT_IW
+			"; " SACK(4381, 8761) "; < A i+1 p+1 len=1460;"
+					      "< A i+1461 p+1 len=1460;"
+					      "< A i+2921 p+1 len=1460; ~; +5; " SACK(
+							      4381, 14601) "; ~; +20;"
+									   "> A p+1 i+1 wnd=65535 "
+									   "sack=i+1461:i+14601;"
+									   "< A i+1 p+1 len=1460; "
+									   "~; # rexmt_rack+4");
+	assert_int_equal(rows_info(&ep).ssthresh, 7154);
+	cell_script(&ep, "> A p+1 i+1 wnd=65535 sack=i+1461:i+2921 sack=i+1461:i+14601; ~;"
+			 "# dsack_received undo_dsack+0");
+	assert_int_equal(rows_info(&ep).ssthresh, 7154);
+	cell_script(&ep, "> A p+1 i+1 wnd=65535 sack=i+2921:i+4381 sack=i+1461:i+14601; ~;"
+			 "> A p+1 i+16061 wnd=65535 sack=i+1:i+1461; ~; # undo_dsack+0;"
+			 "> A p+1 i+16061 wnd=65535 sack=i+1:i+1461; ~; # undo_dsack");
+	assert_int_equal(rows_info(&ep).ssthresh, 10220);
+	cell_script(&ep, "> A p+1 i+20001 wnd=65535; ~");
+	rows_end(&ep);
+}
+
 /* DATA-40: the tail was lost: the last segment goes as a probe before the RTO, and its SACK
  * shows the rest. */
 ROW(data_40_tail_drop_is_probed_before_the_rto, &with_sack,
@@ -399,6 +429,7 @@ main(void)
 			cmocka_unit_test(data_39_reordered_within_the_window_is_no_loss),
 			cmocka_unit_test(data_39_lost_retransmission_is_found_without_a_timeout),
 			cmocka_unit_test(data_41_lost_retransmission_reduces_again),
+			cmocka_unit_test(data_42_dsack_of_another_undoes_no_second_reduction),
 			cmocka_unit_test(data_40_tail_drop_is_probed_before_the_rto),
 			cmocka_unit_test(data_40_probe_of_one_segment_waits_for_a_delayed_ack),
 			cmocka_unit_test(data_40_probe_of_two_segments_does_not),
