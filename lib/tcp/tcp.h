@@ -26,6 +26,7 @@
 #include "stream/sendq.h"
 #include "tcp/slab.h"
 #include "tcp/tcb.h"
+#include "tcp/tcp_class.h"
 #include "tcp/tcp_icmp.h"
 #include "tcp/tcp_listener.h"
 #include "tcp/tcp_path.h"
@@ -68,36 +69,6 @@ struct tcp_hop {
 	uint32_t wait_head; /* marked blocks that wait, through mark_next; 0 none */
 	uint32_t confirmed; /* ms of the last forward progress (W-8) */
 	uint32_t refs;      /* blocks that name it: it cannot be recycled */
-};
-
-/* One set of per-connection options, shared by all that have the same. */
-struct tcp_class {
-	uint32_t refs;
-	uint32_t listener; /* number + 1 of the listener whose accepted use it, 0 none */
-	uint32_t send_buffer;
-	uint32_t recv_buffer;
-	uint32_t tw_ms;
-	uint32_t fw2_ms;          /* orphans */
-	uint32_t fw2_attached_ms; /* 0: no limit */
-	uint32_t linger_ms;       /* PMTCP_LINGER_OFF: none */
-	uint32_t user_timeout_ms; /* 0: none */
-	uint32_t keep_idle_ms;    /* 0: no keepalive */
-	uint32_t keep_intvl_ms;
-	uint16_t mss; /* cap, also of the one offered */
-	uint8_t keep_count;
-	bool has_slow_timers; /* keepalive or user timeout: its connections have a side record */
-	uint16_t delack_ms;
-	uint8_t syn_retries;
-	uint8_t retries;
-	uint8_t ttl;
-	uint8_t dscp;
-	bool is_nodelay;
-	bool has_ts;
-	bool has_sack;
-	bool has_wscale;
-	bool is_newreno;    /* congestion control, else CUBIC (DEC-13) */
-	uint8_t ecn;        /* enum pmtcp_ecn */
-	uint8_t rcv_wscale; /* smallest shift that can advertise recv_buffer */
 };
 
 /* Side record of a connection with text unread, out of order, or not given back. */
