@@ -57,6 +57,7 @@ tune_share(struct pmtcp_conf *conf)
 {
 	conf->max_conns = SHARE;
 	conf->max_half_open = conf->max_time_wait = conf->max_transfers = OPENS;
+	conf->spare_max = 0; /* or packets set by for answers would count as live */
 }
 
 /* An octet there and back. */

@@ -410,11 +410,21 @@ records_used(void)
 	return stats.records_used;
 }
 
+/* Without packets set by for answers: those would count as live. */
+static void
+tune_no_spares(struct pmtcp_conf *conf)
+{
+	conf->spare_max = 0;
+}
+
 static void
 res_5_pressure_drops_out_of_order_text(void **state)
 {
+	struct ep_opts opts = rows_plain;
+
 	(void)state;
-	ep_create(&ep, __func__, &rows_plain);
+	opts.tune = tune_no_spares;
+	ep_create(&ep, __func__, &opts);
 	cell_script(&ep, REACH_EST);
 	for (uint32_t i = 0; i < 8; i++)
 		out_of_order(i);
