@@ -480,6 +480,8 @@ void tcp_syn_sent_input(struct tcp *t, struct tcb *c, struct seg *seg);
 /* To ESTABLISHED: windows, MSS, events. */
 void tcp_established(struct tcp *t, struct tcb *c, const struct seg *seg, uint32_t event);
 void tcp_set_options(struct tcp *t, struct tcb *c, const struct seg *seg);
+/* Of these TCB_TS, _SACK, _WSCALE and _ECN both SYNs spoke; mss and wscale are the peer's. */
+void tcp_set_agreed(struct tcp *t, struct tcb *c, uint32_t flags, uint32_t mss, uint8_t wscale);
 void tcp_set_window(struct tcb *c, const struct seg *seg, uint8_t shift);
 void tcp_sample_rtt(struct tcp *t, struct tcb *c, const struct seg *seg);
 uint32_t tcp_isn(const struct tcp *t, const struct flow_key *key);
@@ -506,7 +508,6 @@ bool tcp_reply_send(struct tcp *t, struct seg *seg, struct wire_tcp *w);
  * the caller's. */
 bool tcp_reply_push(struct tcp *t, struct rte_mbuf *m);
 void tcp_spare_put(struct tcp *t, struct rte_mbuf *m);
-/* A packet buffer for a control segment, and for one with text. */
 struct rte_mbuf *tcp_ctl_alloc(struct tcp *t);
 struct rte_mbuf *tcp_text_alloc(struct tcp *t);
 
@@ -544,7 +545,6 @@ void tcp_rexmit_new_ack(struct tcp *t, struct tcb *c, uint32_t bytes);
 /* ---- tcp_timer.c ---- */
 void tcp_tick(struct tcp *t, uint64_t now_ns);
 void tcp_timer_start(struct tcp *t, struct tcb *c, enum tcb_timer timer, uint32_t in_ms);
-/* TIMER_SYN of an active open. */
 void tcp_timer_open(struct tcp *t, struct tcb *c);
 void tcp_timer_stop(struct tcb *c);
 /* A deadline of the tcb or its side record was set: moves the wheel node if need be. */

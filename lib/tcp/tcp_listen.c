@@ -315,20 +315,18 @@ challenge(struct tcp *t, struct syn_rcvd *sr)
 	owe_ack(t, sr);
 }
 
-/* The options of the SYN as a segment would carry them. */
+/* What the SYN and our answer to it agreed upon. */
 static void
 restore_options(struct tcp *t, struct tcb *c, const struct syn_rcvd *sr)
 {
-	struct seg syn = {.opts = SEG_OPT_MSS,
-			.mss = sr->mss,
-			.wscale = sr->wscale,
-			.tsval = sr->ts_recent};
+	uint32_t flags = 0;
 
-	syn.opts |= sr->flags & SR_TS ? SEG_OPT_TS : 0;
-	syn.opts |= sr->flags & SR_SACK ? SEG_OPT_SACK_PERM : 0;
-	syn.opts |= sr->flags & SR_WSCALE ? SEG_OPT_WSCALE : 0;
-	syn.flags = sr->flags & SR_ECN ? TCP_SYN | TCP_ECE | TCP_CWR : TCP_SYN;
-	tcp_set_options(t, c, &syn);
+	flags |= sr->flags & SR_TS ? TCB_TS : 0;
+	flags |= sr->flags & SR_SACK ? TCB_SACK : 0;
+	flags |= sr->flags & SR_WSCALE ? TCB_WSCALE : 0;
+	flags |= sr->flags & SR_ECN ? TCB_ECN : 0;
+	c->ts_recent = sr->ts_recent;
+	tcp_set_agreed(t, c, flags, sr->mss, sr->wscale);
 }
 
 /* Half-open to full: same tuple, same place in the table. No port is used up: a listener

@@ -41,33 +41,38 @@ tcp_ts_offset(const struct tcp *t, const struct flow_key *key)
 	return (uint32_t)keyed(&t->ts_secret, key);
 }
 
+void
+tcp_set_agreed(struct tcp *t, struct tcb *c, uint32_t flags, uint32_t mss, uint8_t wscale)
+{
+	const struct tcp_class *k = tcp_class(t, c);
+
+	mss = min_u32(max_u32(mss, TCP_MSS_FLOOR), tcp_mss_max(t, k, tcp_is_v6(t, &c->head)));
+	c->flags &= ~(uint32_t)(TCB_TS | TCB_SACK | TCB_WSCALE | TCB_ECN);
+	c->flags |= flags;
+	c->wscales = flags & TCB_WSCALE ? (uint8_t)(wscale << 4 | k->rcv_wscale) : 0;
+	c->smss = (uint16_t)(mss - (flags & TCB_TS ? TCP_TS_OPT_LEN : 0));
+	c->last_rx = t->now_ms;
+}
+
 /* OPEN-8, W-31: what both SYNs had, and what a segment may carry. */
 void
 tcp_set_options(struct tcp *t, struct tcb *c, const struct seg *seg)
 {
 	const struct tcp_class *k = tcp_class(t, c);
-	bool is_v6 = tcp_is_v6(t, &c->head);
-	uint32_t mss = seg->opts & SEG_OPT_MSS ? max_u32(seg->mss, TCP_MSS_FLOOR)
-					       : tcp_mss_default(is_v6);
+	uint32_t mss = seg->opts & SEG_OPT_MSS ? seg->mss : tcp_mss_default(tcp_is_v6(t, &c->head));
+	uint32_t flags = 0;
 
-	mss = min_u32(mss, tcp_mss_max(t, k, is_v6));
-	c->flags &= ~(uint32_t)(TCB_TS | TCB_SACK | TCB_WSCALE | TCB_ECN);
-	c->wscales = 0;
 	if (k->has_ts && (seg->opts & SEG_OPT_TS)) {
-		c->flags |= TCB_TS;
+		flags |= TCB_TS;
 		c->ts_recent = seg->tsval;
-		mss -= TCP_TS_OPT_LEN;
 	}
 	if (k->has_sack && (seg->opts & SEG_OPT_SACK_PERM))
-		c->flags |= TCB_SACK;
-	if (k->has_wscale && (seg->opts & SEG_OPT_WSCALE)) {
-		c->flags |= TCB_WSCALE;
-		c->wscales = (uint8_t)(seg->wscale << 4 | k->rcv_wscale);
-	}
+		flags |= TCB_SACK;
+	if (k->has_wscale && (seg->opts & SEG_OPT_WSCALE))
+		flags |= TCB_WSCALE;
 	if (is_unlikely(seg->flags & TCP_ECE) && tcp_ecn_is_agreed(k, c, seg))
-		c->flags |= TCB_ECN;
-	c->smss = (uint16_t)mss;
-	c->last_rx = t->now_ms;
+		flags |= TCB_ECN;
+	tcp_set_agreed(t, c, flags, mss, seg->wscale);
 }
 
 void

@@ -152,9 +152,9 @@ tcp_delack_start(struct tcp *t, struct tcb *c)
 		arm(t, c);
 }
 
-/* The node goes to where the first deadline behind the handshake will be at the earliest, so
- * that no connection moves it that is over by then. One whose handshake takes longer finds it
- * expired for nothing, once. */
+/* TIMER_SYN of an active open. The node goes to where the first deadline behind the handshake
+ * will be at the earliest, so that no connection moves it that is over by then. One whose
+ * handshake takes longer finds it expired for nothing, once. */
 void
 tcp_timer_open(struct tcp *t, struct tcb *c)
 {
