@@ -102,11 +102,6 @@ tcp_tlp_start(struct tcp *t, struct tcb *c, struct tcp_tx *tx)
 
 	if (!is_probe && tcb_timer(c) != TIMER_REXMT)
 		return;
-	/* Of one segment it would be behind the RTO of a short path. */
-	if (!is_probe && tx->q.first == tx->q.last &&
-			seq_leq(c->deadline,
-					t->now_ms + t->tick_begun + TLP_MAX_ACK_DELAY_US / 1000))
-		return;
 	in_ms = tcp_tlp_ms(t, c, tx);
 	if (in_ms == UINT32_MAX)
 		return;
