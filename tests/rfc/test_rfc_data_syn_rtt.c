@@ -166,6 +166,46 @@ data_31_echo_of_the_last_syn_ack_is_a_sample(void **state)
 	end_by_abort();
 }
 
+static const struct ep_opts with_sack = {.conn = {.no_timestamps = true, .no_wscale = true}};
+
+/* A message acknowledged whole gives a round trip of its own (RFC 6298 2.3): 7/8 of the
+ * handshake's 100 ms and 1/8 of its 20. */
+static void
+data_31_one_acknowledged_message_is_a_sample(void **state)
+{
+	struct ep_seg ack = {.flags = "SA",
+			.seq = EP_PEER_ISS,
+			.wnd = -1,
+			.mss = 1460,
+			.wscale = -1,
+			.has_sack_perm = true};
+	const struct pkt *p;
+
+	(void)state;
+	ep_create(&ep, __func__, &with_sack);
+	assert_int_equal(ep_open_active(&ep), 0);
+	ep_turn(&ep);
+	ack.ack = ep_take(&ep)->seq + 1;
+	ep_advance(&ep, 100 * EP_MS);
+	ep_inject(&ep, &ack);
+	ep_turn(&ep);
+	assert_non_null(ep_take(&ep));
+	ep_expect_event(&ep, PMTCP_EV_CONNECTED, 0);
+	assert_in_range(srtt_us(), 99900, 100100);
+	assert_int_equal(ep_write(&ep, 64), 64);
+	ep_turn(&ep);
+	p = ep_take(&ep);
+	assert_int_equal(p->len, 64);
+	ep_advance(&ep, 20 * EP_MS);
+	ep_inject(&ep, &(struct ep_seg){.flags = "A",
+				       .seq = EP_PEER_ISS + 1,
+				       .ack = ack.ack + 64,
+				       .wnd = -1});
+	ep_turn(&ep);
+	assert_in_range(srtt_us(), 89900, 90100);
+	end_by_abort();
+}
+
 int
 main(void)
 {
@@ -175,6 +215,7 @@ main(void)
 			cmocka_unit_test(data_26_repeated_syn_is_echoed_itself),
 			cmocka_unit_test(data_31_echo_of_the_first_syn_ack_is_no_sample),
 			cmocka_unit_test(data_31_echo_of_the_last_syn_ack_is_a_sample),
+			cmocka_unit_test(data_31_one_acknowledged_message_is_a_sample),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
