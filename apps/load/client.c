@@ -37,12 +37,19 @@ next_pair(struct client *c)
 	}
 }
 
+static uint64_t
+at_least_one(uint64_t n)
+{
+	return n == 0 ? 1 : n;
+}
+
 int
 client_init(struct client *c, const struct load_conf *conf, const struct plan *plan,
-		struct run_clock *clock)
+		struct run_clock *clock, struct side_share share)
 {
-	uint32_t n = (uint32_t)conf->concurrency;
+	uint32_t n = (uint32_t)at_least_one(side_share_of(conf->concurrency, share));
 	int rc = side_init(&c->side, conf, clock, n);
+	uint64_t count;
 
 	if (rc != 0)
 		return rc;
@@ -65,8 +72,35 @@ client_init(struct client *c, const struct load_conf *conf, const struct plan *p
 		set_pairs(c, (struct plan_range){0, (uint32_t)plan->hold_pairs - 1});
 	else
 		set_pairs(c, c->run_pairs);
-	pace_init(&c->pace, plan->pace, conf->rate != 0, conf->count);
+	c->hold = side_share_of(conf->hold, share);
+	count = side_share_of(conf->count, share);
+	pace_init(&c->pace, plan->pace == 0 ? 0 : at_least_one(side_share_of(plan->pace, share)),
+			conf->rate != 0, count);
+	if (conf->count != 0 && count == 0)
+		c->pace.left = 0; /* fewer connections than workers */
 	return 0;
+}
+
+void
+client_merge(struct client *c, const struct client *from)
+{
+	struct pace *p = &c->pace;
+
+	side_merge(&c->side, &from->side);
+	p->launched += from->pace.launched;
+	p->late += from->pace.late;
+	if (from->pace.late_ns_max > p->late_ns_max)
+		p->late_ns_max = from->pace.late_ns_max;
+	p->held_ns += from->pace.held_ns;
+	p->spent_ns += from->pace.spent_ns;
+	c->is_count_reached &= from->is_count_reached;
+	c->is_unreachable |= from->is_unreachable;
+	if (c->open_errno != 0)
+		return;
+	c->open_errno = from->open_errno;
+	c->ports = from->ports;
+	c->ports_source = from->ports_source;
+	c->ports_target = from->ports_target;
 }
 
 void
@@ -317,8 +351,6 @@ start_clock(struct client *c, uint64_t now_ns)
 	const struct load_conf *conf = c->side.conf;
 	struct run_clock *clock = c->side.clock;
 
-	set_pairs(c, c->run_pairs);
-	pace_start(&c->pace, now_ns);
 	atomic_store(&clock->start_ns, now_ns);
 	atomic_store(&clock->measure_ns, now_ns + conf->warmup_ns);
 	if (conf->duration_ns != 0)
@@ -326,19 +358,21 @@ start_clock(struct client *c, uint64_t now_ns)
 	atomic_store(&clock->phase, RUN_OPEN);
 }
 
-/* Opens what is to stay; the clock starts when all of it is established, or lost. */
+/* Opens its share of what is to stay; the clock starts when all of that is established, or lost,
+ * at all workers. */
 static void
 open_held(struct client *c, struct pmtcp_ctx *ctx, uint64_t now_ns)
 {
 	const struct side_counts *n = &c->side.n;
-	uint64_t left = c->side.conf->hold - n->held;
+	uint64_t left = c->hold - n->held;
 	uint64_t room = c->concurrency - c->side.held_opening;
 
 	if (atomic_load(&c->side.clock->is_stop_asked)) {
 		end_run(c, now_ns);
 		return;
 	}
-	if (left == 0 && c->side.held_opening == 0)
+	if (left == 0 && c->side.held_opening == 0 && !c->side.is_holding &&
+			run_clock_tick_off(&c->side.clock->n_unheld, &c->side.is_holding))
 		start_clock(c, now_ns);
 	left = left < room ? left : room;
 	for (left = left < CLIENT_OPENS_MAX ? left : CLIENT_OPENS_MAX; left > 0; left--) {
@@ -350,7 +384,7 @@ open_held(struct client *c, struct pmtcp_ctx *ctx, uint64_t now_ns)
 	}
 }
 
-/* All next hops are known before the clock starts. */
+/* All next hops are known to all workers before the clock starts; the last one starts it. */
 static void
 prepare(struct client *c, struct pmtcp_ctx *ctx, uint64_t now_ns)
 {
@@ -359,6 +393,10 @@ prepare(struct client *c, struct pmtcp_ctx *ctx, uint64_t now_ns)
 
 	if (c->resolve_until_ns == 0)
 		c->resolve_until_ns = now_ns + RESOLVE_NS;
+	if (rc == 1 && c->side.is_ready)
+		return;
+	if (rc == 1 && !run_clock_tick_off(&clock->n_unready, &c->side.is_ready))
+		return;
 	if (rc == 1 && c->side.conf->hold != 0)
 		atomic_store(&clock->phase, RUN_HOLD);
 	else if (rc == 1)
@@ -384,7 +422,8 @@ check_end(struct client *c, uint64_t now_ns)
 	} else if (c->pace.left == 0) {
 		/* All were opened: the window ends with the last close. */
 		c->is_count_reached = true;
-		if (c->side.live == 0)
+		if (c->side.live == 0 &&
+				run_clock_tick_off(&clock->n_unopened, &c->side.is_unopened_told))
 			end_run(c, now_ns);
 	}
 }
@@ -411,7 +450,8 @@ drain(struct client *c, uint64_t now_ns)
 	if (c->held != NULL && (is_over || now_ns >= atomic_load(&clock->stop_ns) + RUN_DRAIN_NS) &&
 			is_sent(&c->side))
 		hold_release(&c->held);
-	if (is_over && side_held_now(&c->side.n) == 0)
+	if (is_over && side_held_now(&c->side.n) == 0 &&
+			run_clock_tick_off(&clock->n_undrained, &c->side.is_drained))
 		atomic_store(&clock->phase, RUN_DRAINED);
 }
 
@@ -427,6 +467,11 @@ client_turn(struct pmtcp_ctx *ctx, void *arg)
 	if (phase == RUN_PREPARE) {
 		prepare(c, ctx, now_ns);
 		return;
+	}
+	if (!c->is_started && phase != RUN_HOLD) {
+		set_pairs(c, c->run_pairs);
+		pace_start(&c->pace, now_ns);
+		c->is_started = true;
 	}
 	if (phase == RUN_OPEN)
 		check_end(c, now_ns);

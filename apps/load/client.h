@@ -41,8 +41,10 @@ struct client {
 	uint32_t source;
 	uint32_t target_port;
 	struct plan_range run_pairs; /* once everything is held */
-	struct pmtcp_conn *held;     /* the chain of what stays */
+	uint64_t hold;               /* so many stay */
+	struct pmtcp_conn *held;     /* the chain of them */
 	uint64_t resolve_until_ns;
+	bool is_started; /* its pace was, with the clock */
 	bool is_count_reached;
 	/* Why the run ended early, if it did. */
 	bool is_unreachable; /* the next hop did not answer before the clock started */
@@ -54,8 +56,11 @@ struct client {
 
 /* 0 or -ENOMEM. */
 int client_init(struct client *c, const struct load_conf *conf, const struct plan *plan,
-		struct run_clock *clock);
+		struct run_clock *clock, struct side_share share);
 void client_fini(struct client *c);
+
+/* Adds the accounts of another worker. Both have stopped. */
+void client_merge(struct client *c, const struct client *from);
 
 /* For pmtcp_worker_run(); arg is the struct client. */
 void client_turn(struct pmtcp_ctx *ctx, void *arg);

@@ -54,7 +54,7 @@ struct word {
 #define AT(field) offsetof(struct load_conf, field)
 static const struct word words[] = {
 	{"config", 'c', ARG_TEXT, ALL, AT(config), "YAML file of these same words; flags win (none)"},
-	{"link", 'l', ARG_TEXT, ALL, AT(link), LINK_WORDS " (ring); all take ,vlan=VID loss=P% dup= reorder= corrupt= delay=TIME seed=N; tap ,kernel=IP/LEN; af_packet, af_xdp and pci ,queues=N"},
+	{"link", 'l', ARG_TEXT, ALL, AT(link), LINK_WORDS " (ring); all take ,vlan=VID loss=P% dup= reorder= corrupt= delay=TIME seed=N; tap ,kernel=IP/LEN; all but memif ,queues=N"},
 	{"ip", 0, ARG_SUBNET, ALL, AT(ip), "own addresses A[-B]/LEN, IPv4 or IPv6 (ring: chosen from 198.18.0.0/15)"},
 	{"gateway", 0, ARG_GATEWAY, REMOTE, AT(gateway), "next hop to other subnets (none)"},
 	{"mac", 0, ARG_TEXT, REMOTE, AT(mac_word), "own MAC address (the device's)"},
@@ -74,6 +74,7 @@ static const struct word words[] = {
 	{"tw", 0, ARG_DURATION, ALL, AT(tw_ns), "2MSL: 0, or 1s to 240s (60s; preset rfc 240s)"},
 	{"syn-retries", 0, ARG_COUNT, ALL, AT(syn_retries), "give a SYN up after so many repetitions (3: 15 s)"},
 	{"idle", 0, ARG_TEXT, ALL, AT(idle_word), "auto | spin | yield | sleep, when there is nothing to do (auto)"},
+	{"workers", 'w', ARG_U16, ALL, AT(workers), "threads at each end, 1 to 16 (queues of the link, else 1)"},
 	{"mtu", 0, ARG_U16, ALL, AT(mtu), "IP packet octets, 576 to 9000 (the device's)"},
 	{"ecn", 0, ARG_ECN, ALL, AT(ecn), "explicit congestion notification: off | accept | offer (accept)"},
 	{"syn-cookies", 0, ARG_COOKIES, LOAD_RUN | LOAD_SERVER, AT(syn_cookies), "auto | always | off (auto)"},
@@ -224,6 +225,10 @@ resolve_link(struct load_conf *c, char *err)
 		return say(err, "link", problem);
 	c->is_ring = word.kind == LINK_RING;
 	c->is_memory = c->is_ring || word.kind == LINK_MEMIF;
+	if (c->workers == 0)
+		c->workers = word.queues == 0 ? 1 : word.queues;
+	if (c->workers > LOAD_WORKERS_MAX || c->workers < word.queues)
+		return say(err, "workers", "must be 1 to 16, and one for each queue of the link");
 	if (c->mtu != 0 && (c->mtu < MTU_MIN || c->mtu > MTU_MAX))
 		return say(err, "mtu", "must be between 576 and 9000 octets");
 	return 0;
@@ -481,7 +486,7 @@ print_usage(FILE *f)
 	      "seed=N,\n"
 	      "                               of what is received; vlan=VID\n"
 	      "       tap                     kernel=IP/LEN, the address of the kernel's end\n"
-	      "       af_packet, af_xdp, pci  queues=N\n\n"
+	      "       all but memif           queues=N, one for each worker or fewer\n\n"
 	      "exit codes: 0 fine, 1 usage, 2 set-up, 3 errors during the run or books that "
 	      "do not balance\n",
 			f);

@@ -32,8 +32,9 @@ enum load_close {
 	LOAD_CLOSE_MAX,
 };
 
-#define LOAD_OPTS_MAX 40
-#define LOAD_ERR_LEN  640
+#define LOAD_OPTS_MAX    40
+#define LOAD_WORKERS_MAX 16
+#define LOAD_ERR_LEN     640
 /* "Not given", where 0 means something. */
 #define LOAD_UNSET UINT64_MAX
 
@@ -64,6 +65,7 @@ struct load_conf {
 	uint64_t syn_retries;
 	const char *idle_word;
 	uint16_t mtu;
+	uint16_t workers;    /* of each end; 0: as many as the link has queues */
 	uint8_t ecn;         /* enum pmtcp_ecn */
 	uint8_t syn_cookies; /* enum pmtcp_syn_cookies */
 	uint8_t cc;          /* enum pmtcp_cc */

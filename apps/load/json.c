@@ -234,6 +234,8 @@ put_box(struct json *j, const struct load *l)
 	json_end_object(j);
 	json_double(j, "two_msl_s", (double)l->conf.tw_ms / 1e3, 3);
 	json_bool(j, "one_thread", l->is_one_thread);
+	json_u64(j, "workers", l->n_workers);
+	json_u64(j, "queues", pmtcp_port_queues(l->link.ports[0]));
 	json_double(j, "client_busy_percent", summary_busy(&l->client.side), 1);
 	json_double(j, "server_busy_percent", summary_busy(&l->server.side), 1);
 	json_end_object(j);
@@ -272,6 +274,9 @@ put_worker(struct json *j, const struct side *s)
 	json_u64(j, "tx_packets", w->tx_packets);
 	json_u64(j, "tx_dropped", w->tx_dropped);
 	json_u64(j, "rx_missed", w->rx_missed);
+	json_u64(j, "tx_relayed", w->tx_relayed);
+	json_u64(j, "steer_taken", w->steer_taken);
+	json_u64(j, "steer_dropped", w->steer_dropped);
 	json_u64(j, "loop_stalls", w->loop_stalls);
 	json_u64(j, "fault_lost", w->fault_lost);
 	json_end_object(j);

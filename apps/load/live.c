@@ -6,6 +6,7 @@
  * is right for some moment of the last microseconds, which is good enough here. */
 
 #include <inttypes.h>
+#include <string.h>
 
 #include "load/load.h"
 
@@ -17,6 +18,7 @@ peek(const uint64_t *counter)
 	return __atomic_load_n(counter, __ATOMIC_RELAXED);
 }
 
+/* Adds them to a sum. */
 static void
 peek_counts(const struct side *s, struct side_counts *out)
 {
@@ -24,7 +26,7 @@ peek_counts(const struct side *s, struct side_counts *out)
 	uint64_t *to = (uint64_t *)out;
 
 	for (size_t i = 0; i < sizeof(*out) / sizeof(uint64_t); i++)
-		to[i] = peek(from + i);
+		to[i] += peek(from + i);
 }
 
 int
@@ -46,18 +48,36 @@ live_causes(const struct side_counts *n, char *buf, size_t len)
 	return (int)at;
 }
 
+/* Of all workers of the end that counts; returns how many connections live. */
+static uint64_t
+peek_end(const struct load *l, struct side_counts *sum)
+{
+	uint64_t live = 0;
+
+	memset(sum, 0, sizeof(*sum));
+	for (uint16_t i = 0; i < l->n_workers; i++) {
+		const struct side *s = l->has_client ? &l->clients[i].side : &l->servers[i].side;
+
+		peek_counts(s, sum);
+		live += peek(&s->live);
+	}
+	return live;
+}
+
 static uint64_t
 time_wait_now(const struct load *l, uint64_t *evicted)
 {
-	const struct side *sides[2] = {&l->client.side, &l->server.side};
 	struct pmtcp_stats stats;
 	uint64_t sum = 0;
 
 	*evicted = 0;
-	for (int i = 0; i < 2; i++) {
-		if (sides[i]->worker == NULL)
+	for (uint16_t i = 0; i < 2 * l->n_workers; i++) {
+		const struct side *s =
+				i % 2 == 0 ? &l->clients[i / 2].side : &l->servers[i / 2].side;
+
+		if (s->worker == NULL)
 			continue;
-		pmtcp_stats(pmtcp_worker_ctx(sides[i]->worker), &stats);
+		pmtcp_stats(pmtcp_worker_ctx(s->worker), &stats);
 		sum += stats.time_wait;
 		*evicted += stats.counter[PMTCP_C_tw_evicted];
 	}
@@ -69,25 +89,25 @@ live_begin(struct live *live, const struct load *l, uint64_t now_ns)
 {
 	struct side_counts n;
 
-	peek_counts(load_main_side(l), &n);
+	peek_end(l, &n);
 	*live = (struct live){now_ns, n.connected, n.closed};
 }
 
 void
 live_line(struct live *live, const struct load *l, uint64_t now_ns)
 {
-	const struct side *s = load_main_side(l);
 	double seconds = (double)(now_ns - live->at_ns) / 1e9;
 	uint64_t start_ns = atomic_load(&l->clock.start_ns);
 	uint64_t evicted;
 	uint64_t time_wait = time_wait_now(l, &evicted);
 	struct side_counts n;
+	uint64_t alive;
 	char text[5][REPORT_NUMBER_LEN];
 	char causes[LINE_MAX_LEN];
 	uint64_t errors;
 
 	if (atomic_load(&l->clock.phase) == RUN_HOLD) {
-		peek_counts(s, &n);
+		peek_end(l, &n);
 		fprintf(l->out, "      %s held\n", report_number(n.held_ready, text[0]));
 		fflush(l->out);
 		return;
@@ -99,7 +119,7 @@ live_line(struct live *live, const struct load *l, uint64_t now_ns)
 		fflush(l->out);
 		return;
 	}
-	peek_counts(s, &n);
+	alive = peek_end(l, &n);
 	errors = side_failed(&n) + side_open_errors(&n) + n.held_lost + evicted;
 	live_causes(&n, causes, sizeof(causes));
 	fprintf(l->out,
@@ -110,7 +130,7 @@ live_line(struct live *live, const struct load *l, uint64_t now_ns)
 					text[0]),
 			report_number((uint64_t)((double)(n.closed - live->closes) / seconds),
 					text[1]),
-			report_number(peek(&s->live), text[2]), report_number(time_wait, text[3]),
+			report_number(alive, text[2]), report_number(time_wait, text[3]),
 			report_number(errors, text[4]), causes);
 	if (evicted != 0)
 		fprintf(l->out, ", tw_evicted %" PRIu64, evicted);

@@ -8,6 +8,7 @@
 #ifndef PMTCP_APPS_LOAD_LOAD_H
 #define PMTCP_APPS_LOAD_LOAD_H
 
+#include <sched.h>
 #include <stdio.h>
 
 #include "common/link.h"
@@ -37,6 +38,10 @@ struct load {
 	struct report_box box;
 	struct run_clock clock;
 	struct link link;
+	uint16_t n_workers; /* of each end */
+	struct client clients[LOAD_WORKERS_MAX];
+	struct server servers[LOAD_WORKERS_MAX];
+	/* Once all have stopped: the accounts of all workers of an end together. */
 	struct client client;
 	struct server server;
 	bool has_client;
@@ -59,8 +64,27 @@ struct plan_range load_server_ports(const struct load *l);
 /* Works out l->plan_in and l->plan. */
 void load_plan(struct load *l);
 
+/* "cannot WHAT: why" on stderr; returns the exit code. */
+int load_fail(const struct load *l, const char *what, int rc);
+
 /* Link, workers, run, accounts. Returns an exit code; everything is closed again. */
 int load_run(struct load *l);
+
+/* ---- ends.c: the workers of both ends */
+
+/* Returns 0, or an exit code after a sentence. */
+int ends_make(struct load *l);
+/* One thread each; client and server share one where there is one CPU. 0 or a negative errno. */
+int ends_start(struct load *l, const cpu_set_t *allowed);
+void ends_stop(struct load *l);
+/* Takes the accounts, and adds them up in l->client and l->server. */
+void ends_account(struct load *l);
+/* FIN to who is left when the drain is over, RST to who does not answer that (RES-15). The
+ * report is of the run: what ends now had not ended then. */
+void ends_goodbye(struct load *l);
+void ends_destroy(struct load *l);
+void ends_check_buffers(struct load *l);
+void ends_fini(struct load *l);
 
 /* ---- books.c */
 

@@ -48,6 +48,7 @@ main(int argc, char **argv)
 	l->out = l->conf.json != NULL && strcmp(l->conf.json, "-") == 0 ? stderr : stdout;
 	l->has_client = l->conf.cmd != LOAD_SERVER;
 	l->has_server = l->conf.cmd != LOAD_CLIENT;
+	l->n_workers = l->conf.workers;
 	report_box_fill(&l->box);
 	load_plan(l);
 	print_plan(l);

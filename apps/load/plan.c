@@ -102,12 +102,19 @@ pairs_of(const struct plan_in *in, uint64_t tuples)
 	return (tuples + ports - 1) / (ports == 0 ? 1 : ports);
 }
 
+/* Each worker finds its share of them if an eighth of the tuples is to spare. */
+static uint64_t
+pairs_of_held(const struct plan_in *in)
+{
+	return pairs_of(in, in->hold + (in->workers > 1 ? in->hold / 8 : 0));
+}
+
 /* Held connections have pairs of their own if there are enough: a pair full of them would
  * make each search for a free port long. */
 static void
 part_pairs(const struct plan_in *in, struct plan *p)
 {
-	uint64_t hold_pairs = pairs_of(in, in->hold);
+	uint64_t hold_pairs = pairs_of_held(in);
 	uint64_t others = pairs_of(in, p->alive - in->hold);
 
 	p->hold_pairs = hold_pairs + others <= p->pairs ? hold_pairs : 0;
@@ -117,7 +124,7 @@ static void
 choose_addresses(const struct plan_in *in, struct plan *p)
 {
 	uint64_t ports = range_size(in->ports);
-	uint64_t pairs = pairs_of(in, in->hold) + pairs_of(in, p->alive - in->hold);
+	uint64_t pairs = pairs_of_held(in) + pairs_of(in, p->alive - in->hold);
 	uint64_t sources = range_size(in->sources);
 	uint64_t targets = range_size(in->target_ports);
 

@@ -49,6 +49,7 @@ struct plan_in {
 	uint32_t concurrency;
 	uint64_t hold;        /* connections that stay */
 	uint32_t hold_octets; /* memory of each, of all ends that are here */
+	uint16_t workers;     /* of each end: tuples fall to them by chance */
 	uint32_t tw_ms;
 	enum plan_holder holder;
 	bool has_client;           /* the client is here: nobody else's tuples can come */

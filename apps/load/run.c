@@ -2,7 +2,7 @@
  * Copyright (c) 2026 pmtcp authors
  */
 
-/* Carries a run out: contexts, link, threads, the control loop and the way down. */
+/* Carries a run out: contexts, link, the control loop. The ends are in ends.c. */
 
 #include <errno.h>
 #include <fcntl.h>
@@ -21,13 +21,19 @@
 /* After the drain, for the held to go: this and more for each of them. */
 #define RELEASE_NS      (5 * SECOND_NS)
 #define RELEASE_EACH_NS 20000u
-#define GOODBYE_NS      SECOND_NS
 #define CONTROL_NS      20000000
 #define SIZE_PROBE      1000000u
 #define SPARE_CONNS     4096u
 #define TW_MIN          1024u
 
 /* ---- contexts -------------------------------------------------------------- */
+
+/* A worker's share of tuples: they fall to workers by chance, so a quarter to spare. */
+static uint32_t
+of_worker(const struct load *l, uint64_t n)
+{
+	return (uint32_t)(l->n_workers > 1 ? n / 4 * 5 / l->n_workers + SPARE_CONNS : n);
+}
 
 static void
 common_conf(const struct load *l, struct pmtcp_conf *conf, uint32_t conns, bool holds_time_wait)
@@ -45,10 +51,10 @@ common_conf(const struct load *l, struct pmtcp_conf *conf, uint32_t conns, bool 
 	conf->tw_reuse = c->tw_reuse;
 	conf->tw_ms = c->tw_ms;
 	conf->syn_retries = (uint8_t)c->syn_retries;
-	conf->max_conns = conns + (uint32_t)c->hold;
+	conf->max_conns = conns + (c->hold == 0 ? 0 : of_worker(l, c->hold));
 	/* Each connection is closed by us before it has ended. */
 	conf->orphan_max = conf->max_conns;
-	conf->max_time_wait = holds_time_wait ? l->plan.max_time_wait : TW_MIN;
+	conf->max_time_wait = of_worker(l, holds_time_wait ? l->plan.max_time_wait : TW_MIN);
 	if (c->request + c->response > 0) {
 		conf->max_transfers = conns > conf->max_transfers ? conns : conf->max_transfers;
 		conf->max_records = 8 * conns > conf->max_records ? 8 * conns : conf->max_records;
@@ -160,6 +166,7 @@ load_plan(struct load *l)
 			.count = c->count,
 			.concurrency = (uint32_t)c->concurrency,
 			.hold = c->hold,
+			.workers = l->n_workers,
 			.hold_octets = block_octets(c, true) *
 				       (uint32_t)(l->has_client + l->has_server),
 			.tw_ms = c->tw_ms,
@@ -178,13 +185,6 @@ load_plan(struct load *l)
 }
 
 /* ---- set-up ---------------------------------------------------------------- */
-
-static int
-fail_setup(const struct load *l, const char *what, int rc)
-{
-	fprintf(stderr, "pmtcp-load: cannot %s: %s.\n", what, strerror(-rc));
-	return LOAD_EXIT_SETUP;
-}
 
 /* Whether a file can be written, asked before the run and not after it. Nothing but a
  * regular file is opened: a reader of a pipe would take that for its end. */
@@ -217,69 +217,6 @@ check_outputs(const struct load_conf *c)
 	return 0;
 }
 
-/* On a ring the other end is the gateway: see conf.c. */
-static void
-join_ring(const struct load *l, struct pmtcp_conf *conf, uint16_t other)
-{
-	struct pmtcp_static_neigh *neigh;
-
-	if (!l->conf.is_ring)
-		return;
-	neigh = &conf->static_neigh[conf->n_static_neigh++];
-	neigh->ip4 = conf->gateway;
-	memcpy(neigh->ip6, conf->gateway6, sizeof(neigh->ip6));
-	neigh->mac = *pmtcp_port_mac(l->link.ports[other]);
-}
-
-static int
-make_worker(struct load *l, struct side *s, const struct pmtcp_conf *conf, uint16_t port)
-{
-	const struct load_conf *c = &l->conf;
-	bool has_capture = c->pcap.file[0] != '\0' && port == 0;
-	struct pmtcp_worker_opts opts = {
-			.idle = c->idle,
-			.pcap = has_capture ? c->pcap.file : NULL,
-			.pcap_packets = c->pcap.packets,
-			.faults = l->link.faults,
-			.reassemble = c->reassemble,
-	};
-
-	return pmtcp_worker_create(l->link.ports[port], 0, conf, &opts, &s->worker);
-}
-
-static int
-make_server(struct load *l)
-{
-	uint16_t port = l->conf.cmd == LOAD_RUN ? 1 : 0;
-	struct plan_range ports = load_server_ports(l);
-	struct pmtcp_conf conf;
-	int rc;
-
-	load_server_conf(l, &conf);
-	join_ring(l, &conf, 0);
-	rc = server_init(&l->server, &l->conf, &l->clock, conf.max_conns);
-	if (rc == 0)
-		rc = make_worker(l, &l->server.side, &conf, port);
-	if (rc != 0)
-		return fail_setup(l, "make the server's worker", rc);
-	rc = server_listen(&l->server, ports);
-	return rc == 0 ? 0 : fail_setup(l, "listen", rc);
-}
-
-static int
-make_client(struct load *l)
-{
-	struct pmtcp_conf conf;
-	int rc;
-
-	load_client_conf(l, &conf);
-	join_ring(l, &conf, 1);
-	rc = client_init(&l->client, &l->conf, &l->plan, &l->clock);
-	if (rc == 0)
-		rc = make_worker(l, &l->client.side, &conf, 0);
-	return rc == 0 ? 0 : fail_setup(l, "make the client's worker", rc);
-}
-
 /* Addresses that are the kernel's too would be answered by it. */
 static int
 check_addresses(const struct load *l)
@@ -291,68 +228,6 @@ check_addresses(const struct load *l)
 	else
 		load_server_conf(l, &conf);
 	return link_check(&l->link, &conf) == 0 ? 0 : LOAD_EXIT_SETUP;
-}
-
-static int
-make_ends(struct load *l)
-{
-	int code = check_addresses(l);
-
-	if (code == 0 && l->has_server)
-		code = make_server(l);
-	if (code == 0 && l->has_client)
-		code = make_client(l);
-	return code;
-}
-
-/* ---- threads --------------------------------------------------------------- */
-
-/* The CPU of each end: one each, beside the control thread's if there are enough. -1 for
- * an end alone: another process may be the other one. */
-static void
-choose_cpus(struct load *l, const cpu_set_t *allowed, int cpu[2])
-{
-	int list[3];
-	int n = 0;
-
-	cpu[0] = -1;
-	cpu[1] = -1;
-	for (int i = 0; i < CPU_SETSIZE && n < 3; i++) {
-		if (CPU_ISSET(i, allowed))
-			list[n++] = i;
-	}
-	l->is_one_thread = l->has_client && l->has_server && n < 2;
-	if (!l->has_client || !l->has_server || n < 1)
-		return;
-	cpu[0] = list[n > 2 ? 1 : 0];
-	cpu[1] = list[n > 2 ? 2 : n - 1];
-}
-
-static int
-start_ends(struct load *l, const int cpu[2])
-{
-	struct pmtcp_job jobs[2] = {
-			{l->server.side.worker, server_turn, &l->server},
-			{l->client.side.worker, client_turn, &l->client},
-	};
-	int rc = 0;
-
-	if (l->is_one_thread)
-		return pmtcp_worker_start(jobs, 2, cpu[0]);
-	if (l->has_server)
-		rc = pmtcp_worker_start(&jobs[0], 1, cpu[1]);
-	if (rc == 0 && l->has_client)
-		rc = pmtcp_worker_start(&jobs[1], 1, cpu[0]);
-	return rc;
-}
-
-static void
-stop_ends(struct load *l)
-{
-	if (l->has_client && !l->is_one_thread)
-		pmtcp_worker_join(l->client.side.worker);
-	if (l->has_server)
-		pmtcp_worker_join(l->server.side.worker);
 }
 
 /* ---- control --------------------------------------------------------------- */
@@ -367,7 +242,7 @@ is_over(struct load *l, uint64_t now_ns, uint64_t *drain_until_ns)
 	if (*drain_until_ns == 0)
 		*drain_until_ns = now_ns + RUN_DRAIN_NS +
 				  (l->conf.hold ? RELEASE_NS + l->conf.hold * RELEASE_EACH_NS : 0);
-	if (phase == RUN_DRAINED && (!l->has_server || atomic_load(&l->clock.is_server_idle)))
+	if (phase == RUN_DRAINED && atomic_load(&l->clock.n_busy_servers) == 0)
 		return true;
 	return now_ns >= *drain_until_ns;
 }
@@ -404,101 +279,25 @@ control(struct load *l, const sigset_t *signals)
 		l->run_ns = 0;
 }
 
-/* ---- the way down ---------------------------------------------------------- */
-
-static void
-close_window(struct side *s)
-{
-	uint64_t now_ns = pmtcp_clock_now();
-
-	side_snap_take(s, now_ns, &s->final);
-	if (s->is_measuring)
-		s->end = s->final;
-	s->is_measuring = false;
-	/* A server alone does not know when the client stopped: its last event tells. */
-	if (s->conf->cmd == LOAD_SERVER && s->has_window && s->last_ns > s->begin.at_ns &&
-			s->last_ns < s->end.at_ns)
-		s->end.at_ns = s->last_ns;
-}
-
-/* Every packet buffer is back once the contexts are gone (RES-16). Devices other than
- * rings keep buffers posted for reception. */
-static void
-check_buffers(struct load *l)
-{
-	for (uint16_t i = 0; i < l->link.n_ports && l->conf.is_ring; i++) {
-		for (int ctl = 0; ctl < 2; ctl++) {
-			struct rte_mempool *pool = pmtcp_port_pool(l->link.ports[i], 0, ctl);
-			unsigned int out = pool == NULL ? 0 : rte_mempool_in_use_count(pool);
-
-			if (out == 0)
-				continue;
-			l->found.n_books++;
-			books_note(l, "%u of %u packet buffers of port %u did not come back", out,
-					pool->size, i);
-		}
-	}
-}
-
-/* FIN to who is left when the drain is over, RST to who does not answer that (RES-15). The
- * report is of the run: what ends now had not ended then. */
-static void
-say_goodbye(struct load *l)
-{
-	const struct side_counts counts[2] = {l->client.side.n, l->server.side.n};
-	const uint64_t live[2] = {l->client.side.live, l->server.side.live};
-	struct pmtcp_job jobs[2];
-	uint32_t left;
-	uint16_t n = 0;
-
-	l->server.n_listeners = 0; /* they end with the contexts */
-	if (l->has_server)
-		jobs[n++] = (struct pmtcp_job){l->server.side.worker, server_turn, &l->server};
-	if (l->has_client)
-		jobs[n++] = (struct pmtcp_job){l->client.side.worker, client_turn, &l->client};
-	left = pmtcp_worker_shutdown(jobs, n, GOODBYE_NS);
-	l->client.side.n = counts[0];
-	l->server.side.n = counts[1];
-	l->client.side.live = live[0];
-	l->server.side.live = live[1];
-	if (left == 0)
-		return;
-	l->found.n_books++;
-	books_note(l, "%u connection blocks did not come back", left);
-}
-
-static void
-destroy_ends(struct load *l)
-{
-	pmtcp_worker_destroy(l->client.side.worker);
-	pmtcp_worker_destroy(l->server.side.worker);
-	l->client.side.worker = NULL;
-	l->server.side.worker = NULL;
-}
+/* ---- the whole ---------------------------------------------------------------- */
 
 static int
 carry_out(struct load *l, const cpu_set_t *allowed, const sigset_t *signals)
 {
-	int cpu[2];
-	int rc;
+	int rc = ends_start(l, allowed);
 
-	choose_cpus(l, allowed, cpu);
-	rc = start_ends(l, cpu);
 	if (rc != 0) {
-		stop_ends(l);
-		return fail_setup(l, "start a thread", rc);
+		ends_stop(l);
+		return load_fail(l, "start a thread", rc);
 	}
 	control(l, signals);
-	stop_ends(l);
-	if (l->has_client)
-		close_window(&l->client.side);
-	if (l->has_server)
-		close_window(&l->server.side);
+	ends_stop(l);
+	ends_account(l);
 	report_box_memory(&l->box);
 	books_check(l);
-	say_goodbye(l);
-	destroy_ends(l);
-	check_buffers(l);
+	ends_goodbye(l);
+	ends_destroy(l);
+	ends_check_buffers(l);
 	summary_print(l);
 	if (l->conf.json != NULL && report_write(l) != 0)
 		return LOAD_EXIT_SETUP;
@@ -513,6 +312,7 @@ load_run(struct load *l)
 			.eal = l->conf.eal,
 			.program = "pmtcp-load",
 			.mtu = l->conf.mtu,
+			.workers = l->conf.workers,
 			.verbose = l->conf.verbose,
 			.no_offloads = l->conf.no_offloads,
 	};
@@ -529,17 +329,18 @@ load_run(struct load *l)
 	pthread_sigmask(SIG_BLOCK, &signals, NULL);
 	sched_getaffinity(0, sizeof(allowed), &allowed);
 	pattern_init();
-	run_clock_init(&l->clock);
+	run_clock_init(&l->clock, l->n_workers);
 	if (link_open(&link_conf, &l->link) != 0)
 		return LOAD_EXIT_SETUP;
 	/* EAL has bound this thread to one CPU; the ends must not inherit that. */
 	sched_setaffinity(0, sizeof(allowed), &allowed);
-	code = make_ends(l);
+	code = check_addresses(l);
+	if (code == 0)
+		code = ends_make(l);
 	if (code == 0)
 		code = carry_out(l, &allowed, &signals);
-	destroy_ends(l);
-	client_fini(&l->client);
-	server_fini(&l->server);
+	ends_destroy(l);
+	ends_fini(l);
 	link_close(&l->link);
 	return code;
 }

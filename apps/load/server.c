@@ -151,12 +151,28 @@ take_request(struct server *s, struct pmtcp_conn *conn, uint64_t now_ns)
 		send_response(s, conn, now_ns);
 }
 
+/* Whether one more can be a held one: they fall to the workers by chance. */
+static bool
+claim_held(struct server *s)
+{
+	_Atomic uint64_t *n_held = &s->side.clock->n_held;
+	uint64_t hold = s->side.conf->hold;
+	uint64_t n;
+
+	if (hold == 0)
+		return false;
+	n = atomic_load(n_held);
+	while (n < hold && !atomic_compare_exchange_strong(n_held, &n, n + 1))
+		; /* another worker has one more: at most `hold` times */
+	return n < hold;
+}
+
 static void
 accepted(struct server *s, const struct pmtcp_event *e, uint64_t now_ns)
 {
 	struct side *side = &s->side;
 
-	if (side->n.held < side->conf->hold) {
+	if (claim_held(s)) {
 		word_set(e->conn, HELD_WORD);
 		side->n.held++;
 		side->n.held_ready++;
@@ -223,6 +239,7 @@ take_held_event(struct server *s, const struct pmtcp_event *e)
 
 	if (e->flags & (PMTCP_EV_READABLE | PMTCP_EV_PEER_FIN)) {
 		word_set(e->conn, 0);
+		atomic_fetch_sub(&side->clock->n_held, 1);
 		side->n.held--;
 		side->n.held_ready--;
 		side->n.opened++;
@@ -237,10 +254,10 @@ take_held_event(struct server *s, const struct pmtcp_event *e)
 
 /* And one that is reset without a word, while one is missing, was one. */
 static bool
-is_mistaken(const struct server *s, const struct pmtcp_event *e)
+is_mistaken(struct server *s, const struct pmtcp_event *e)
 {
-	return s->side.n.held < s->side.conf->hold && (e->flags & PMTCP_EV_CLOSED) &&
-	       e->reason == PMTCP_PEER_RESET && word_get(e->conn) == 0;
+	return (e->flags & PMTCP_EV_CLOSED) && e->reason == PMTCP_PEER_RESET &&
+	       word_get(e->conn) == 0 && claim_held(s);
 }
 
 static void
@@ -313,12 +330,12 @@ keep_clock(struct server *s, uint64_t now_ns)
 	uint64_t duration_ns = s->side.conf->duration_ns;
 	enum run_phase phase = atomic_load_explicit(&clock->phase, memory_order_relaxed);
 
-	if (phase == RUN_PREPARE && s->side.n.opened > 0) {
+	if (phase == RUN_PREPARE && s->side.n.opened > 0 &&
+			atomic_compare_exchange_strong(&clock->phase, &phase, RUN_OPEN)) {
 		atomic_store(&clock->start_ns, now_ns);
 		atomic_store(&clock->measure_ns, now_ns);
 		if (duration_ns != 0)
 			atomic_store(&clock->stop_ns, now_ns + duration_ns);
-		atomic_store(&clock->phase, RUN_OPEN);
 	}
 	if (phase < RUN_DRAIN &&
 			(atomic_load_explicit(&clock->is_stop_asked, memory_order_relaxed) ||
@@ -326,11 +343,15 @@ keep_clock(struct server *s, uint64_t now_ns)
 		if (now_ns < atomic_load(&clock->stop_ns))
 			atomic_store(&clock->stop_ns, now_ns);
 		atomic_store(&clock->phase, RUN_DRAIN);
-		for (uint32_t i = 0; i < s->n_listeners; i++)
-			pmtcp_unlisten(s->listeners[i]);
-		s->n_listeners = 0;
+		phase = RUN_DRAIN;
 	}
-	if (phase == RUN_DRAIN && is_idle(s, now_ns))
+	if (phase < RUN_DRAIN)
+		return;
+	for (uint32_t i = 0; i < s->n_listeners; i++)
+		pmtcp_unlisten(s->listeners[i]);
+	s->n_listeners = 0;
+	if (phase == RUN_DRAIN && is_idle(s, now_ns) &&
+			run_clock_tick_off(&clock->n_undrained, &s->side.is_drained))
 		atomic_store(&clock->phase, RUN_DRAINED);
 }
 
@@ -339,7 +360,7 @@ server_turn(struct pmtcp_ctx *ctx, void *arg)
 {
 	struct server *s = arg;
 	uint64_t now_ns = pmtcp_now(ctx);
-	bool idle;
+	bool is_busy;
 
 	diag_print(ctx, "pmtcp-load server", stderr);
 	if (s->is_alone)
@@ -348,7 +369,12 @@ server_turn(struct pmtcp_ctx *ctx, void *arg)
 	if (s->side.n_deferred > 0)
 		flush_deferred(s, now_ns);
 	take_events(s, ctx, now_ns);
-	idle = is_idle(s, now_ns);
-	if (idle != atomic_load_explicit(&s->side.clock->is_server_idle, memory_order_relaxed))
-		atomic_store(&s->side.clock->is_server_idle, idle);
+	/* Until the client has let go, the silence of what it holds means nothing. */
+	if (s->side.conf->hold != 0 && !s->is_alone &&
+			atomic_load(&s->side.clock->phase) < RUN_DRAINED)
+		s->held_ns = now_ns;
+	is_busy = !is_idle(s, now_ns);
+	if (is_busy != s->is_busy)
+		atomic_fetch_add(&s->side.clock->n_busy_servers, is_busy ? 1u : -1u);
+	s->is_busy = is_busy;
 }

@@ -12,7 +12,8 @@
 struct server {
 	struct side side;
 	bool is_alone;    /* keeps the clock of the run itself */
-	uint64_t held_ns; /* of the last event of a held connection */
+	bool is_busy;     /* as the clock was told */
+	uint64_t held_ns; /* nothing was heard of a held connection since then */
 	uint32_t n_listeners;
 	struct pmtcp_listener *listeners[PLAN_LISTEN_MAX];
 };

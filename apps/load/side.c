@@ -36,14 +36,28 @@ pattern_at(uint64_t at)
 }
 
 void
-run_clock_init(struct run_clock *clock)
+run_clock_init(struct run_clock *clock, uint16_t workers)
 {
 	atomic_init(&clock->phase, RUN_PREPARE);
 	atomic_init(&clock->start_ns, UINT64_MAX);
 	atomic_init(&clock->measure_ns, UINT64_MAX);
 	atomic_init(&clock->stop_ns, UINT64_MAX);
 	atomic_init(&clock->is_stop_asked, false);
-	atomic_init(&clock->is_server_idle, true);
+	atomic_init(&clock->n_unready, workers);
+	atomic_init(&clock->n_unheld, workers);
+	atomic_init(&clock->n_unopened, workers);
+	atomic_init(&clock->n_undrained, workers);
+	atomic_init(&clock->n_busy_servers, 0);
+	atomic_init(&clock->n_held, 0);
+}
+
+bool
+run_clock_tick_off(_Atomic uint32_t *left, bool *is_told)
+{
+	if (*is_told)
+		return atomic_load(left) == 0;
+	*is_told = true;
+	return atomic_fetch_sub(left, 1) == 1;
 }
 
 int
@@ -76,6 +90,44 @@ side_snap_take(const struct side *s, uint64_t now_ns, struct side_snap *snap)
 	snap->n = s->n;
 	pmtcp_stats(pmtcp_worker_ctx(s->worker), &snap->stats);
 	pmtcp_worker_stats(s->worker, &snap->worker);
+}
+
+static void
+counts_add(struct side_counts *sum, const struct side_counts *one)
+{
+	const uint64_t *from = (const uint64_t *)one;
+	uint64_t *to = (uint64_t *)sum;
+
+	for (size_t i = 0; i < sizeof(*sum) / sizeof(*to); i++)
+		to[i] += from[i];
+}
+
+static void
+snap_add(struct side_snap *sum, const struct side_snap *one)
+{
+	counts_add(&sum->n, &one->n);
+	pmtcp_stats_add(&sum->stats, &one->stats);
+	pmtcp_worker_stats_add(&sum->worker, &one->worker);
+}
+
+void
+side_merge(struct side *s, const struct side *from)
+{
+	counts_add(&s->n, &from->n);
+	s->live += from->live;
+	s->last_ns = from->last_ns > s->last_ns ? from->last_ns : s->last_ns;
+	hist_merge(&s->connect, &from->connect);
+	hist_merge(&s->close, &from->close);
+	hist_merge(&s->life, &from->life);
+	snap_add(&s->final, &from->final);
+	if (!s->has_sample)
+		s->sample = from->sample;
+	s->has_sample |= from->has_sample;
+	/* A window is that of all workers: they open and close it at the same times. */
+	if (!s->has_window || !from->has_window)
+		return;
+	snap_add(&s->begin, &from->begin);
+	snap_add(&s->end, &from->end);
 }
 
 void

@@ -19,7 +19,7 @@
 #include "common/hist.h"
 #include "load/conf.h"
 
-/* The clock of a run, set by the client's end (by the server's if it is alone). */
+/* The clock of a run, set by the client's workers (by the server's if they are alone). */
 enum run_phase {
 	RUN_PREPARE, /* next hops are being resolved */
 	RUN_HOLD,    /* what is to stay idle is being opened */
@@ -37,8 +37,26 @@ struct run_clock {
 	_Atomic uint64_t measure_ns; /* the measured window begins ... */
 	_Atomic uint64_t stop_ns;    /* ... and ends */
 	_Atomic bool is_stop_asked;
-	_Atomic bool is_server_idle; /* the server's end has nothing open */
+	/* Workers of the end that keeps the clock: the run goes on when all are through. */
+	_Atomic uint32_t n_unready;  /* next hops are not resolved */
+	_Atomic uint32_t n_unheld;   /* what is to stay is not open */
+	_Atomic uint32_t n_unopened; /* the count is not reached, or something is open */
+	_Atomic uint32_t n_undrained;
+	_Atomic uint32_t n_busy_servers; /* have something open */
+	_Atomic uint64_t n_held;         /* connections the server's workers took for held ones */
 };
+
+/* Which of an end's workers this is; rate, count, concurrency and hold are shared out. */
+struct side_share {
+	uint16_t index;
+	uint16_t of;
+};
+
+static inline uint64_t
+side_share_of(uint64_t all, struct side_share share)
+{
+	return all / share.of + (share.index < all % share.of);
+}
 
 /* How a connection can end beside the core's reasons. */
 enum {
@@ -91,6 +109,10 @@ struct side {
 	uint64_t live;
 	uint64_t held_opening; /* of the held: neither established nor ended */
 	uint64_t last_ns;      /* of the last connection event */
+	bool is_ready;         /* each of these was told to the run's clock */
+	bool is_holding;
+	bool is_unopened_told;
+	bool is_drained;
 	struct side_counts n;
 	struct hist connect; /* intended launch to ESTABLISHED; empty on a server */
 	struct hist close;   /* CLOSE or ABORT to the end, which may be TIME-WAIT (CLOSE-45) */
@@ -108,7 +130,10 @@ struct side {
 #define SIDE_EVENTS     64u
 #define SIDE_ROUNDS_MAX 16u
 
-void run_clock_init(struct run_clock *clock);
+void run_clock_init(struct run_clock *clock, uint16_t workers);
+
+/* Crosses a worker off one of the clock's numbers, once; true if it was the last one. */
+bool run_clock_tick_off(_Atomic uint32_t *left, bool *is_told);
 
 /* 0 or -ENOMEM. */
 int side_init(struct side *s, const struct load_conf *conf, struct run_clock *clock,
@@ -116,6 +141,9 @@ int side_init(struct side *s, const struct load_conf *conf, struct run_clock *cl
 void side_fini(struct side *s);
 
 void side_snap_take(const struct side *s, uint64_t now_ns, struct side_snap *snap);
+
+/* Adds the accounts of another worker of this end. Both have stopped. */
+void side_merge(struct side *s, const struct side *from);
 
 /* Once a turn: opens and closes the measured window. */
 void side_window(struct side *s, uint64_t now_ns);

@@ -31,13 +31,16 @@ summary_window(const struct load *l, struct window *w)
 {
 	const struct side *s = load_main_side(l);
 	uint64_t closed = s->n.closed;
+	/* A frame that was handed over was given to two contexts. */
 	uint64_t frames = s->final.stats.counter[PMTCP_C_tx_frames] +
-			  s->final.stats.counter[PMTCP_C_rx_frames];
+			  s->final.stats.counter[PMTCP_C_rx_frames] -
+			  s->final.stats.counter[PMTCP_C_misdirected];
 
 	/* The frames of what stayed open are nobody else's. */
 	if (l->conf.hold != 0 && s->has_window) {
 		closed = s->end.n.closed - s->begin.n.closed;
-		frames = over_window(s, PMTCP_C_tx_frames) + over_window(s, PMTCP_C_rx_frames);
+		frames = over_window(s, PMTCP_C_tx_frames) + over_window(s, PMTCP_C_rx_frames) -
+			 over_window(s, PMTCP_C_misdirected);
 	}
 
 	*w = (struct window){.challenges = over_both(l, PMTCP_C_challenge_sent)};

@@ -176,6 +176,52 @@ class Ring(unittest.TestCase):
                                           "released": 0})
         self.assertIn("20 of the client's 20 held connections ended before the run", text)
 
+    def check_workers(self, workers, queues, wrong):
+        count = 3000
+        report = self.run_fine("--workers", str(workers), "--link",
+                               f"ring,queues={queues},wrong={wrong}%", "--count", str(count),
+                               "--request", "100", "--response", "1000")
+        self.assertEqual(report["opened"], count)
+        self.assertEqual((report["box"]["workers"], report["box"]["queues"]), (workers, queues))
+        for end in ("client", "server"):
+            worker, counters = report[end]["worker"], report[end]["counters"]
+            handed = counters.get("misdirected", 0)
+            self.assertEqual(worker["steer_dropped"], 0)
+            self.assertEqual(worker["steer_taken"], handed)
+            self.assertEqual(counters["rx_frames"] - handed, worker["rx_packets"])
+            self.assertEqual(worker["tx_relayed"] > 0, queues < workers)
+        return report
+
+    def test_res_14_workers_on_their_own_queues_hand_nothing_over(self):
+        report = self.check_workers(2, 2, 0)
+        self.assertNotIn("misdirected", report["client"]["counters"])
+        self.assertNotIn("misdirected", report["server"]["counters"])
+
+    def test_res_14_every_frame_on_the_wrong_queue(self):
+        report = self.check_workers(2, 2, 100)
+        for end in ("client", "server"):
+            self.assertEqual(report[end]["counters"]["misdirected"],
+                             report[end]["worker"]["rx_packets"])
+
+    def test_res_14_fewer_queues_than_workers(self):
+        self.check_workers(2, 1, 0)
+        self.check_workers(3, 2, 0)
+
+    def test_workers_share_what_is_held(self):
+        held = {"opened": 2001, "established": 2001, "lost": 0, "released": 2001}
+        for link in ("ring", "ring,wrong=100%"):
+            with self.subTest(link=link):
+                report = self.run_fine("--workers", "2", "--link", link, "--hold", "2001",
+                                       "--count", "3000")
+                self.assertEqual(report["closed"], 3000)
+                self.assertEqual(report["held"], held)
+                self.assertEqual(report["server"]["held"], held)
+                self.assertEqual(report["server"]["closed"], 3000)
+
+    def test_fewer_connections_than_workers(self):
+        report = self.run_fine("--workers", "4", "--count", "2")
+        self.assertEqual(report["opened"], 2)
+
     def test_loss_is_repaired_and_counted(self):
         report = self.run_fine("--link", "ring,loss=2%,dup=1%,reorder=1%,seed=5",
                                "--count", "1000", "--concurrency", "500",

@@ -31,7 +31,7 @@ make_sound_run(void **state)
 	memset(&l, 0, sizeof(l));
 	l.has_client = true;
 	l.has_server = true;
-	run_clock_init(&l.clock);
+	run_clock_init(&l.clock, 1);
 	atomic_store(&l.clock.phase, RUN_DRAINED);
 	c->n.opened = 100;
 	c->n.connected = 100;

@@ -152,6 +152,24 @@ plan_count_needs_no_more_than_the_count(void **state)
 	assert_int_equal(p.bound, PLAN_BOUND_TUPLES);
 }
 
+/* Held connections that would fill their tuples: one worker finds each of them, of two neither
+ * finds its half exactly. */
+static void
+plan_leaves_workers_tuples_to_choose_from(void **state)
+{
+	struct plan_in in = ring_run();
+	struct plan p;
+
+	(void)state;
+	in.hold = 2 * 64512;
+	in.workers = 1;
+	plan_make(&in, &p);
+	assert_int_equal(p.hold_pairs, 2);
+	in.workers = 2;
+	plan_make(&in, &p);
+	assert_int_equal(p.hold_pairs, 3);
+}
+
 static void
 plan_without_time_wait_needs_room_for_the_living_only(void **state)
 {
@@ -325,6 +343,7 @@ main(void)
 			cmocka_unit_test(plan_short_run_may_go_faster_than_2msl_allows),
 			cmocka_unit_test(plan_little_memory_paces_to_what_fits),
 			cmocka_unit_test(plan_count_needs_no_more_than_the_count),
+			cmocka_unit_test(plan_leaves_workers_tuples_to_choose_from),
 			cmocka_unit_test(plan_without_time_wait_needs_room_for_the_living_only),
 			cmocka_unit_test(plan_kept_to_never_runs_out_in_the_model),
 			cmocka_unit_test(plan_held_connections_have_pairs_of_their_own),

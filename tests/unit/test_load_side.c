@@ -59,7 +59,7 @@ close_45_every_end_is_in_one_class(void **state)
 	uint64_t ends = 0;
 
 	conf_defaults(&conf);
-	run_clock_init(&clock);
+	run_clock_init(&clock, 1);
 	assert_int_equal(side_init(&s, &conf, &clock, 4), 0);
 	s.n.opened = 1000;
 	s.live = 1000;
@@ -81,6 +81,80 @@ close_45_every_end_is_in_one_class(void **state)
 	side_fini(&s);
 }
 
+/* Three workers of an end: each is crossed off once, and the last one is told so. */
+static void
+run_clock_waits_for_every_worker(void **state)
+{
+	struct run_clock clock;
+	bool is_told[3] = {false, false, false};
+
+	run_clock_init(&clock, 3);
+	assert_false(run_clock_tick_off(&clock.n_unready, &is_told[0]));
+	assert_false(run_clock_tick_off(&clock.n_unready, &is_told[0]));
+	assert_false(run_clock_tick_off(&clock.n_unready, &is_told[2]));
+	assert_int_equal(atomic_load(&clock.n_unready), 1);
+	assert_true(run_clock_tick_off(&clock.n_unready, &is_told[1]));
+	assert_int_equal(atomic_load(&clock.n_unopened), 3);
+}
+
+static void
+side_shares_add_up(void **state)
+{
+	for (uint64_t all = 0; all < 50; all++) {
+		for (uint16_t of = 1; of <= 16; of++) {
+			uint64_t sum = 0;
+
+			for (uint16_t i = 0; i < of; i++) {
+				uint64_t share = side_share_of(all, (struct side_share){i, of});
+
+				assert_in_range(share, all / of, all / of + 1);
+				sum += share;
+			}
+			assert_int_equal(sum, all);
+		}
+	}
+}
+
+/* What two workers did is what their end did. */
+static void
+side_merge_adds_everything(void **state)
+{
+	static struct side a, b;
+	struct load_conf conf;
+	struct run_clock clock;
+
+	conf_defaults(&conf);
+	run_clock_init(&clock, 2);
+	assert_int_equal(side_init(&a, &conf, &clock, 4), 0);
+	assert_int_equal(side_init(&b, &conf, &clock, 4), 0);
+	a.n.opened = 3;
+	b.n.opened = 4;
+	b.n.failed[PMTCP_REFUSED] = 1;
+	b.live = 2;
+	a.has_window = b.has_window = true;
+	a.begin.n.connected = 1;
+	b.begin.n.connected = 10;
+	a.end.n.connected = 100;
+	b.end.n.connected = 1000;
+	b.end.stats.counter[PMTCP_C_tw_entered] = 7;
+	b.final.worker.turns = 9;
+	b.has_sample = true;
+	b.sample.mss = 1400;
+	hist_record(&a.connect, 5000);
+	hist_record(&b.connect, 9000);
+	side_merge(&a, &b);
+	assert_int_equal(a.n.opened, 7);
+	assert_int_equal(a.n.failed[PMTCP_REFUSED], 1);
+	assert_int_equal(a.live, 2);
+	assert_int_equal(a.end.n.connected - a.begin.n.connected, 1089);
+	assert_int_equal(a.end.stats.counter[PMTCP_C_tw_entered], 7);
+	assert_int_equal(a.final.worker.turns, 9);
+	assert_int_equal(a.sample.mss, 1400);
+	assert_int_equal(a.connect.count, 2);
+	side_fini(&a);
+	side_fini(&b);
+}
+
 static void
 causes_have_names_of_their_own(void **state)
 {
@@ -100,6 +174,9 @@ main(void)
 			cmocka_unit_test(pattern_any_shift_shows),
 			cmocka_unit_test(pattern_continues_over_its_period),
 			cmocka_unit_test(close_45_every_end_is_in_one_class),
+			cmocka_unit_test(run_clock_waits_for_every_worker),
+			cmocka_unit_test(side_shares_add_up),
+			cmocka_unit_test(side_merge_adds_everything),
 			cmocka_unit_test(causes_have_names_of_their_own),
 	};
 
