@@ -76,8 +76,8 @@ client_init(struct client *c, const struct load_conf *conf, const struct plan *p
 	count = side_share_of(conf->count, share);
 	pace_init(&c->pace, plan->pace == 0 ? 0 : at_least_one(side_share_of(plan->pace, share)),
 			conf->rate != 0, count);
-	if (conf->count != 0 && count == 0)
-		c->pace.left = 0; /* fewer connections than workers */
+	if (share.of == 0 || (conf->count != 0 && count == 0))
+		c->pace.left = 0; /* fewer connections than workers, or none of its own */
 	return 0;
 }
 

@@ -70,10 +70,35 @@ make_server(struct load *l, uint16_t i)
 	return rc == 0 ? 0 : load_fail(l, "listen", rc);
 }
 
+/* Whether any tuple is this worker's (not so with wrong=100% for that of the only queue). */
+static bool
+owns_any(const struct pmtcp_rss *rss, uint16_t worker)
+{
+	for (uint16_t i = 0; rss != NULL && i < rss->reta_size; i++)
+		if (rss->reta[i] == worker)
+			return true;
+	return rss == NULL;
+}
+
+static struct side_share
+share_of(const struct load *l, uint16_t worker)
+{
+	const struct pmtcp_rss *rss = pmtcp_port_rss(l->link.ports[0]);
+	struct side_share share = {0, 0};
+
+	if (!owns_any(rss, worker))
+		return share;
+	for (uint16_t i = 0; i < l->n_workers; i++) {
+		share.index += i < worker && owns_any(rss, i);
+		share.of += owns_any(rss, i);
+	}
+	return share;
+}
+
 static int
 make_client(struct load *l, uint16_t i)
 {
-	const struct side_share share = {i, l->n_workers};
+	const struct side_share share = share_of(l, i);
 	struct client *c = &l->clients[i];
 	struct pmtcp_conf conf;
 	int rc;

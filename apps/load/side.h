@@ -46,7 +46,8 @@ struct run_clock {
 	_Atomic uint64_t n_held;         /* connections the server's workers took for held ones */
 };
 
-/* Which of an end's workers this is; rate, count, concurrency and hold are shared out. */
+/* Which of an end's workers this is; rate, count, concurrency and hold are shared out. Of 0: a
+ * worker that owns no tuples opens nothing. */
 struct side_share {
 	uint16_t index;
 	uint16_t of;
@@ -55,7 +56,7 @@ struct side_share {
 static inline uint64_t
 side_share_of(uint64_t all, struct side_share share)
 {
-	return all / share.of + (share.index < all % share.of);
+	return share.of == 0 ? 0 : all / share.of + (share.index < all % share.of);
 }
 
 /* How a connection can end beside the core's reasons. */

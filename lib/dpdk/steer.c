@@ -192,16 +192,18 @@ flush(struct pmtcp_worker *w, uint16_t owner)
 	wake(w->steer, owner);
 }
 
-void
-steer_out(struct pmtcp_worker *w)
+/* Sorts what the context set aside by owners; whoever has a burst full gets it at once. */
+static uint32_t
+sort_out(struct pmtcp_worker *w)
 {
 	struct steer_stage *stage = w->stage;
 	struct rte_mbuf *pkts[STEER_BURST];
 	uint16_t owners[STEER_BURST];
+	uint32_t total = 0;
 	uint16_t n;
 
 	while ((n = pmtcp_misdirected(w->ctx, pkts, owners, STEER_BURST)) > 0) {
-		w->stats.misdirected += n;
+		total += n;
 		for (uint16_t i = 0; i < n; i++) {
 			uint16_t to = owners[i];
 
@@ -210,6 +212,18 @@ steer_out(struct pmtcp_worker *w)
 				flush(w, to);
 		}
 	}
+	w->stats.misdirected += total;
+	return total;
+}
+
+void
+steer_out(struct pmtcp_worker *w)
+{
+	if (sort_out(w) == 0)
+		return;
+	for (uint16_t to = 0; to < w->steer->n; to++)
+		if (w->stage->n[to] > 0)
+			flush(w, to);
 }
 
 static void
@@ -306,12 +320,9 @@ steer_turn(struct pmtcp_worker *w, uint64_t now_ns)
 {
 	uint32_t total = 0;
 
-	for (uint16_t other = 0; other < w->steer->n; other++)
-		if (other != w->queue && w->stage->n[other] > 0)
-			flush(w, other);
+	send_notices(w);
 	for (uint16_t other = 0; other < w->steer->n; other++)
 		if (other != w->queue)
 			total += take_from(w, now_ns, other);
-	send_notices(w);
 	return total;
 }

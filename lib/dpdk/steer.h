@@ -43,7 +43,7 @@ struct steer {
 	struct steer_end end[STEER_WORKERS_MAX];
 };
 
-/* Frames on their way to the rings: one burst each at the end of the receiving. */
+/* Frames on their way to the rings: one burst each behind a received one. */
 struct steer_stage {
 	uint16_t n[STEER_WORKERS_MAX];
 	struct rte_mbuf *pkts[STEER_WORKERS_MAX][STEER_BURST];
@@ -89,11 +89,13 @@ uint16_t steer_send(struct steer *s, uint16_t number, struct rte_mbuf **pkts, ui
 
 struct pmtcp_worker;
 
-/* Takes the frames of others out of the context, towards the rings. */
+/* Behind an input of the device's frames: those of others leave the context for their rings. */
 void steer_out(struct pmtcp_worker *w);
 
-/* Once a turn, behind the device's frames: those that others handed over go into the
- * context, and what is for others leaves. Returns frames and notices taken. */
+/* Once a turn, before the device is read: frames that others handed over go into the context.
+ * Should a device begin to bring a connection's frames to the right worker, those that were
+ * handed over before are older. Notices about neighbours come and go. Returns frames and
+ * notices taken. */
 uint32_t steer_turn(struct pmtcp_worker *w, uint64_t now_ns);
 
 #endif /* PMTCP_DPDK_STEER_H */

@@ -298,11 +298,10 @@ pmtcp_worker_turn(struct pmtcp_worker *w, void (*fn)(struct pmtcp_ctx *ctx, void
 	w->last_ns = now_ns;
 	s.last = s.start;
 
-	is_busy = receive_input(w, now_ns, &s) > 0;
+	is_busy = is_unlikely(w->steer != NULL) && exchange(w, now_ns);
+	is_busy |= receive_input(w, now_ns, &s) > 0;
 	if (is_unlikely(has_stalled))
 		catch_up(w, now_ns, &s);
-	if (is_unlikely(w->steer != NULL))
-		is_busy |= exchange(w, now_ns);
 	/* Behind a full device a deadline is no work: nothing could leave. */
 	if (!is_busy && is_likely(!worker_has_backlog(w)))
 		is_busy = worker_deadline(w) <= now_ns;

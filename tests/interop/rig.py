@@ -357,8 +357,8 @@ class Rig:
         return self.running[-1]
 
     @staticmethod
-    def counters(ns, table):
-        listed = json.loads(run("nft", "-j", "list", "counters", "table", "inet", table, ns=ns))
+    def counters(ns, table, family="inet"):
+        listed = json.loads(run("nft", "-j", "list", "counters", "table", family, table, ns=ns))
         return {item["counter"]["name"]: item["counter"]["packets"]
                 for item in listed["nftables"] if "counter" in item}
 
