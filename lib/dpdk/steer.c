@@ -310,7 +310,7 @@ take_from(struct pmtcp_worker *w, uint64_t now_ns, uint16_t from)
 	if (frames == 0)
 		return n;
 	w->stats.steer_taken += frames;
-	pmtcp_input(w->ctx, now_ns, (struct rte_mbuf **)entries, frames);
+	pmtcp_input_handed(w->ctx, now_ns, (struct rte_mbuf **)entries, frames);
 	drop_strays(w);
 	return n;
 }

@@ -9,8 +9,7 @@
  * does all of this for the workers of a port.
  *
  * Each context gets frames in any way. Those that belong to another leave by
- * pmtcp_misdirected() and are given to the owner's pmtcp_input() as if its device had brought
- * them. What a context hears about neighbours leaves by pmtcp_neigh_learned() and goes to all
+ * pmtcp_misdirected() and are given to the owner's pmtcp_input_handed(). What a context hears about neighbours leaves by pmtcp_neigh_learned() and goes to all
  * the others by pmtcp_neigh_update(). Contexts never touch each other.
  */
 
@@ -51,6 +50,10 @@ struct pmtcp_rss {
  */
 uint16_t pmtcp_misdirected(
 		struct pmtcp_ctx *ctx, struct rte_mbuf **pkts, uint16_t *owners, uint16_t n);
+
+/** pmtcp_input() of packets that another context's pmtcp_misdirected() gave out, unchanged: their
+ * checksums were right there and are not added up again. */
+void pmtcp_input_handed(struct pmtcp_ctx *ctx, uint64_t now_ns, struct rte_mbuf **pkts, uint16_t n);
 
 /** Packets of pmtcp_misdirected() that could not be handed over: frees them, and their fate
  * is `drop_misdirected` of this context. */

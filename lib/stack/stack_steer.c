@@ -49,6 +49,11 @@ stack_owner(const struct pmtcp_ctx *s, const struct flow_key *key, const struct 
 
 /* ---- frames ------------------------------------------------------------------ */
 
+/* What the owner reads in place of the sums (W-25): a sender's flags, which net_ring hands over
+ * with the buffer, are gone then. */
+#define CKSUM_MASKS    (RTE_MBUF_F_RX_IP_CKSUM_MASK | RTE_MBUF_F_RX_L4_CKSUM_MASK)
+#define CKSUM_VERIFIED (RTE_MBUF_F_RX_IP_CKSUM_GOOD | RTE_MBUF_F_RX_L4_CKSUM_GOOD)
+
 /* The owner judges the tag, too. False: it cannot be put back. */
 static bool
 restore_tag(const struct pmtcp_ctx *s, struct rte_mbuf *m)
@@ -68,6 +73,7 @@ stack_set_aside(struct pmtcp_ctx *s, struct seg *seg, uint16_t owner)
 		return;
 	}
 	tcp_count(&s->t, PMTCP_C_misdirected);
+	seg->m->ol_flags = (seg->m->ol_flags & ~CKSUM_MASKS) | CKSUM_VERIFIED;
 	s->misdirected[s->n_misdirected] = seg->m;
 	s->misdirected_owner[s->n_misdirected++] = owner;
 	seg->m = NULL;
@@ -94,6 +100,25 @@ pmtcp_misdirected(struct pmtcp_ctx *s, struct rte_mbuf **pkts, uint16_t *owners,
 	if (s->misdirected_out == s->n_misdirected)
 		s->misdirected_out = s->n_misdirected = 0;
 	return k;
+}
+
+static void
+trust_cksums(struct wire_rx_conf *conf, bool ip, bool tcp)
+{
+	conf->trust_ip_cksum = ip;
+	conf->trust_tcp_cksum = tcp;
+}
+
+void
+pmtcp_input_handed(struct pmtcp_ctx *s, uint64_t now_ns, struct rte_mbuf **pkts, uint16_t n)
+{
+	const struct pmtcp_caps *caps = &s->t.conf.caps;
+
+	trust_cksums(&s->rx_conf, true, true);
+	trust_cksums(&s->untagged_conf, true, true);
+	pmtcp_input(s, now_ns, pkts, n);
+	trust_cksums(&s->rx_conf, caps->rx_ip_cksum, caps->rx_tcp_cksum);
+	trust_cksums(&s->untagged_conf, caps->rx_ip_cksum, caps->rx_tcp_cksum);
 }
 
 /* RES-16: what does not arrive at its owner has its fate here. */

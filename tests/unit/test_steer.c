@@ -170,6 +170,55 @@ res_16_frames_have_one_fate_in_the_merged_accounts(void **state)
 	end();
 }
 
+static struct rte_mbuf *
+broken_syn(const struct bed *to, uint16_t port)
+{
+	struct build syn = {.saddr = TEST_PEER,
+			.daddr = TEST_ADDR,
+			.sport = port,
+			.dport = PORT,
+			.flags = PKT_SYN,
+			.seq = 1,
+			.wnd = 1000,
+			.l4_cksum_xor = 1};
+	struct rte_ether_addr self = ctx_mac_of(TEST_ADDR), peer = ctx_mac_of(TEST_PEER);
+	struct rte_mbuf *m;
+
+	memcpy(syn.dmac, self.addr_bytes, 6);
+	memcpy(syn.smac, peer.addr_bytes, 6);
+	m = build_tcp(to->pool, &syn);
+	m->ol_flags |= RTE_MBUF_F_RX_L4_CKSUM_GOOD; /* left there by a sender on net_ring */
+	return m;
+}
+
+/* Checked once, by who got the frame first; flags that came with it count for nobody. What was
+ * handed over is believed, and what comes after that is not (W-25). */
+static void
+w_25_sums_are_added_up_once(void **state)
+{
+	struct rte_mbuf *pkts[SYNS], *m;
+	uint16_t owners[SYNS];
+
+	(void)state;
+	rss.reta_size = 1;
+	rss.reta[0] = 1;
+	begin();
+	m = broken_syn(&first, 3000);
+	pmtcp_input(first.ctx, first.now, &m, 1);
+	assert_int_equal(bed_counter(&first, PMTCP_C_drop_tcp_cksum), 1);
+	inject_syns();
+	assert_int_equal(pmtcp_misdirected(first.ctx, pkts, owners, SYNS), SYNS);
+	rte_pktmbuf_mtod(pkts[0], uint8_t *)[14 + 10] ^= 1; /* the IP header's sum */
+	rte_pktmbuf_mtod(pkts[1], uint8_t *)[14 + 20 + 16] ^= 1;
+	pmtcp_input_handed(second.ctx, second.now, pkts, SYNS);
+	assert_int_equal(bed_stats(&second).half_open, SYNS);
+	bed_turn(&second);
+	m = broken_syn(&second, 3001);
+	pmtcp_input(second.ctx, second.now, &m, 1);
+	assert_int_equal(bed_counter(&second, PMTCP_C_drop_tcp_cksum), 1);
+	end();
+}
+
 /* Once a second, and only if a device said that it steers. */
 static void
 open_35_device_that_steers_wrong_is_told_of(void **state)
@@ -389,6 +438,7 @@ main(void)
 			cmocka_unit_test(res_14_table_says_who_owns_a_tuple),
 			cmocka_unit_test(res_14_table_that_names_nobody_is_refused),
 			cmocka_unit_test(res_16_frames_have_one_fate_in_the_merged_accounts),
+			cmocka_unit_test(w_25_sums_are_added_up_once),
 			cmocka_unit_test(open_35_device_that_steers_wrong_is_told_of),
 			cmocka_unit_test(res_14_arp_of_one_reaches_the_other),
 			cmocka_unit_test(res_14_same_again_is_told_seldom),

@@ -61,6 +61,12 @@ pmtcp_input(struct pmtcp_ctx *ctx, uint64_t now_ns, struct rte_mbuf **pkts, uint
 	}
 }
 
+void
+pmtcp_input_handed(struct pmtcp_ctx *ctx, uint64_t now_ns, struct rte_mbuf **pkts, uint16_t n)
+{
+	fail();
+}
+
 /* It is alone: nothing is another's. */
 uint16_t
 pmtcp_misdirected(struct pmtcp_ctx *ctx, struct rte_mbuf **pkts, uint16_t *owners, uint16_t n)
