@@ -51,8 +51,8 @@ struct pmtcp_rss {
 uint16_t pmtcp_misdirected(
 		struct pmtcp_ctx *ctx, struct rte_mbuf **pkts, uint16_t *owners, uint16_t n);
 
-/** pmtcp_input() of packets that another context's pmtcp_misdirected() gave out, unchanged: their
- * checksums were right there and are not added up again. */
+/** pmtcp_input() of packets that another context's pmtcp_misdirected() gave out, unchanged: checksums
+ * that were added up there are not again. */
 void pmtcp_input_handed(struct pmtcp_ctx *ctx, uint64_t now_ns, struct rte_mbuf **pkts, uint16_t n);
 
 /** Packets of pmtcp_misdirected() that could not be handed over: frees them, and their fate

@@ -38,6 +38,7 @@ struct pmtcp_ctx {
 	uint16_t misdirected_out; /* ... of which these were taken */
 	uint16_t n_learned;
 	bool is_device_steered; /* frames of others should not come */
+	bool is_handed;         /* this input comes from another worker */
 	uint32_t icmp_tokens;   /* SEC-7 */
 	uint32_t icmp_tokens_ms;
 	uint32_t diag_head;   /* counts diagnoses ever made */
@@ -80,6 +81,9 @@ uint16_t stack_owner(const struct pmtcp_ctx *s, const struct flow_key *key,
 		const struct flow_addr6 *addr6);
 /* Another worker's: kept for pmtcp_misdirected() and counted; seg->m is NULL if it was. */
 void stack_set_aside(struct pmtcp_ctx *s, struct seg *seg, uint16_t owner);
+/* Sets the others' frames of a burst aside as far as a glance tells: they are parsed, and their
+ * sums added up, at their owner alone. Returns how many are left, in order. */
+uint16_t stack_sort_out(struct pmtcp_ctx *s, struct rte_mbuf **pkts, uint16_t n);
 /* The same of one that a device which steers should not have brought here. */
 void stack_set_astray(struct pmtcp_ctx *s, struct seg *seg, uint16_t owner);
 /* Frees what was not taken. */

@@ -256,6 +256,8 @@ burst_input(struct pmtcp_ctx *s, struct rte_mbuf **pkts, uint16_t n)
 {
 	struct batch b;
 
+	if (is_unlikely(s->t.conf.owners > 1))
+		n = stack_sort_out(s, pkts, n);
 	b.n = 0;
 	/* Headers end in their second line, wherever they begin; both are another core's, so
 	 * that a few packets' work ahead would not do. */

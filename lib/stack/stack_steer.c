@@ -49,7 +49,7 @@ stack_owner(const struct pmtcp_ctx *s, const struct flow_key *key, const struct 
 
 /* ---- frames ------------------------------------------------------------------ */
 
-/* What the owner reads in place of the sums (W-25): a sender's flags, which net_ring hands over
+/* What the owner reads in place of sums that were added up here (W-25): a sender's flags, which net_ring hands over
  * with the buffer, are gone then. */
 #define CKSUM_MASKS    (RTE_MBUF_F_RX_IP_CKSUM_MASK | RTE_MBUF_F_RX_L4_CKSUM_MASK)
 #define CKSUM_VERIFIED (RTE_MBUF_F_RX_IP_CKSUM_GOOD | RTE_MBUF_F_RX_L4_CKSUM_GOOD)
@@ -102,6 +102,59 @@ pmtcp_misdirected(struct pmtcp_ctx *s, struct rte_mbuf **pkts, uint16_t *owners,
 	return k;
 }
 
+static bool
+is_to_us(const struct pmtcp_ctx *s, const struct rte_mbuf *m)
+{
+	const struct rte_ether_hdr *eth = rte_pktmbuf_mtod(m, const struct rte_ether_hdr *);
+
+	return rte_is_same_ether_addr(&eth->dst_addr, &s->t.conf.mac);
+}
+
+/* False: it is ours, or for the parser to judge. */
+static bool
+sort_out_one(struct pmtcp_ctx *s, struct rte_mbuf *m)
+{
+	const struct pmtcp_caps *caps = &s->t.conf.caps;
+	uint64_t flags = m->ol_flags;
+	struct seg seg = {.m = m};
+	struct flow_key key;
+	uint16_t owner;
+
+	if (!wire_peek_tuple(m, &s->rx_conf, &key) || !is_to_us(s, m))
+		return false;
+	owner = flow_owner(&s->owner, &key);
+	if (owner == s->t.conf.owner)
+		return false;
+	stack_set_astray(s, &seg, owner);
+	if (seg.m) {
+		rte_pktmbuf_free(m);
+		return true;
+	}
+	/* Nobody has added up its sums yet; only a device's word counts (W-25). */
+	m->ol_flags = flags &
+		      ~((caps->rx_ip_cksum ? 0 : RTE_MBUF_F_RX_IP_CKSUM_MASK) |
+				      (caps->rx_tcp_cksum ? 0 : RTE_MBUF_F_RX_L4_CKSUM_MASK));
+	return true;
+}
+
+uint16_t
+stack_sort_out(struct pmtcp_ctx *s, struct rte_mbuf **pkts, uint16_t n)
+{
+	uint16_t k = 0;
+
+	if (s->is_handed)
+		return n;
+	for (uint16_t i = 0; i < n && i < 4; i++)
+		__builtin_prefetch(rte_pktmbuf_mtod(pkts[i], void *));
+	for (uint16_t i = 0; i < n; i++) {
+		if (i + 4 < n)
+			__builtin_prefetch(rte_pktmbuf_mtod(pkts[i + 4], void *));
+		if (!sort_out_one(s, pkts[i]))
+			pkts[k++] = pkts[i];
+	}
+	return k;
+}
+
 static void
 trust_cksums(struct wire_rx_conf *conf, bool ip, bool tcp)
 {
@@ -116,7 +169,9 @@ pmtcp_input_handed(struct pmtcp_ctx *s, uint64_t now_ns, struct rte_mbuf **pkts,
 
 	trust_cksums(&s->rx_conf, true, true);
 	trust_cksums(&s->untagged_conf, true, true);
+	s->is_handed = true;
 	pmtcp_input(s, now_ns, pkts, n);
+	s->is_handed = false;
 	trust_cksums(&s->rx_conf, caps->rx_ip_cksum, caps->rx_tcp_cksum);
 	trust_cksums(&s->untagged_conf, caps->rx_ip_cksum, caps->rx_tcp_cksum);
 }

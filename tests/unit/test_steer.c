@@ -171,51 +171,110 @@ res_16_frames_have_one_fate_in_the_merged_accounts(void **state)
 }
 
 static struct rte_mbuf *
-broken_syn(const struct bed *to, uint16_t port)
+syn_of(const struct bed *to, uint8_t version, uint16_t port, bool is_broken)
 {
-	struct build syn = {.saddr = TEST_PEER,
+	struct build syn = {.version = version,
+			.saddr = TEST_PEER,
 			.daddr = TEST_ADDR,
 			.sport = port,
 			.dport = PORT,
 			.flags = PKT_SYN,
 			.seq = 1,
 			.wnd = 1000,
-			.l4_cksum_xor = 1};
+			.l4_cksum_xor = is_broken};
 	struct rte_ether_addr self = ctx_mac_of(TEST_ADDR), peer = ctx_mac_of(TEST_PEER);
 	struct rte_mbuf *m;
 
+	ctx_ip6_of(TEST_PEER, syn.saddr6);
+	ctx_ip6_of(TEST_ADDR, syn.daddr6);
 	memcpy(syn.dmac, self.addr_bytes, 6);
 	memcpy(syn.smac, peer.addr_bytes, 6);
 	m = build_tcp(to->pool, &syn);
-	m->ol_flags |= RTE_MBUF_F_RX_L4_CKSUM_GOOD; /* left there by a sender on net_ring */
+	/* Left there by a sender on net_ring. */
+	m->ol_flags |= RTE_MBUF_F_RX_IP_CKSUM_GOOD | RTE_MBUF_F_RX_L4_CKSUM_GOOD;
 	return m;
 }
 
-/* Checked once, by who got the frame first; flags that came with it count for nobody. What was
- * handed over is believed, and what comes after that is not (W-25). */
-static void
-w_25_sums_are_added_up_once(void **state)
+/* All is the second's. The first gives it m; returns what is for the second, NULL if it ended
+ * there. */
+static struct rte_mbuf *
+handed_of(struct rte_mbuf *m)
 {
-	struct rte_mbuf *pkts[SYNS], *m;
-	uint16_t owners[SYNS];
+	uint16_t owner;
+
+	pmtcp_input(first.ctx, first.now, &m, 1);
+	return pmtcp_misdirected(first.ctx, &m, &owner, 1) == 1 ? m : NULL;
+}
+
+/* A plain frame is handed over at a glance, and judged by its owner alone; flags that came with
+ * it count for nobody (W-25). */
+static void
+w_25_plain_frame_is_judged_by_its_owner(void **state)
+{
+	struct rte_mbuf *m;
 
 	(void)state;
 	rss.reta_size = 1;
 	rss.reta[0] = 1;
 	begin();
-	m = broken_syn(&first, 3000);
-	pmtcp_input(first.ctx, first.now, &m, 1);
-	assert_int_equal(bed_counter(&first, PMTCP_C_drop_tcp_cksum), 1);
-	inject_syns();
-	assert_int_equal(pmtcp_misdirected(first.ctx, pkts, owners, SYNS), SYNS);
-	rte_pktmbuf_mtod(pkts[0], uint8_t *)[14 + 10] ^= 1; /* the IP header's sum */
-	rte_pktmbuf_mtod(pkts[1], uint8_t *)[14 + 20 + 16] ^= 1;
-	pmtcp_input_handed(second.ctx, second.now, pkts, SYNS);
-	assert_int_equal(bed_stats(&second).half_open, SYNS);
+	m = handed_of(syn_of(&second, 4, 3000, true));
+	assert_non_null(m);
+	assert_int_equal(bed_counter(&first, PMTCP_C_drop_tcp_cksum), 0);
+	pmtcp_input_handed(second.ctx, second.now, &m, 1);
+	assert_int_equal(bed_counter(&second, PMTCP_C_drop_tcp_cksum), 1);
+	m = handed_of(syn_of(&second, 4, 3000, false));
+	pmtcp_input_handed(second.ctx, second.now, &m, 1);
+	assert_int_equal(bed_stats(&second).half_open, 1);
 	bed_turn(&second);
-	m = broken_syn(&second, 3001);
+	bed_forget(&second);
+	end();
+}
+
+/* Of all others the sums are added up once, by who got the frame first. What comes to the owner
+ * itself after that is not believed. */
+static void
+w_25_sums_are_added_up_once(void **state)
+{
+	struct rte_mbuf *m;
+
+	(void)state;
+	rss.reta_size = 1;
+	rss.reta[0] = 1;
+	begin();
+	assert_null(handed_of(syn_of(&first, 6, 3000, true)));
+	assert_int_equal(bed_counter(&first, PMTCP_C_drop_tcp_cksum), 1);
+	m = handed_of(syn_of(&second, 6, 3000, false));
+	assert_non_null(m);
+	rte_pktmbuf_mtod(m, uint8_t *)[14 + 40 + 16] ^= 1; /* TCP's sum */
+	pmtcp_input_handed(second.ctx, second.now, &m, 1);
+	assert_int_equal(bed_stats(&second).half_open, 1);
+	bed_turn(&second);
+	bed_forget(&second);
+	m = syn_of(&second, 6, 3001, true);
 	pmtcp_input(second.ctx, second.now, &m, 1);
 	assert_int_equal(bed_counter(&second, PMTCP_C_drop_tcp_cksum), 1);
+	end();
+}
+
+/* Frames for another station and damaged headers are no tuple of anybody: they end where they
+ * came. */
+static void
+res_16_frames_of_no_tuple_are_not_handed_over(void **state)
+{
+	struct rte_mbuf *m;
+
+	(void)state;
+	rss.reta_size = 1;
+	rss.reta[0] = 1;
+	begin();
+	m = syn_of(&first, 4, 3000, false);
+	rte_pktmbuf_mtod(m, uint8_t *)[5] ^= 1;
+	assert_null(handed_of(m));
+	assert_int_equal(bed_counter(&first, PMTCP_C_drop_eth_notme), 1);
+	m = syn_of(&first, 4, 3000, false);
+	rte_pktmbuf_trim(m, 10);
+	assert_null(handed_of(m));
+	assert_int_equal(bed_counter(&first, PMTCP_C_drop_ip_trunc), 1);
 	end();
 }
 
@@ -438,7 +497,9 @@ main(void)
 			cmocka_unit_test(res_14_table_says_who_owns_a_tuple),
 			cmocka_unit_test(res_14_table_that_names_nobody_is_refused),
 			cmocka_unit_test(res_16_frames_have_one_fate_in_the_merged_accounts),
+			cmocka_unit_test(w_25_plain_frame_is_judged_by_its_owner),
 			cmocka_unit_test(w_25_sums_are_added_up_once),
+			cmocka_unit_test(res_16_frames_of_no_tuple_are_not_handed_over),
 			cmocka_unit_test(open_35_device_that_steers_wrong_is_told_of),
 			cmocka_unit_test(res_14_arp_of_one_reaches_the_other),
 			cmocka_unit_test(res_14_same_again_is_told_seldom),
