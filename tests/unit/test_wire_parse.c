@@ -409,11 +409,56 @@ parse_random_frames_stay_in_bounds(void **state)
 	}
 }
 
+static bool
+peeks(struct rte_mempool *pool, const struct build *b, uint16_t cut, struct flow_key *key)
+{
+	struct rte_mbuf *m = build_tcp(pool, b);
+	bool is_seen;
+
+	if (cut > 0)
+		rte_pktmbuf_trim(m, cut);
+	is_seen = wire_peek_tuple(m, &bed_conf, key);
+	rte_pktmbuf_free(m);
+	return is_seen;
+}
+
+/* The tuple of a plain frame is the parser's, whatever its sums; all others are not looked at. */
+static void
+peek_tells_the_tuple_of_plain_frames_only(void **state)
+{
+	static const uint8_t nops[4] = {1, 1, 1, 1};
+	struct build b = bed_segment();
+	struct flow_key key;
+
+	assert_true(peeks(*state, &b, 0, &key));
+	assert_int_equal(key.raddr, rte_cpu_to_be_32(BED_SADDR));
+	assert_int_equal(key.laddr, rte_cpu_to_be_32(BED_DADDR));
+	assert_int_equal(key.rport, rte_cpu_to_be_16(BED_SPORT));
+	assert_int_equal(key.lport, rte_cpu_to_be_16(BED_DPORT));
+	b.l4_cksum_xor = 1;
+	assert_true(peeks(*state, &b, 0, &key));
+	assert_false(peeks(*state, &b, 1, &key));
+	for (uint16_t cut = 50; cut < 70; cut++)
+		assert_false(peeks(*state, &b, cut, &key));
+	b.vlan = 5;
+	assert_false(peeks(*state, &b, 0, &key));
+	b.vlan = 0;
+	b.ip_opts = nops;
+	b.ip_opts_len = sizeof(nops);
+	assert_false(peeks(*state, &b, 0, &key));
+	b = bed6_segment();
+	assert_false(peeks(*state, &b, 0, &key));
+	b = bed_segment();
+	b.seg_size = 40;
+	assert_false(peeks(*state, &b, 0, &key));
+}
+
 int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
 			cmocka_unit_test(parse_segment_gives_every_field),
+			cmocka_unit_test(peek_tells_the_tuple_of_plain_frames_only),
 			cmocka_unit_test(w_4_padded_frame_has_no_more_data),
 			cmocka_unit_test(w_1_chain_of_any_pieces_parses_alike),
 			cmocka_unit_test(w_1_frame_cut_anywhere_is_dropped),
