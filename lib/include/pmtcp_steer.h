@@ -64,6 +64,7 @@ struct pmtcp_neigh {
 	struct pmtcp_addr addr; /**< its port is 0 */
 	struct rte_ether_addr mac;
 	bool is_confirmed; /**< it answered us; else it only said where it is (STALE) */
+	bool is_answer;    /**< to a question of another context: only who asked takes it (W-6) */
 };
 
 /** Pops up to n of what was heard about neighbours since the last call, oldest first; nothing

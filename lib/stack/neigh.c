@@ -571,6 +571,9 @@ neigh_arp_input(struct pmtcp_ctx *s, const struct rte_mbuf *m)
 	if (number != NEIGH_NONE) {
 		neigh_tell(s, number, &arp.sender_mac, true);
 		neigh_believe(s, number, &arp.sender_mac);
+	} else if (is_for_us && arp.op == WIRE_ARP_REPLY && arp.sender_ip != 0) {
+		ours = pmtcp_addr4(rte_be_to_cpu_32(arp.sender_ip), 0);
+		neigh_tell_answer(s, ours, &arp.sender_mac, true);
 	}
 	if (is_for_us && arp.op == WIRE_ARP_REQUEST) {
 		tcp_count(&s->t, PMTCP_C_arp_taken);

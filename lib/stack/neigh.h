@@ -33,6 +33,7 @@ enum {
 	NEIGH_ASK_MS = 1000,    /* SEC-7: at most one request per second and target */
 	NEIGH_DELAY_MS = 5000,  /* DELAY_FIRST_PROBE_TIME of RFC 4861 section 10 */
 	NEIGH_PAUSE_MS = 10000, /* after a failure */
+	NEIGH_ANSWERS = 8,      /* to others' questions, told in a millisecond */
 	NEIGH_TELL_MS = 500,    /* between two notices that tell the same; below NEIGH_ASK_MS */
 	NEIGH_NONE = UINT16_MAX,
 };
@@ -74,6 +75,9 @@ void neigh_init(struct pmtcp_ctx *s, void *mem, uint16_t max);
 struct neigh_addr neigh_addr4(uint32_t ip);
 struct neigh_addr neigh_addr6(const uint8_t *ip6);
 
+/* Of an entry; its port is 0. */
+struct pmtcp_addr neigh_addr_of(const struct pmtcp_ctx *s, uint16_t number);
+
 /* The hop of this address, made if need be; NEIGH_NONE: the table is full of hops
  * in use. */
 uint16_t neigh_get(struct pmtcp_ctx *s, struct neigh_addr addr);
@@ -93,11 +97,13 @@ void neigh_believe(struct pmtcp_ctx *s, uint16_t number, const struct rte_ether_
 void neigh_set_static(
 		struct pmtcp_ctx *s, struct neigh_addr addr, const struct rte_ether_addr *mac);
 
-struct pmtcp_addr neigh_addr_of(const struct pmtcp_ctx *s, uint16_t number);
-
 /* A packet told where it is, before that is believed here: the other workers will know, too. */
 void neigh_tell(struct pmtcp_ctx *s, uint16_t number, const struct rte_ether_addr *mac,
 		bool is_confirmed);
+
+/* The same of an answer to a question that was not ours: another worker's, perhaps. */
+void neigh_tell_answer(struct pmtcp_ctx *s, struct pmtcp_addr addr,
+		const struct rte_ether_addr *mac, bool is_confirmed);
 
 /* The entry answers; whoever waited goes on. */
 void neigh_resolved(struct pmtcp_ctx *s, uint16_t number, const struct rte_ether_addr *mac);

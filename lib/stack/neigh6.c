@@ -154,6 +154,8 @@ advert_input(struct pmtcp_ctx *s, const struct wire_nd *na)
 		tell_conflict(s, na->target);
 		return;
 	}
+	if (number == NEIGH_NONE && na->has_lladdr && na->is_solicited)
+		neigh_tell_answer(s, pmtcp_addr6(na->target, 0), &na->lladdr, true);
 	if (number == NEIGH_NONE || s->neighs.entries[number].state == NEIGH_STATIC) {
 		tcp_drop(&s->t, PMTCP_C_drop_nd_unused);
 		return;

@@ -37,6 +37,8 @@ struct pmtcp_ctx {
 	uint16_t n_misdirected;   /* in all ... */
 	uint16_t misdirected_out; /* ... of which these were taken */
 	uint16_t n_learned;
+	uint16_t n_answers;     /* told in this millisecond */
+	uint32_t answers_ms;    /* which */
 	bool is_device_steered; /* frames of others should not come */
 	bool is_handed;         /* this input comes from another worker */
 	uint32_t icmp_tokens;   /* SEC-7 */
@@ -88,8 +90,6 @@ uint16_t stack_sort_out(struct pmtcp_ctx *s, struct rte_mbuf **pkts, uint16_t n)
 void stack_set_astray(struct pmtcp_ctx *s, struct seg *seg, uint16_t owner);
 /* Frees what was not taken. */
 void stack_misdirected_fini(struct pmtcp_ctx *s);
-/* A packet told this of a neighbour: the other workers will know it, too. */
-void stack_tell_neigh(struct pmtcp_ctx *s, const struct pmtcp_neigh *neigh);
 
 /* ---- stack_input6.c ---- */
 /* The fate of a segment that is not for us, or PMTCP_C_seg_taken. */

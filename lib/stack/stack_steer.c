@@ -195,13 +195,50 @@ stack_misdirected_fini(struct pmtcp_ctx *s)
 
 /* ---- neighbours ---------------------------------------------------------------- */
 
-void
-stack_tell_neigh(struct pmtcp_ctx *s, const struct pmtcp_neigh *neigh)
+static void
+tell(struct pmtcp_ctx *s, const struct pmtcp_neigh *neigh)
 {
 	if (s->n_learned == STACK_LEARNED)
 		return;
 	s->learned[s->n_learned++] = *neigh;
 	tcp_count(&s->t, PMTCP_C_neigh_told);
+}
+
+/* RES-14: answers come to one worker's queue only. */
+void
+neigh_tell(struct pmtcp_ctx *s, uint16_t number, const struct rte_ether_addr *mac,
+		bool is_confirmed)
+{
+	struct neigh *e = &s->neighs.entries[number];
+	const struct tcp_hop *hop = &s->t.hops[number];
+	bool is_old = hop->is_resolved && rte_is_same_ether_addr(mac, &hop->mac);
+	struct pmtcp_neigh neigh = {.mac = *mac, .is_confirmed = is_confirmed};
+
+	if (s->t.conf.owners == 1 || e->state == NEIGH_STATIC)
+		return;
+	if (is_old && (!is_confirmed || s->t.now_ms - e->told_ms < NEIGH_TELL_MS))
+		return;
+	if (is_confirmed)
+		e->told_ms = s->t.now_ms;
+	neigh.addr = neigh_addr_of(s, number);
+	tell(s, &neigh);
+}
+
+/* Whoever floods us with answers nobody asked for wins a few notices. */
+void
+neigh_tell_answer(struct pmtcp_ctx *s, struct pmtcp_addr addr, const struct rte_ether_addr *mac,
+		bool is_confirmed)
+{
+	const struct pmtcp_neigh neigh = {
+			.addr = addr, .mac = *mac, .is_confirmed = is_confirmed, .is_answer = true};
+
+	if (s->t.conf.owners == 1 || !rte_is_unicast_ether_addr(mac))
+		return;
+	if (s->answers_ms != s->t.now_ms)
+		s->n_answers = 0;
+	s->answers_ms = s->t.now_ms;
+	if (s->n_answers++ < NEIGH_ANSWERS)
+		tell(s, &neigh);
 }
 
 uint16_t
@@ -227,31 +264,11 @@ pmtcp_neigh_update(struct pmtcp_ctx *s, uint64_t now_ns, const struct pmtcp_neig
 	number = neigh_heard(s,
 			addr->version == 6 ? neigh_addr6(addr->ip6)
 					   : neigh_addr4(rte_cpu_to_be_32(addr->ip4)),
-			&neigh->mac, true);
+			&neigh->mac, !neigh->is_answer);
 	if (number == NEIGH_NONE)
 		return;
 	if (neigh->is_confirmed)
 		neigh_believe(s, number, &neigh->mac);
 	else
 		neigh_hear(s, number, &neigh->mac);
-}
-
-/* RES-14: answers come to one worker's queue only. */
-void
-neigh_tell(struct pmtcp_ctx *s, uint16_t number, const struct rte_ether_addr *mac,
-		bool is_confirmed)
-{
-	struct neigh *e = &s->neighs.entries[number];
-	const struct tcp_hop *hop = &s->t.hops[number];
-	bool is_old = hop->is_resolved && rte_is_same_ether_addr(mac, &hop->mac);
-	struct pmtcp_neigh neigh = {.mac = *mac, .is_confirmed = is_confirmed};
-
-	if (s->t.conf.owners == 1 || e->state == NEIGH_STATIC)
-		return;
-	if (is_old && (!is_confirmed || s->t.now_ms - e->told_ms < NEIGH_TELL_MS))
-		return;
-	if (is_confirmed)
-		e->told_ms = s->t.now_ms;
-	neigh.addr = neigh_addr_of(s, number);
-	stack_tell_neigh(s, &neigh);
 }

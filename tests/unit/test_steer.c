@@ -449,6 +449,65 @@ res_14_neighbour_discovery_of_one_reaches_the_other(void **state)
 	end();
 }
 
+/* The second asks, and the answer comes to the first, who never heard of the stranger: whatever
+ * the second waited with leaves. The first keeps nothing of it (W-6), nor does who did not ask. */
+static void
+res_14_answer_reaches_who_asked(void **state)
+{
+	static const uint8_t versions[] = {4, 6};
+	struct pmtcp_addr remote;
+	struct pmtcp_neigh neigh;
+	struct pmtcp_conn *conn;
+
+	(void)state;
+	for (int i = 0; i < 2; i++) {
+		begin();
+		remote = pmtcp_addr4(STRANGER, 5000);
+		if (versions[i] == 6) {
+			remote = pmtcp_addr6((const uint8_t[16]){0}, 5000);
+			ctx_ip6_of(STRANGER, remote.ip6);
+		}
+		assert_int_equal(pmtcp_connect(second.ctx, NULL, &remote, NULL, &conn), 0);
+		bed_turn(&second);
+		assert_int_equal(bed_forget(&second), 1); /* the question */
+		if (versions[i] == 4)
+			hear_arp(2, STRANGER);
+		else
+			hear_nd(NA, SOLICITED, STRANGER);
+		expect_told(versions[i], STRANGER, true);
+		bed_turn(&second);
+		assert_non_null(bed_take(&second));
+		assert_int_equal(second.taken.kind, PKT_KIND_TCP);
+		pmtcp_abort(conn);
+		bed_turn(&second);
+		(void)bed_event(&second);
+		bed_turn(&second);
+		/* Nobody asked for this one. */
+		neigh = (struct pmtcp_neigh){.addr = pmtcp_addr4(PMTCP_IP4(10, 0, 0, 50), 0),
+				.mac = ctx_mac_of(1),
+				.is_confirmed = true,
+				.is_answer = true};
+		pmtcp_neigh_update(second.ctx, second.now, &neigh);
+		assert_int_equal(pmtcp_neigh_resolve(second.ctx, second.now, &neigh.addr), 0);
+		end();
+	}
+}
+
+/* A flood of answers nobody asked for. */
+static void
+res_14_answers_told_are_bounded(void **state)
+{
+	(void)state;
+	begin();
+	for (int i = 0; i < 100; i++)
+		hear_arp(2, STRANGER);
+	assert_int_equal(bed_counter(&first, PMTCP_C_neigh_told), 8);
+	bed_advance(&first, 1 * BED_MS);
+	hear_arp(2, STRANGER);
+	assert_int_equal(bed_counter(&first, PMTCP_C_neigh_told), 9);
+	end();
+}
+
 static void
 neigh_is_told_to_nobody_by_one_alone(void **state)
 {
@@ -504,6 +563,8 @@ main(void)
 			cmocka_unit_test(res_14_arp_of_one_reaches_the_other),
 			cmocka_unit_test(res_14_same_again_is_told_seldom),
 			cmocka_unit_test(res_14_neighbour_discovery_of_one_reaches_the_other),
+			cmocka_unit_test(res_14_answer_reaches_who_asked),
+			cmocka_unit_test(res_14_answers_told_are_bounded),
 			cmocka_unit_test(neigh_is_told_to_nobody_by_one_alone),
 			cmocka_unit_test(neigh_list_is_bounded),
 	};
