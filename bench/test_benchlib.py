@@ -15,7 +15,7 @@ from contextlib import redirect_stdout
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 # pylint: disable=wrong-import-position
-from benchlib import cases, goals, plots, steady  # noqa: E402
+from benchlib import cases, cycles, goals, plots, steady  # noqa: E402
 
 SOUND = {
     "opens_per_s": 1000.0, "closes_per_s": 1000.0, "window_s": 30.0, "opened": 100000,
@@ -124,6 +124,34 @@ class Goals(unittest.TestCase):
         for part in ('set output "/x.svg"', "set logscale x", "10 5 5 5", 'title "one"'):
             self.assertIn(part, text)
         self.assertNotIn("logscale y", text)
+
+
+class Cycles(unittest.TestCase):
+    def test_files_belong_to_parts(self):
+        for path, part in (("../lib/wire/wire_parse.c:12", "parse"),
+                           ("../lib/wire/wire_emit.h:9", "output"),
+                           ("../lib/flow/flow_table.c:1", "lookup"),
+                           ("../lib/tcp/tcp_port.c:3", "ports and secrets"),
+                           ("../lib/tcp/tcp_input.c:3", "state machine"),
+                           ("../lib/tcp/tcp_event.c:3", "calls and events"),
+                           ("../lib/wheel/wheel.c:3", "timers"), ("apps/load/client.c:1",
+                                                                 "application"),
+                           ("/usr/include/dpdk/rte_ring.h:8", "device"),
+                           ("../lib/dpdk/worker.c:8", "device"), ("../lib/base/base.h:5", None),
+                           ("../lib/tcp/tcp.h:5", None), ("??:0", None)):
+            self.assertEqual(cycles.part_of_file(path), part, path)
+
+    def test_polling_in_vain_is_not_counted(self):
+        counter = {part: 0 for part in cycles.PARTS}
+        counter.update({"device": 3 * cycles.FREQUENCY_HZ, "parse": cycles.FREQUENCY_HZ})
+        found = cycles.per_connection(counter, 4, 50, 1000)
+        each = cycles.box.tsc_hz() / 4 / 1000
+        self.assertAlmostEqual(found["parse"], each)
+        self.assertAlmostEqual(found["device"], each)
+        counter.update({"device": cycles.FREQUENCY_HZ, "kernel": 2 * cycles.FREQUENCY_HZ})
+        found = cycles.per_connection(counter, 4, 50, 1000)
+        self.assertAlmostEqual(found["device"], 0)
+        self.assertAlmostEqual(found["kernel"], each)
 
 
 if __name__ == "__main__":
