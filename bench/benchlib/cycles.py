@@ -16,6 +16,7 @@ from . import box, lab, load
 from .lab import say
 
 FREQUENCY_HZ = 4000
+IDLE_RATE = 10
 BEGIN_MS = 4000  # from the start of the program: set-up and warm-up are over
 PARTS = ("device", "parse", "lookup", "state machine", "ports and secrets", "timers",
          "calls and events", "output", "application", "kernel", "other")
@@ -59,15 +60,14 @@ def parts_of(exe, offsets):
     return found
 
 
-def record(tools, name, exe, seconds):
+def record(tools, name, exe, seconds, *words):
     """[(thread, address, function, where)] of so many seconds in the measured window of a run,
     where the program lay, and the run's report. perf starts it, so that it need not wait for
     a core that the run has to itself."""
     data, report = (os.path.join(tools.out, name + end) for end in (".perf", ".json"))
     process = lab.Process(["perf", "record", "-q", "-e", "cpu-clock", "-F", FREQUENCY_HZ, "-D",
                            BEGIN_MS, "-o", data, "--", exe, "run", "--tw", "1s", "--warmup", "2s",
-                           "--duration", f"{seconds + 3}s", "--concurrency", 256, "--json",
-                           report], data + ".txt")
+                           "--duration", f"{seconds + 3}s", "--json", report, *words], data + ".txt")
     process.finish(seconds + 60)
     text = subprocess.run(["perf", "script", "--show-mmap-events", "-i", data, "-F",
                            "tid,time,event,ip,sym,dso"], capture_output=True, text=True,
@@ -100,17 +100,14 @@ def count(samples, base, exe):
     return {tid: threads[tid] for tid in busiest}
 
 
-def per_connection(counter, seconds, busy_percent, rate):
-    """Cycles of each part. A thread that waits polls the device, or yields to others in the
-    kernel: that is taken off."""
+def per_connection(counter, idle, seconds, busy_percent, rate):
+    """Cycles of each part. What the thread does while it waits, as the samples of an idle one
+    show, is taken off."""
     cycles = {part: counter[part] / FREQUENCY_HZ * box.tsc_hz() / seconds / rate
               for part in PARTS}
     in_vain = sum(cycles.values()) * max(0, 1 - busy_percent / 100)
-    for part in ("device", "kernel"):
-        waited = min(cycles[part], in_vain)
-        cycles[part] -= waited
-        in_vain -= waited
-    return cycles
+    return {part: max(0, cycles[part] - in_vain * idle[part] / max(1, sum(idle.values())))
+            for part in PARTS}
 
 
 def cycles(tools, results, args):
@@ -126,10 +123,13 @@ def cycles(tools, results, args):
     seconds = 1 if args.quick else max(args.seconds, 5)
     say(f"cycles: {args.runs} runs")
     found = {"client": [], "server": []}
+    samples, base, _ = record(tools, "cycles-idle", exe, 1, "--rate", IDLE_RATE)
+    idle = by_end(samples, base, exe)
     for i in range(args.runs):
-        samples, base, report = record(tools, f"cycles-{i}", exe, seconds)
+        samples, base, report = record(tools, f"cycles-{i}", exe, seconds,
+                                       "--concurrency", 256)
         for end, counter in by_end(samples, base, exe).items():
-            found[end].append(per_connection(counter, seconds,
+            found[end].append(per_connection(counter, idle[end], seconds,
                                              report["box"][f"{end}_busy_percent"],
                                              report["closes_per_s"]))
     for end, runs in found.items():
