@@ -106,11 +106,14 @@ class Goals(unittest.TestCase):
         results = self.results(held__1k=1000, held__10M=700, msl__0s=100, msl__60s=90,
                                steady__ring__open_close=80, kernel__loopback__open_close=2,
                                rte_hash__insert__1M=60, rte_hash__delete__1M=40,
-                               flow_table__insert_burst__1M=15, flow_table__delete_burst__1M=10)
+                               flow_table__insert_burst__1M=15, flow_table__delete_burst__1M=10,
+                               workers__one__1=500, workers__two__2=550,
+                               workers__two_half_wrong__2=625)
         quietly(goals.derive, results)
         for name, value in (("held.many_to_few", 0.7), ("msl.60s_to_0", 0.9),
                             ("open_close.steady_to_kernel", 40),
-                            ("flow_table.insert_delete.1M", 4)):
+                            ("flow_table.insert_delete.1M", 4),
+                            ("workers.cycles_two_to_one", 1.1), ("workers.wrong_core", 0.88)):
             self.assertAlmostEqual(results.ratios[name]["median"], value, msg=name)
         self.assertNotIn("flow_table.insert_delete.10M", results.ratios)
         lines = quietly(goals.judge, results)

@@ -389,10 +389,10 @@ def tap(tools, results, args):
 
 # ---- data structures ----
 
-def c_bench(tools, results, args, program, timeout_s):
+def c_bench(tools, results, args, program, timeout_s, core=DPDK_CPU):
     """Its lines become ours; its own first line is for when it runs alone."""
     say(f"{program}: up to {timeout_s} s")
-    text = tools.run(program, *(["--quick"] if args.quick else []), cpu=DPDK_CPU,
+    text = tools.run(program, *(["--quick"] if args.quick else []), cpu=core,
                      timeout_s=timeout_s)
     for line in text.splitlines():
         if line.startswith("#"):
@@ -406,7 +406,8 @@ def c_bench(tools, results, args, program, timeout_s):
                 "max": float(rest["max"])}
         if match.group(1).startswith("ratio."):
             subject = program.replace("bench_", "")
-            results.ratios[f"{subject}.{match.group(1)[len('ratio.'):]}"] = case
+            name = match.group(1)[len("ratio."):].replace(subject + ".", "", 1)
+            results.ratios[f"{subject}.{name}"] = case
         else:
             results.cases[match.group(1)] = {**case, "n": int(rest["n"]), "unit": match.group(3)}
 
@@ -417,6 +418,11 @@ def table(tools, results, args):
 
 def wheel(tools, results, args):
     c_bench(tools, results, args, "bench_wheel", 900)
+
+
+def workers(tools, results, args):
+    """Several workers with something in common: it has threads of its own on both cores."""
+    c_bench(tools, results, args, "bench_workers", 300, None)
 
 
 # ---- side by side ----
