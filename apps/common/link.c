@@ -429,6 +429,7 @@ link_open(const struct link_conf *given, struct link *link)
 		return ret;
 	link->faults = word.faults;
 	link->vlan = word.vlan;
+	link->is_memif = word.kind == LINK_MEMIF;
 	link->kernel_forwards = word.kind == LINK_AF_PACKET || word.kind == LINK_AF_XDP;
 	if (word.kind == LINK_TAP || link->kernel_forwards)
 		snprintf(link->kernel_if, sizeof(link->kernel_if), "%.15s", word.name);
@@ -449,7 +450,9 @@ link_close(struct link *link)
 {
 	for (uint16_t i = 0; i < link->n_ports; i++)
 		pmtcp_port_close(link->ports[i]);
-	if (link->n_ports > 0)
+	/* A memif's socket may be in the hands of EAL's interrupt thread, which goes on while
+	 * rte_eal_cleanup() takes the memory away. No file would be left behind. */
+	if (link->n_ports > 0 && !link->is_memif)
 		(void)rte_eal_cleanup();
 	link->n_ports = 0;
 }

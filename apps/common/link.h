@@ -58,13 +58,14 @@ struct link {
 	const char *program;
 	char kernel_if[16];   /* the interface the kernel shares with us; empty: none */
 	bool kernel_forwards; /* and what it received comes to us too (af_packet, af_xdp) */
+	bool is_memif;
 };
 
 /* Opens the link. Returns 0, or a negative errno after the sentence on stderr: the
  * program ends with LINK_EXIT_CODE. Once per process. */
 int link_open(const struct link_conf *conf, struct link *link);
 
-/* Closes ports and EAL; workers must be gone. A link that did not open is allowed. */
+/* Closes ports, and EAL where that is safe; workers must be gone. A link that did not open is allowed. */
 void link_close(struct link *link);
 
 /* Start-up self-check against the kernel's side of the wire (W-35): none of the
