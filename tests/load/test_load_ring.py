@@ -215,7 +215,10 @@ class Ring(unittest.TestCase):
                                        "--count", "3000")
                 self.assertEqual(report["closed"], 3000)
                 self.assertEqual(report["held"], held)
-                self.assertEqual(report["server"]["held"], held)
+                at_server = report["server"]["held"]
+                # They go by RST, which nobody repeats if a ring was full.
+                self.assertGreater(at_server.pop("released"), 1900 if "wrong" in link else 2000)
+                self.assertEqual(at_server, {k: v for k, v in held.items() if k != "released"})
                 self.assertEqual(report["server"]["closed"], 3000)
 
     def test_fewer_connections_than_workers(self):
