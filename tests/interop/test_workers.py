@@ -5,7 +5,7 @@
 """Goal: two workers share one wire to the Linux kernel, which spreads frames over one queue or
 two as it likes: every connection ends as it should, every frame reaches its owner and is
 counted once, and one worker alone answers who asks for our address (RES-14, RES-16).
-Method: as test_kernel.py; the report of pmtcp-load tells what was handed over.
+Method: cases of suite.py; the report of pmtcp-load tells what was handed over.
 Usage: tools/netns.sh test_workers.py tap|af_packet PEER KERNEL_PEER ECHO LOAD RELAY [CASE]..."""
 
 import json
@@ -13,9 +13,10 @@ import subprocess
 import sys
 
 from rig import OUT, main, run
-from test_kernel import (MIB, SHORT, TOOLS, ncat_half_closes_to_our_echo, short_kernel_to_ours,
-                         short_ours_to_kernel)
+from suite import MIB, TOOLS, ncat_half_closes_to_our_echo, short_to_kernel, short_to_us
 
+SHORT = 10_000
+TEXT = (100, 1000)
 WORKERS = 2
 TIMEOUT_S = 540
 
@@ -59,13 +60,13 @@ def check_handing_over(end, queues, wrong):
 
 def ours_to_kernel(rig, queues, wrong):
     share(rig, queues, wrong)
-    note = short_ours_to_kernel(rig, SHORT, "client-fin", 100, 1000)
+    note = short_to_kernel(rig, SHORT, "client-fin", TEXT)
     return f"{note}\n{check_handing_over('client', queues, wrong)}"
 
 
 def kernel_to_ours(rig, queues, wrong):
     share(rig, queues, wrong)
-    note = short_kernel_to_ours(rig, SHORT, "client-fin", 100, 1000)
+    note = short_to_us(rig, SHORT, "client-fin", TEXT)
     return f"{note}\n{check_handing_over('server', queues, wrong)}"
 
 
