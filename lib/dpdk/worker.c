@@ -77,6 +77,16 @@ device_send(struct pmtcp_worker *w, struct rte_mbuf **pkts, uint16_t n)
 	return sent;
 }
 
+/* Likewise frames of a worker without a transmit queue, which has counted them as sent. */
+static uint16_t
+relay_send(struct pmtcp_worker *w, struct rte_mbuf **pkts, uint16_t n)
+{
+	uint16_t sent = rte_eth_tx_burst(w->port_id, w->queue, pkts, n);
+
+	w->stats.tx_relayed += sent;
+	return sent;
+}
+
 /* Appends to the backlog; what does not fit is lost as in a network (RES-7). */
 static PMTCP_COLD void
 backlog_put(struct pmtcp_worker *w, struct rte_mbuf **pkts, uint16_t n)
@@ -107,7 +117,13 @@ backlog_flush(struct pmtcp_worker *w, uint64_t now_ns)
 
 	do {
 		n = (uint16_t)min_u32(w->backlog_tail - w->backlog_head, WORKER_BURST);
-		sent = device_send(w, w->backlog + w->backlog_head, n);
+		if (is_unlikely(w->n_relayed > 0)) {
+			n = (uint16_t)min_u32(n, w->n_relayed);
+			sent = relay_send(w, w->backlog + w->backlog_head, n);
+			w->n_relayed -= sent;
+		} else {
+			sent = device_send(w, w->backlog + w->backlog_head, n);
+		}
 		w->backlog_head += sent;
 		total += sent;
 	} while (sent == n && worker_has_backlog(w));
@@ -147,13 +163,14 @@ relay_frames(struct pmtcp_worker *w, uint64_t now_ns, struct rte_ring *ring)
 		n = (uint16_t)rte_ring_sc_dequeue_burst(ring, (void **)pkts, WORKER_BURST, NULL);
 		if (n == 0)
 			break;
-		sent = rte_eth_tx_burst(w->port_id, w->queue, pkts, n);
-		w->stats.tx_relayed += sent;
+		sent = relay_send(w, pkts, n);
 		total += n;
 		if (sent > 0)
 			w->tx_moved_ns = now_ns;
-		if (sent < n)
-			backlog_put(w, pkts + sent, n - sent);
+		if (sent == n)
+			continue;
+		backlog_put(w, pkts + sent, n - sent);
+		w->n_relayed = n - sent;
 	}
 	return total;
 }

@@ -63,6 +63,7 @@ struct pmtcp_worker {
 	uint16_t queue; /* of the device, and the worker's number */
 	uint16_t backlog_head;
 	uint16_t backlog_tail; /* frames are in [head, tail) */
+	uint16_t n_relayed;    /* so many of these, the first ones, are another worker's */
 	bool has_rx;           /* such a receive queue exists ... */
 	bool has_tx;           /* ... and such a transmit queue */
 	bool profile;

@@ -209,7 +209,7 @@ class Ring(unittest.TestCase):
 
     def test_workers_share_what_is_held(self):
         held = {"opened": 2001, "established": 2001, "lost": 0, "released": 2001}
-        for link in ("ring", "ring,wrong=100%"):
+        for link in ("ring", "ring,queues=1", "ring,wrong=100%"):
             with self.subTest(link=link):
                 report = self.run_fine("--workers", "2", "--link", link, "--hold", "2001",
                                        "--count", "3000")

@@ -188,6 +188,14 @@ res_7_slow_device_behind_a_relay_loses_nothing(void **state)
 	(void)state;
 	conf.ring_size = 8;
 	echo_all(&conf);
+	for (int end = 0; end < 2; end++) {
+		const struct pmtcp_worker_stats stats = shell_worker_stats(&bed, end);
+
+		/* What had to wait is counted once, by whose it is. */
+		assert_int_equal(stats.tx_packets,
+				shell_stats(&bed, end).counter[PMTCP_C_tx_frames]);
+		assert_int_equal(stats.tx_dropped, 0);
+	}
 	shell_close(&bed);
 }
 
