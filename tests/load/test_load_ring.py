@@ -133,8 +133,9 @@ class Ring(unittest.TestCase):
 
     def test_held_connections_stay_while_others_come_and_go(self):
         held = {"opened": 2000, "established": 2000, "lost": 0, "released": 2000}
+        # Two probes a second are answered (SEC-4); of ten, nine in a row might not be.
         for more in ((), ("--request", "64", "--response", "64"), ("--close", "client-rst"),
-                     ("--ip", "2001:db8:1::1/64"), ("--keepalive", "100ms")):
+                     ("--ip", "2001:db8:1::1/64"), ("--keepalive", "500ms")):
             with self.subTest(more=more):
                 report = self.run_fine("--hold", "2k", "--rate", "5k", "--count", "5000", *more)
                 self.assertEqual(report["closed"], 5000)
@@ -208,17 +209,16 @@ class Ring(unittest.TestCase):
         self.check_workers(3, 2, 0)
 
     def test_workers_share_what_is_held(self):
-        held = {"opened": 2001, "established": 2001, "lost": 0, "released": 2001}
+        held = {"opened": 1001, "established": 1001, "lost": 0, "released": 1001}
+        # All end at once, by resets that nobody repeats: a ring between two workers has room
+        # for them.
         for link in ("ring", "ring,queues=1", "ring,wrong=100%"):
             with self.subTest(link=link):
-                report = self.run_fine("--workers", "2", "--link", link, "--hold", "2001",
+                report = self.run_fine("--workers", "2", "--link", link, "--hold", "1001",
                                        "--count", "3000")
                 self.assertEqual(report["closed"], 3000)
                 self.assertEqual(report["held"], held)
-                at_server = report["server"]["held"]
-                # They go by RST, which nobody repeats if a ring was full.
-                self.assertGreater(at_server.pop("released"), 1900 if "wrong" in link else 2000)
-                self.assertEqual(at_server, {k: v for k, v in held.items() if k != "released"})
+                self.assertEqual(report["server"]["held"], held)
                 self.assertEqual(report["server"]["closed"], 3000)
 
     def test_fewer_connections_than_workers(self):
