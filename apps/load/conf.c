@@ -39,7 +39,9 @@
 #define MTU_MAX          9000
 #define KEEPALIVE_MIN_NS (100 * NS_PER_MS)
 #define KEEPALIVE_MAX_NS (604800 * SECOND_NS)
-#define PROBES_APART_MS  75000u /* at most; the library's default */
+/* Probes: as in the library, but a peer need not answer over two a second (SEC-4). */
+#define APART_MIN_MS 1000u
+#define APART_MAX_MS 75000u
 
 struct word {
 	const char *name;
@@ -298,8 +300,9 @@ resolve_numbers(struct load_conf *c, char *err)
 			(c->keepalive_ns < KEEPALIVE_MIN_NS || c->keepalive_ns > KEEPALIVE_MAX_NS))
 		return say(err, "keepalive", "must be 0, or between 100ms and 168h");
 	c->keepalive_ms = (uint32_t)(c->keepalive_ns / NS_PER_MS);
-	c->keepalive_intvl_ms =
-			c->keepalive_ms < PROBES_APART_MS ? c->keepalive_ms : PROBES_APART_MS;
+	c->keepalive_intvl_ms = (uint32_t)(c->keepalive_ms < APART_MIN_MS   ? APART_MIN_MS
+					   : c->keepalive_ms < APART_MAX_MS ? c->keepalive_ms
+									    : APART_MAX_MS);
 	if (c->rate > 100000000)
 		return say(err, "rate", "must be at most 100m opens per second");
 	if (c->concurrency > 16000000)

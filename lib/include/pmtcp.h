@@ -179,8 +179,10 @@ struct pmtcp_conn_opts {
 	uint16_t mss; /**< cap of the MSS offered and of segments sent, 88..65535 */
 	/** Keepalive (RFC 9293 3.8.4): silence in ms before the first probe; 0: off. */
 	uint32_t keepalive_ms;
-	uint32_t keepalive_intvl_ms; /**< between probes; 0: 75000 */
-	uint8_t keepalive_count;     /**< probes without answer before TIMEOUT_KA; 0: 9 */
+	/** Between probes, ms; 0: 75000. Below 500 a peer may leave some without answer: we, for
+	 * one, answer two unacceptable segments a second (SEC-4). */
+	uint32_t keepalive_intvl_ms;
+	uint8_t keepalive_count; /**< probes without answer before TIMEOUT_KA; 0: 9 */
 	/** User timeout (RFC 9293 3.10.8): ms that SYN, data or FIN may wait without SND.UNA
 	 * moving, then RST and TIMEOUT_USER; 0: off. */
 	uint32_t user_timeout_ms;

@@ -280,6 +280,28 @@ resolve_ip6_contradictions_name_the_word(void **state)
 
 /* One change to a sound client makes it unsound; the sentence begins with the word. */
 static void
+resolve_probes_often_enough_and_no_more(void **state)
+{
+	static const struct {
+		const char *yaml;
+		uint32_t apart_ms;
+	} cases[] = {{"100ms", 1000}, {"2s", 2000}, {"75s", 75000}, {"2h", 75000}};
+	char text[128];
+
+	(void)state;
+	for (size_t i = 0; i < PMTCP_ARRAY_SIZE(cases); i++) {
+		snprintf(text, sizeof(text),
+				"link: tap:x\nip: 10.1.0.2/24\ntarget: 10.1.0.1:80\nkeepalive: "
+				"%s\n",
+				cases[i].yaml);
+		assert_int_equal(load_text(text), 0);
+		conf.cmd = LOAD_CLIENT;
+		assert_int_equal(conf_resolve(&conf, err), 0);
+		assert_int_equal(conf.keepalive_intvl_ms, cases[i].apart_ms);
+	}
+}
+
+static void
 resolve_contradictions_name_the_word(void **state)
 {
 	static const struct {
@@ -488,6 +510,7 @@ main(void)
 			cmocka_unit_test(resolve_ip6_of_both_ends),
 			cmocka_unit_test(resolve_ip6_on_a_ring),
 			cmocka_unit_test(resolve_ip6_contradictions_name_the_word),
+			cmocka_unit_test(resolve_probes_often_enough_and_no_more),
 			cmocka_unit_test(resolve_contradictions_name_the_word),
 			cmocka_unit_test(resolve_missing_words_are_named),
 			cmocka_unit_test(flags_win_over_the_file),
