@@ -12,6 +12,7 @@ and to OUTSIDE.
 Usage: switch.py INSIDE OUTSIDE VID LATE COUNTS"""
 
 import collections
+import errno
 import mmap
 import random
 import selectors
@@ -24,6 +25,8 @@ ETH_P_ALL, SOL_PACKET, PACKET_AUXDATA, PACKET_OUTGOING = 3, 263, 8, 4
 TP_STATUS_VLAN_VALID = 0x10
 BUFFER = 4 << 20
 LATE_S = 0.002
+NO_ROOM = (errno.EAGAIN, errno.ENOBUFS, errno.ENETDOWN)
+SO_SNDBUFFORCE = 32
 SEED = 7
 
 
@@ -31,6 +34,7 @@ def open_port(name):
     port = socket.socket(socket.AF_PACKET, socket.SOCK_RAW, socket.htons(ETH_P_ALL))
     port.setsockopt(SOL_PACKET, PACKET_AUXDATA, 1)
     port.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, BUFFER)
+    port.setsockopt(socket.SOL_SOCKET, SO_SNDBUFFORCE, BUFFER)
     port.bind((name, 0))
     port.setblocking(False)
     return port
@@ -55,6 +59,14 @@ class Direction:
         self.held = collections.deque()  # due time, frame
         self.overtaken, self.fresh = 0, 0  # fresh: of the held, nobody has overtaken them
 
+    def put(self, frame):
+        """As a switch does: what the port has no room for is lost, and the next one goes."""
+        try:
+            self.sink.send(frame)
+        except OSError as error:
+            if error.errno not in NO_ROOM:
+                raise
+
     def forward(self):
         """One frame; False if there is none."""
         try:
@@ -70,7 +82,7 @@ class Direction:
             self.fresh += 1
             return True
         self.overtaken, self.fresh = self.overtaken + self.fresh, 0
-        self.sink.send(frame)
+        self.put(frame)
         return True
 
     def release(self):
@@ -79,7 +91,7 @@ class Direction:
             wait = self.held[0][0] - time.monotonic()
             if wait > 0:
                 return wait
-            self.sink.send(self.held.popleft()[1])
+            self.put(self.held.popleft()[1])
             self.fresh = min(self.fresh, len(self.held))
         return None
 
