@@ -240,6 +240,9 @@ tcp_sack_blocks(struct tcp *t, struct tcb *c, const struct seg *seg, struct tcp_
 	bool is_newest = true;
 	uint32_t edge[2];
 
+	/* Left over from an earlier episode; while all was calm nobody kept it up. */
+	if (tx->lost == 0)
+		tx->rexmt_rec = 0;
 	for (uint8_t i = 0; wire_sack_block(seg->m, seg, i, &edge[0], &edge[1]); i++) {
 		uint32_t n_new = walk.n_new;
 		uint32_t at;
