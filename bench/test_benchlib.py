@@ -120,6 +120,12 @@ class Goals(unittest.TestCase):
         self.assertIn("must.held.many_to_few  0.70 x  goal=0.7 floor=0.5 reached=goal", lines)
         self.assertIn("# not measured in this run: steady.memif.request_response", lines)
 
+    def test_ratio_is_not_taken_for_the_case_of_its_name(self):
+        results = self.results(flow_table__bulk__1M=38.1)
+        results.ratios["flow_table.bulk.1M"] = {"median": 1.2, "min": 1.1, "max": 1.3}
+        lines = quietly(goals.judge, results)
+        self.assertIn("must.flow_table.bulk.1M  1.20 x  goal=1.3 floor=1.0 reached=floor", lines)
+
     def test_plot_has_the_points(self):
         results = self.results(a=5)
         results.curve("c", "number", "connections/s", {"one": [(10, results.cases["a"])]}, "x")

@@ -85,7 +85,8 @@ def shown(value):
 def judge(results):
     """One line for each row that this run has a figure for; the others are named."""
     for row in ROWS:
-        found = results.cases.get(row.name) or results.ratios.get(row.name)
+        # A row that counts times is a ratio; a case of the same name counts something else.
+        found = (results.ratios if row.unit == "x" else results.cases).get(row.name)
         if found is None:
             results.verdicts.append((row, None, "not measured"))
             continue
