@@ -28,7 +28,7 @@ class Results:
 
     def __init__(self):
         self.cases, self.ratios, self.curves = {}, {}, {}
-        self.boxes, self.problems, self.verdicts = [], [], []
+        self.boxes, self.problems, self.verdicts, self.hosts = [], [], [], {}
 
     def read(self, folder):
         """What an earlier run left there: ratios and curves may span both."""
@@ -39,6 +39,7 @@ class Results:
             old = json.load(lines)
         self.cases, self.ratios = old["cases"], old["ratios"]
         self.curves, self.boxes = old["curves"], old["boxes"]
+        self.hosts = old["hosts"]
 
     def problem(self, words):
         """A figure that does not count."""
@@ -84,7 +85,7 @@ class Results:
         if line not in self.boxes:
             self.boxes.append(line)
         with open(os.path.join(folder, "results.json"), "w", encoding="utf-8") as out:
-            json.dump({"box": line, "boxes": self.boxes, "cases": self.cases,
+            json.dump({"box": line, "boxes": self.boxes, "hosts": self.hosts, "cases": self.cases,
                        "ratios": self.ratios, "curves": self.curves, "problems": self.problems},
                       out, indent=1)
             out.write("\n")
@@ -423,6 +424,16 @@ def wheel(tools, results, args):
 def workers(tools, results, args):
     """Several workers with something in common: it has threads of its own on both cores."""
     c_bench(tools, results, args, "bench_workers", 300, None)
+
+
+def host(tools, results, section):
+    """What the machine left at that time: figures of different hours are not alike."""
+    text = tools.run("bench_host", "--quick", timeout_s=60)
+    found = {name: float(value)
+             for name, value in re.findall(r"^host\.(\S+)  ([\d.]+)", text, re.M)}
+    results.hosts[section] = found
+    print(f"# host before {section}: " + " ".join(f"{name}={value:g}"
+                                                  for name, value in found.items()), flush=True)
 
 
 # ---- side by side ----
