@@ -25,16 +25,22 @@ slab_units(uint32_t first, uint32_t n, uint32_t units, bool has_chunk_head)
 	return n * units + (n / per_chunk + 2 + (first % SLAB_CHUNK_UNITS != 0)) * SLAB_CHUNK_HEAD;
 }
 
+static uint32_t *
+link_of(const struct slab *s, uint32_t index)
+{
+	return (uint32_t *)(void *)((uint8_t *)slab_at(s, index) + s->link_off);
+}
+
 uint32_t
 slab_alloc(struct slab *s)
 {
-	uint32_t index = s->free;
+	uint32_t *head = &s->free[s->top];
+	uint32_t index = *head;
 
 	if (is_likely(index != 0)) {
-		s->free = *(uint32_t *)(void *)((uint8_t *)slab_at(s, index) + s->link_off);
-		/* A quarter of a second's TIME-WAIT entries come back at once, more than a
-		 * cache holds: the next one is fetched before it is asked for. */
-		__builtin_prefetch(slab_at(s, s->free), 1);
+		*head = *link_of(s, index);
+		s->top = (s->top - 1) % SLAB_AHEAD;
+		__builtin_prefetch(slab_at(s, *head), 1);
 	} else {
 		if (s->used == s->max)
 			return 0;
@@ -50,8 +56,12 @@ slab_alloc(struct slab *s)
 void
 slab_free(struct slab *s, uint32_t index)
 {
+	uint32_t *head;
+
 	CHECK(index != 0 && index < s->fresh && s->used > 0);
-	*(uint32_t *)(void *)((uint8_t *)slab_at(s, index) + s->link_off) = s->free;
-	s->free = index;
+	s->top = (s->top + 1) % SLAB_AHEAD;
+	head = &s->free[s->top];
+	*link_of(s, index) = *head;
+	*head = index;
 	s->used--;
 }

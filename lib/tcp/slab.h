@@ -6,7 +6,13 @@
  *
  * Given-back objects are taken again first, last in first out, since their
  * lines are warm; a fresh one is taken only when there is none, so a share
- * costs address space, not memory. Objects are never moved and never zeroed. */
+ * costs address space, not memory. Objects are never moved and never zeroed.
+ *
+ * Not all are warm: a quarter of a second's TIME-WAIT entries come back at once,
+ * more than a cache holds. So each is fetched SLAB_AHEAD takings before its own.
+ * One list could not tell so early which that will be, its links being in the
+ * objects themselves: the objects given back are dealt out to SLAB_AHEAD lists in
+ * turn, and taken from them in turn backwards, which is one stack again. */
 
 #ifndef PMTCP_TCP_SLAB_H
 #define PMTCP_TCP_SLAB_H
@@ -23,19 +29,21 @@ enum {
 	 * the address of the context stands there, so that a handle finds it. */
 	SLAB_CHUNK_UNITS = (2u << 20) / SLAB_UNIT,
 	SLAB_CHUNK_HEAD = 2,
+	SLAB_AHEAD = 8, /* a power of two */
 };
 
 struct slab {
 	uint8_t *base;       /* of unit 0 */
 	uint32_t fresh;      /* first unit never used */
 	uint32_t end;        /* behind the last unit of the share */
-	uint32_t free;       /* head of the list of given-back objects, 0 none */
+	uint32_t top;        /* the list whose head was given back last */
 	uint32_t units;      /* per object */
 	uint32_t used;       /* objects out */
 	uint32_t peak;       /* most ever out */
 	uint32_t max;        /* objects of the share */
 	uint16_t link_off;   /* where a free object keeps the link to the next */
 	bool has_chunk_head; /* skip the heads of 2 MiB chunks */
+	uint32_t free[SLAB_AHEAD]; /* heads of the lists of given-back objects, 0 none */
 };
 
 /* Units an object share of n needs from unit `first` on, chunk heads included. */

@@ -145,6 +145,41 @@ slab_takes_the_last_given_back_first(void **state)
 	world_destroy(&w);
 }
 
+/* The same of a whole share, with objects given back and taken in runs of every length: the
+ * model is a stack. */
+static void
+slab_given_back_objects_are_one_stack(void **state)
+{
+	uint32_t *stack = calloc(OBJECTS, sizeof(uint32_t));
+	uint32_t depth = 0;
+	struct world w;
+	struct rng rng;
+
+	(void)state;
+	print_message("seed %d\n", SEED);
+	rng_seed(&rng, SEED);
+	world_create(&w, 1, false);
+	for (uint32_t i = 0; i < OBJECTS; i++)
+		take(&w);
+	for (uint32_t turn = 0; turn < 2000; turn++) {
+		uint32_t n = (uint32_t)rng_below(&rng, 100);
+		bool gives = rng_below(&rng, 2) != 0;
+
+		for (uint32_t i = 0; i < n && gives && w.n_out > 0; i++) {
+			uint32_t at = (uint32_t)rng_below(&rng, w.n_out);
+
+			stack[depth++] = w.out[at];
+			give(&w, at);
+		}
+		for (uint32_t i = 0; i < n && !gives && depth > 0; i++) {
+			take(&w);
+			assert_int_equal(w.out[w.n_out - 1], stack[--depth]);
+		}
+	}
+	world_destroy(&w);
+	free(stack);
+}
+
 int
 main(void)
 {
@@ -152,6 +187,7 @@ main(void)
 			cmocka_unit_test(slab_one_unit_hands_out_each_object_once),
 			cmocka_unit_test(slab_two_units_skip_the_chunk_heads),
 			cmocka_unit_test(slab_takes_the_last_given_back_first),
+			cmocka_unit_test(slab_given_back_objects_are_one_stack),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
