@@ -33,16 +33,16 @@ enum {
 };
 
 struct slab {
-	uint8_t *base;       /* of unit 0 */
-	uint32_t fresh;      /* first unit never used */
-	uint32_t end;        /* behind the last unit of the share */
-	uint32_t top;        /* the list whose head was given back last */
-	uint32_t units;      /* per object */
-	uint32_t used;       /* objects out */
-	uint32_t peak;       /* most ever out */
-	uint32_t max;        /* objects of the share */
-	uint16_t link_off;   /* where a free object keeps the link to the next */
-	bool has_chunk_head; /* skip the heads of 2 MiB chunks */
+	uint8_t *base;             /* of unit 0 */
+	uint32_t fresh;            /* first unit never used */
+	uint32_t end;              /* behind the last unit of the share */
+	uint32_t top;              /* the list whose head was given back last */
+	uint32_t units;            /* per object */
+	uint32_t used;             /* objects out */
+	uint32_t peak;             /* most ever out */
+	uint32_t max;              /* objects of the share */
+	uint16_t link_off;         /* where a free object keeps the link to the next */
+	bool has_chunk_head;       /* skip the heads of 2 MiB chunks */
 	uint32_t free[SLAB_AHEAD]; /* heads of the lists of given-back objects, 0 none */
 };
 
