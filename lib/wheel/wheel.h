@@ -34,7 +34,7 @@ enum {
 	WHEEL_LEVELS = 4,      /* of 256^level ticks per slot */
 	WHEEL_SLOTS = 512,     /* per level: two of the next level's slots */
 	WHEEL_PAGES = 512,     /* slots of the coarse ring, 256 ticks each: 131 s */
-	WHEEL_CHAINS = 16,     /* lists per coarse slot, walked side by side */
+	WHEEL_CHAINS = 32,     /* lists per coarse slot, walked side by side */
 	WHEEL_SLACK_MIN = 255, /* least slack that files into the coarse ring */
 	WHEEL_COARSE = WHEEL_LEVELS * WHEEL_SLOTS,
 	WHEEL_LISTS = WHEEL_COARSE + WHEEL_PAGES * WHEEL_CHAINS,
@@ -61,6 +61,8 @@ struct wheel {
 	uint64_t page;  /* coarse: no node is filed below 256 * page */
 	uint64_t next;  /* no list has to be opened before this tick; may be too low */
 	uint32_t armed; /* nodes in all lists */
+	uint32_t open;  /* first list of the page being emptied, prev of its heads unset; 0 none */
+	uint32_t turn;  /* chain of that page where to go on, modulo WHEEL_CHAINS */
 	uint64_t map[WHEEL_LISTS / 64]; /* bit: the list is not empty */
 	uint32_t list[WHEEL_LISTS];     /* first node of each, 0: empty */
 };
