@@ -343,6 +343,29 @@ flow_table_remove(struct flow_table *t, uint64_t hash, uint32_t index)
 	return true;
 }
 
+uint32_t
+flow_table_remove_bulk(struct flow_table *t, uint64_t *hash, uint32_t *index, uint32_t n)
+{
+	uint32_t left = 0;
+
+	for (uint32_t i = 0; i < n; i++) {
+		uint32_t first = flow_table_bucket(t, hash[i]);
+		struct flow_bucket *b = &t->buckets[first];
+		uint32_t mask = match_index(b, index[i]);
+
+		ASSERT(index[i] != 0);
+		if (is_likely(mask != 0)) {
+			bucket_set(b, (uint32_t)__builtin_ctz(mask), 0, 0);
+			continue;
+		}
+		__builtin_prefetch(&t->buckets[other_bucket(t, first, hash_tag(hash[i]))], 1);
+		hash[left] = hash[i];
+		index[left++] = index[i];
+	}
+	t->count -= n - left;
+	return left;
+}
+
 bool
 flow_table_replace(struct flow_table *t, uint64_t hash, uint32_t old_index, uint32_t new_index)
 {

@@ -72,6 +72,12 @@ int flow_table_insert(struct flow_table *t, uint64_t hash, uint32_t index);
 /* Takes out the entry of this very block; touches no block. False: not there. */
 bool flow_table_remove(struct flow_table *t, uint64_t hash, uint32_t index);
 
+/* Takes out many at once, up to FLOW_BULK_MAX, whose first buckets were asked for by
+ * flow_table_prefetch(): those that lie there go. The others move to the front of hash[] and
+ * index[], and their other buckets are asked for; flow_table_remove() takes them out, a little
+ * later without waiting. Returns how many these are. */
+uint32_t flow_table_remove_bulk(struct flow_table *t, uint64_t *hash, uint32_t *index, uint32_t n);
+
 /* The block of a key changes (half-open to full, full to TIME-WAIT) and the
  * entry stays where it is: cannot fail for room. False: old_index not there. */
 bool flow_table_replace(

@@ -261,6 +261,58 @@ bulk_lookup_of_any_length_equals_single_lookups(void **state)
 	fixture_free(f);
 }
 
+/* Removals of any number at once beside an array that says who is in: nobody else goes, who
+ * was not taken out is named, and all these lie in their other bucket. */
+static void
+bulk_removal_of_any_length_equals_single_removals(void **state)
+{
+	enum { BLOCKS = 3000, ROUNDS = 3000 };
+	struct fixture *f = fixture_create(BLOCKS, BLOCKS, SEED);
+	bool is_in[BLOCKS + 1];
+	uint32_t late = 0, all = 0;
+
+	(void)state;
+	print_message("seed %u\n", SEED);
+	assert_int_equal(fill(f), BLOCKS);
+	memset(is_in, true, sizeof(is_in));
+	for (uint32_t round = 0; round < ROUNDS; round++) {
+		uint32_t n = round % (FLOW_BULK_MAX + 1), count = flow_table_count(&f->t), left;
+		uint32_t index[FLOW_BULK_MAX], taken[FLOW_BULK_MAX];
+		uint64_t hash[FLOW_BULK_MAX];
+
+		for (uint32_t i = 0; i < n; i++) {
+			do
+				taken[i] = 1 + (uint32_t)rng_below(&f->rng, BLOCKS);
+			while (!is_in[taken[i]]);
+			is_in[taken[i]] = false;
+			index[i] = taken[i];
+			hash[i] = hash_of(f, block_key(f, taken[i]));
+		}
+		left = flow_table_remove_bulk(&f->t, hash, index, n);
+		assert_int_equal(flow_table_count(&f->t), count - n + left);
+		for (uint32_t i = 0; i < left; i++) {
+			assert_false(is_in[index[i]]);
+			assert_true(flow_table_remove(&f->t, hash[i], index[i]));
+		}
+		late += left;
+		all += n;
+		for (uint32_t i = 1; i <= BLOCKS && round % 64 == 0; i++)
+			assert_int_equal(flow_table_lookup(&f->t, hash_of(f, block_key(f, i)),
+							 block_key(f, i)),
+					is_in[i] ? i : 0);
+		for (uint32_t i = 0; i < n; i++) {
+			hash[i] = hash_of(f, block_key(f, taken[i]));
+			assert_false(flow_table_remove(&f->t, hash[i], taken[i]));
+			assert_int_equal(flow_table_insert(&f->t, hash[i], taken[i]), 0);
+			is_in[taken[i]] = true;
+		}
+	}
+	/* Both ways were taken. */
+	assert_in_range(late, all / 50, all / 2);
+	flow_table_check(&f->t, &f->secret);
+	fixture_free(f);
+}
+
 /* Entries whose tags and both buckets are the same: only the keys differ, and at
  * most sixteen of them fit. The hashes are made up: the table takes any. */
 static void
@@ -348,6 +400,7 @@ main(void)
 			cmocka_unit_test(res_9_capacity_is_reached_with_many_secrets),
 			cmocka_unit_test(partner_of_a_bucket_is_its_own_inverse_for_any_count),
 			cmocka_unit_test(bulk_lookup_of_any_length_equals_single_lookups),
+			cmocka_unit_test(bulk_removal_of_any_length_equals_single_removals),
 			cmocka_unit_test(same_tag_and_buckets_are_told_apart_by_key),
 			cmocka_unit_test(hash_of_zeros_is_an_entry_like_any_other),
 			cmocka_unit_test(memory_is_nine_bytes_per_entry_at_ninety_percent),
