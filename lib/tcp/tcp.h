@@ -127,6 +127,7 @@ struct tcp {
 	uint16_t fate;         /* enum pmtcp_counter of the segment whose text is being taken */
 	uint16_t n_spare;
 	uint16_t n_replies;
+	uint64_t plain_src; /* wire_plain_src() of our MAC; 0: a device makes the sums */
 	struct mark_list ctl;  /* control marks */
 	struct mark_list data; /* data marks */
 	uint32_t ready_head;   /* connections with events */

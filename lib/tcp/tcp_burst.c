@@ -6,8 +6,7 @@
  * caller's burst. Half-opens and TIME-WAIT entries are written here; a tcb's own
  * turn is tcp_output.c. */
 
-#include "tcp/tcp.h"
-
+#include "tcp/tcp_plain.h"
 #include "wire/wire_vlan.h"
 
 enum { DRY_NS = 1000000 }; /* a tick: timers are no finer */
@@ -30,8 +29,8 @@ emit_compact(struct tcp *t, const struct block_head *h, struct wire_tcp *w, stru
 	return true;
 }
 
-static bool
-emit_syn_ack(struct tcp *t, struct syn_rcvd *sr, struct tcp_burst *b)
+static PMTCP_NOINLINE bool
+emit_odd_syn_ack(struct tcp *t, struct syn_rcvd *sr, struct tcp_burst *b)
 {
 	const struct tcp_class *k = &t->classes[sr->cls];
 	struct wire_tcp w = {.seq = sr->iss,
@@ -51,7 +50,26 @@ emit_syn_ack(struct tcp *t, struct syn_rcvd *sr, struct tcp_burst *b)
 	w.opts |= sr->flags & SR_WSCALE ? SEG_OPT_WSCALE : 0;
 	w.flags |= sr->flags & SR_ECN ? TCP_ECE : 0;
 	w.addr_sum = tcp_addr_sum(t, &sr->head);
-	if (!emit_compact(t, &sr->head, &w, b))
+	return emit_compact(t, &sr->head, &w, b);
+}
+
+static PMTCP_ALWAYS_INLINE bool
+emit_syn_ack(struct tcp *t, struct syn_rcvd *sr, struct tcp_burst *b)
+{
+	enum { ALL = SR_TS | SR_SACK | SR_WSCALE };
+	struct wire_plain w = tcp_plain_syn(t, &t->classes[sr->cls]);
+
+	if (b->n == b->max)
+		return false;
+	w.flags = TCP_SYN | TCP_ACK;
+	w.seq = sr->iss;
+	w.ack = sr->irs + 1;
+	w.tsval = tcp_tsval(t, sr->ts_offset);
+	w.tsecr = sr->ts_recent;
+	w.addr_sum = wire_addr_sum(&sr->head.key);
+	if (is_likely((sr->flags & (ALL | SR_ECN)) == ALL && tcp_is_plain(t, &sr->head))
+					? !tcp_plain_send(t, &sr->head, b, &w)
+					: !emit_odd_syn_ack(t, sr, b))
 		return false;
 	sr->flags &= (uint8_t)~SR_SYN_DUE;
 	sr->sent = (uint16_t)(t->now_us >> SR_SENT_SHIFT);
@@ -91,9 +109,8 @@ output_syn_rcvd(struct tcp *t, struct syn_rcvd *sr, struct tcp_burst *b)
 	return !(sr->flags & SR_ACK_DUE) || emit_syn_rcvd_ack(t, sr, b);
 }
 
-/* TW-4, TW-6: <SEQ=SND.NXT, ACK=RCV.NXT, A>, with the timestamp. */
-static bool
-output_time_wait(struct tcp *t, struct time_wait *tw, struct tcp_burst *b)
+static PMTCP_NOINLINE bool
+emit_odd_time_wait(struct tcp *t, struct time_wait *tw, struct tcp_burst *b)
 {
 	const struct tcp_class *k = &t->classes[tw->cls];
 	struct wire_tcp w = {.seq = tw->snd_nxt,
@@ -107,9 +124,31 @@ output_time_wait(struct tcp *t, struct time_wait *tw, struct tcp_burst *b)
 			.ttl = k->ttl,
 			.dscp = k->dscp};
 
+	return emit_compact(t, &tw->head, &w, b);
+}
+
+/* TW-4, TW-6: <SEQ=SND.NXT, ACK=RCV.NXT, A>, with the timestamp. */
+static PMTCP_ALWAYS_INLINE bool
+output_time_wait(struct tcp *t, struct time_wait *tw, struct tcp_burst *b)
+{
+	const struct tcp_class *k = &t->classes[tw->cls];
+	struct wire_plain w = {.seq = tw->snd_nxt,
+			.ack = tw->rcv_nxt,
+			.flags = TCP_ACK,
+			.wnd = tw->window,
+			.tsval = tcp_tsval(t, tw->ts_offset),
+			.tsecr = tw->ts_recent,
+			.addr_sum = tw->addr_sum,
+			.ttl = k->ttl,
+			.dscp = k->dscp};
+
 	if (!(tw->flags & TW_ACK_DUE))
 		return true;
-	if (!emit_compact(t, &tw->head, &w, b))
+	if (b->n == b->max)
+		return false;
+	if (is_likely((tw->flags & TW_TS) && tcp_is_plain(t, &tw->head))
+					? !tcp_plain_send(t, &tw->head, b, &w)
+					: !emit_odd_time_wait(t, tw, b))
 		return false;
 	tw->flags &= (uint8_t)~TW_ACK_DUE;
 	tcp_count(t, PMTCP_C_ack_sent);

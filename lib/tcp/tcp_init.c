@@ -9,6 +9,7 @@
 #include <errno.h>
 
 #include "wire/wire_parse.h"
+#include "wire/wire_plain.h"
 #include "wire/wire_vlan.h"
 
 /* The region, part by part, each on a cache line of its own. */
@@ -215,6 +216,8 @@ tcp_init(struct tcp *t, void *mem, size_t len, const struct pmtcp_conf *conf)
 	t->rst_tokens = conf->rst_per_s;
 	t->tx_conf.ip_cksum_offload = conf->caps.tx_ip_cksum;
 	t->tx_conf.tcp_cksum_offload = conf->caps.tx_tcp_cksum;
+	if (!conf->caps.tx_ip_cksum && !conf->caps.tx_tcp_cksum)
+		t->plain_src = wire_plain_src(&conf->mac);
 	init_shares(t, mem, &l);
 	err = flow_table_init(&t->table, (uint8_t *)mem + l.table, flow_table_memsize(l.entries),
 			mem, l.entries);

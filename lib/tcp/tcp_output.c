@@ -10,20 +10,14 @@
 
 #include <string.h>
 
+#include "tcp/tcp_plain.h"
+
 enum {
 	CLONE_MIN = 512, /* octets from which cloning is cheaper than copying */
 	CLONE_SEGS_MAX = 8,
 	OVERRIDE_MS = 200,   /* DATA-21: 0.1 to 1 s */
 	VISIT_SEGMENTS = 64, /* of one connection, then the others have their turn */
 };
-
-static bool
-has_sack_to_tell(const struct tcp *t, const struct tcb *c)
-{
-	const struct tcp_rx *rx = tcb_has(c, TCB_SACK) ? tcp_rx(t, c) : NULL;
-
-	return rx && (reasm_has_ooo(&rx->r) || rx->dsack_left != rx->dsack_right);
-}
 
 /* Blocks that fit beside so many octets of text (W-34). */
 static uint8_t
@@ -60,35 +54,6 @@ add_sack(struct tcp *t, struct tcb *c, struct wire_tcp *w, uint32_t len)
 	tcp_rx_rest(t, c, rx);
 	w->n_sack = n;
 	w->opts |= SEG_OPT_SACK;
-}
-
-/* Rounding up takes the edge on by a little with each ACK. It must not do so once the
- * buffer is full, nor for ever: a peer of small segments would be promised as much again
- * before that (RES-10). */
-static bool
-may_round_up(const struct tcp *t, const struct tcb *c)
-{
-	const struct tcp_rx *rx = tcp_rx(t, c);
-	uint32_t buffer = tcp_class(t, c)->recv_buffer;
-	uint32_t held = rx ? rx->held : 0;
-
-	return held < buffer && held + tcb_rcv_wnd(c) < buffer + buffer / 8;
-}
-
-/* The window field, and the edge that it promises: rounded up to the scale, so that
- * rounding never moves the edge back (DATA-17, DATA-18), while the buffer allows. Text up
- * to the edge once promised is taken all the same. One of several ACKs of a burst
- * acknowledges less than RCV.NXT and offers as much more. */
-static uint16_t
-advertise(struct tcp *t, struct tcb *c, uint32_t ack)
-{
-	uint8_t shift = tcb_rcv_shift(c);
-	uint32_t space = tcp_rcv_space(t, c) + (c->rcv.nxt - ack);
-	uint32_t field = (space + (may_round_up(t, c) ? (1u << shift) - 1 : 0)) >> shift;
-
-	field = min_u32(field, UINT16_MAX);
-	c->rcv.adv = seq_max(c->rcv.adv, ack + (field << shift));
-	return (uint16_t)field;
 }
 
 static void
@@ -146,10 +111,10 @@ fill(struct tcp *t, struct tcb *c, struct wire_tcp *w, const struct tcp_out *out
 	}
 	if (is_unlikely(tcb_has(c, TCB_ECE_DUE)))
 		w->flags |= TCP_ECE;
-	w->wnd = advertise(t, c, out->ack);
+	w->wnd = tcp_advertise(t, c, out->ack);
 	if (is_unlikely(c->rare))
 		tcp_urgent_fill(tcp_rare(t, c), w);
-	if (is_unlikely(has_sack_to_tell(t, c)))
+	if (is_unlikely(tcp_has_sack_to_tell(t, c)))
 		add_sack(t, c, w, len);
 }
 
@@ -175,17 +140,6 @@ payload_mbuf(struct tcp *t, struct tcb *c, const struct sendq_rec *rec)
 	return m;
 }
 
-/* An ACK left with this segment, whatever else it was. */
-static void
-ack_left(struct tcb *c, uint32_t ack)
-{
-	c->ack_sent = ack;
-	if (ack != c->rcv.nxt)
-		return;
-	c->flags &= ~(uint32_t)(TCB_ACK_DUE | TCB_DELACK);
-	c->dups &= (uint8_t)~TCB_GAP_FILLED;
-}
-
 bool
 tcp_emit(struct tcp *t, struct tcb *c, struct tcp_burst *b, const struct sendq_rec *rec,
 		struct tcp_out out)
@@ -203,9 +157,39 @@ tcp_emit(struct tcp *t, struct tcb *c, struct tcp_burst *b, const struct sendq_r
 	 * does the last one of a burst. */
 	if ((out.flags & (TCP_ACK | TCP_RST)) == TCP_ACK &&
 			((w.opts & SEG_OPT_SACK) || out.ack != c->rcv.nxt ||
-					!has_sack_to_tell(t, c)) &&
+					!tcp_has_sack_to_tell(t, c)) &&
 			(!rec || (c->dups & TCB_DUPS_OWED) == 0))
-		ack_left(c, out.ack);
+		tcp_ack_left(c, out.ack);
+	return true;
+}
+
+/* A segment without text, in all but a few cases a plain one. */
+static PMTCP_NOINLINE bool
+emit_ctl(struct tcp *t, struct tcb *c, struct tcp_burst *b, struct tcp_out out)
+{
+	const struct tcp_class *k;
+	struct wire_plain w;
+	uint16_t wnd;
+
+	ASSERT((out.flags & (TCP_SYN | TCP_RST | TCP_ACK)) == TCP_ACK && out.ecn == 0);
+	if (is_unlikely((c->flags & (TCB_TS | TCB_ECE_DUE)) != TCB_TS || c->rare ||
+			    !tcp_is_plain(t, &c->head) || tcp_has_sack_to_tell(t, c)))
+		return tcp_emit(t, c, b, NULL, out);
+	/* First what calls, then what is kept in registers. */
+	wnd = tcp_advertise(t, c, out.ack);
+	k = tcp_class(t, c);
+	w = (struct wire_plain){.seq = out.seq,
+			.ack = out.ack,
+			.flags = out.flags & (TCP_FIN | TCP_ACK),
+			.wnd = wnd,
+			.tsval = tcp_tsval(t, c->ts_offset),
+			.tsecr = c->ts_recent,
+			.addr_sum = c->addr_sum,
+			.ttl = k->ttl,
+			.dscp = k->dscp};
+	if (is_unlikely(!tcp_plain_send(t, &c->head, b, &w)))
+		return false;
+	tcp_ack_left(c, out.ack);
 	return true;
 }
 
@@ -434,7 +418,7 @@ output_fin(struct tcp *t, struct tcb *c, struct tcp_burst *b)
 		return true;
 	if (is_shut && c->snd.una != c->snd.nxt && !tcb_has(c, TCB_SYN_UNACKED))
 		return true; /* what is in flight is acknowledged first, and says the window */
-	if (b->n == b->max || !tcp_emit(t, c, b, NULL, out))
+	if (b->n == b->max || !emit_ctl(t, c, b, out))
 		return false;
 	c->flags |= TCB_FIN_SENT;
 	c->snd.nxt++;
@@ -497,7 +481,7 @@ pure_ack(struct tcp *t, struct tcb *c, struct tcp_burst *b, uint32_t ack)
 			.ack = ack,
 			.flags = TCP_ACK};
 
-	if (b->n == b->max || !tcp_emit(t, c, b, NULL, out))
+	if (b->n == b->max || !emit_ctl(t, c, b, out))
 		return false;
 	tcp_count(t, PMTCP_C_ack_sent);
 	return true;
@@ -531,6 +515,22 @@ output_ack(struct tcp *t, struct tcb *c, struct tcp_burst *b)
 	return pure_ack(t, c, b, c->rcv.nxt);
 }
 
+/* OPEN-8: the offer of a connection whose class offers everything, and of ECN nothing. */
+static bool
+emit_syn(struct tcp *t, struct tcb *c, struct tcp_burst *b, struct tcp_out out)
+{
+	const struct tcp_class *k = tcp_class(t, c);
+	struct wire_plain w = tcp_plain_syn(t, k);
+
+	if (is_unlikely(out.flags != TCP_SYN || !(k->has_ts & k->has_sack & k->has_wscale) ||
+			    k->ecn == PMTCP_ECN_OFFER || !tcp_is_plain(t, &c->head)))
+		return tcp_emit(t, c, b, NULL, out);
+	w.seq = out.seq;
+	w.tsval = tcp_tsval(t, c->ts_offset);
+	w.addr_sum = c->addr_sum;
+	return tcp_plain_send(t, &c->head, b, &w);
+}
+
 /* SYN, or the SYN-ACK of a simultaneous open. */
 static bool
 output_syn(struct tcp *t, struct tcb *c, struct tcp_burst *b)
@@ -541,7 +541,7 @@ output_syn(struct tcp *t, struct tcb *c, struct tcp_burst *b)
 		return true;
 	if (c->head.state != TCPS_SYN_SENT)
 		out.flags |= TCP_ACK;
-	if (b->n == b->max || !tcp_emit(t, c, b, NULL, out))
+	if (b->n == b->max || !emit_syn(t, c, b, out))
 		return false;
 	c->flags &= ~(uint32_t)TCB_SYN_DUE;
 	return true;
@@ -565,6 +565,12 @@ output_ended(struct tcp *t, struct tcb *c, struct tcp_burst *b)
 	return !tcb_has(c, TCB_ACK_DUE) || pure_ack(t, c, b, c->rcv.nxt);
 }
 
+static PMTCP_NOINLINE bool
+output_text(struct tcp *t, struct tcb *c, struct tcp_burst *b)
+{
+	return output_probe(t, c, b) && tcp_output_rexmit(t, c, b) && output_data(t, c, b);
+}
+
 bool
 tcp_output_tcb(struct tcp *t, struct tcb *c, struct tcp_burst *b)
 {
@@ -579,7 +585,8 @@ tcp_output_tcb(struct tcp *t, struct tcb *c, struct tcp_burst *b)
 	if (c->head.state == TCPS_SYN_RCVD)
 		return output_ack(t, c, b);
 	/* What keeps data back - no record, no packet buffer - must not keep ACKs back. */
-	is_done = output_probe(t, c, b) && tcp_output_rexmit(t, c, b) && output_data(t, c, b) &&
+	is_done = (is_likely(!c->tx && !tcb_has(c, TCB_PROBE_DUE | TCB_REXMT_DUE)) ||
+				  output_text(t, c, b)) &&
 		  output_fin(t, c, b);
 	return output_ack(t, c, b) && is_done;
 }

@@ -22,6 +22,7 @@
 
 #include "base/rng.h"
 #include "wire/wire_emit.h"
+#include "wire/wire_plain.h"
 #include "wire_bed.h"
 
 enum { ROUNDS = 20000 };
@@ -260,6 +261,111 @@ w_34_syn_options_stand_in_order(void **state)
 	rte_pktmbuf_free(m);
 }
 
+/* The values of a plain segment, as either way of writing takes them. */
+static struct wire_tcp
+plain_values(struct rng *rng, struct wire_plain *plain)
+{
+	struct wire_tcp w = random_values(rng);
+	bool is_syn = rng_below(rng, 2) == 0;
+
+	w.flags = (uint8_t)((rng_next(rng) & 0xff & ~TCP_SYN) | (is_syn ? TCP_SYN : 0));
+	w.opts = is_syn ? SEG_OPT_MSS | SEG_OPT_SACK_PERM | SEG_OPT_TS | SEG_OPT_WSCALE
+			: SEG_OPT_TS;
+	w.ttl = (uint8_t)(1 + rng_below(rng, 255));
+	w.ecn = (uint8_t)rng_below(rng, 4);
+	/* Sums that come out as 0 or 0xffff, too. */
+	if (rng_below(rng, 8) == 0) {
+		w.key = (struct flow_key){.lport = w.key.lport};
+		w.seq = w.ack = w.tsval = w.tsecr = 0;
+		w.addr_sum = 0;
+	}
+	*plain = (struct wire_plain){.seq = w.seq,
+			.ack = w.ack,
+			.tsval = w.tsval,
+			.tsecr = w.tsecr,
+			.wnd = w.wnd,
+			.addr_sum = w.addr_sum,
+			.mss = w.mss,
+			.wscale = w.wscale,
+			.flags = w.flags,
+			.ttl = w.ttl,
+			.dscp = w.dscp,
+			.ecn = w.ecn};
+	memcpy(&plain->dst, &peer_mac, sizeof(peer_mac));
+	plain->src = wire_plain_src(&own_mac);
+	return w;
+}
+
+/* A packet as it came in: what was said of it must not go out with it. */
+static void
+make_received(struct rte_mbuf *m, struct rng *rng)
+{
+	m->data_off = (uint16_t)rng_below(rng, 256);
+	m->data_len = (uint16_t)rng_next(rng);
+	m->pkt_len = m->data_len;
+	m->port = 7;
+	m->packet_type = (uint32_t)rng_next(rng);
+	m->vlan_tci = (uint16_t)rng_next(rng);
+	m->ol_flags = RTE_MBUF_F_RX_L4_CKSUM_GOOD | RTE_MBUF_F_RX_RSS_HASH | RTE_MBUF_F_RX_VLAN |
+		      RTE_MBUF_F_RX_VLAN_STRIPPED;
+}
+
+/* The short way writes, octet for octet, what the general one does. */
+static void
+w_26_plain_segments_are_those_of_the_general_way(void **state)
+{
+	struct rng rng;
+	uint64_t seed = 8;
+
+	print_message("seed %llu\n", (unsigned long long)seed);
+	rng_seed(&rng, seed);
+	for (int i = 0; i < ROUNDS; i++) {
+		struct rte_mbuf *general = rte_pktmbuf_alloc(*state);
+		struct rte_mbuf *m = rte_pktmbuf_alloc(*state);
+		struct wire_plain plain;
+		struct wire_tcp w = plain_values(&rng, &plain);
+
+		plain.key = &w.key;
+		make_received(m, &rng);
+		wire_emit_tcp(general, &w, &software, &peer_mac, &own_mac);
+		wire_plain_put(wire_plain_mbuf(m, (w.flags & TCP_SYN) != 0), &plain, 0, 0);
+		assert_int_equal(m->pkt_len, general->pkt_len);
+		assert_memory_equal(rte_pktmbuf_mtod(m, uint8_t *),
+				rte_pktmbuf_mtod(general, uint8_t *), general->data_len);
+		assert_int_equal(m->data_len, general->data_len);
+		assert_int_equal(m->data_off, general->data_off);
+		assert_int_equal(m->ol_flags, 0);
+		assert_int_equal(m->port, RTE_MBUF_PORT_INVALID);
+		assert_int_equal(m->packet_type, 0);
+		rte_mbuf_sanity_check(m, 1);
+		rte_pktmbuf_free(m);
+		rte_pktmbuf_free(general);
+	}
+}
+
+/* The same with text behind the headers, of even and of odd length. */
+static void
+w_26_plain_headers_cover_the_text(void **state)
+{
+	struct rng rng;
+
+	rng_seed(&rng, 9);
+	for (int i = 0; i < ROUNDS; i++) {
+		struct wire_plain plain;
+		struct wire_tcp w = plain_values(&rng, &plain);
+		uint32_t len = (uint32_t)rng_below(&rng, 300);
+		struct rte_mbuf *m = payload_mbuf(*state, &rng, len, 0);
+		uint64_t sum = wire_cksum_bytes(rte_pktmbuf_mtod(m, uint8_t *), len);
+		uint8_t hdr[WIRE_TCP_HDR_MAX];
+
+		plain.key = &w.key;
+		wire_plain_put(hdr, &plain, len, sum);
+		wire_emit_tcp(m, &w, &software, &peer_mac, &own_mac);
+		assert_memory_equal(rte_pktmbuf_mtod(m, uint8_t *), hdr, wire_tcp_hdr_len(&w));
+		rte_pktmbuf_free(m);
+	}
+}
+
 int
 main(void)
 {
@@ -270,6 +376,8 @@ main(void)
 			cmocka_unit_test(emit_offloaded_prepares_what_the_device_wants),
 			cmocka_unit_test(emit_into_received_mbuf_keeps_only_buffer_flags),
 			cmocka_unit_test(w_34_syn_options_stand_in_order),
+			cmocka_unit_test(w_26_plain_segments_are_those_of_the_general_way),
+			cmocka_unit_test(w_26_plain_headers_cover_the_text),
 	};
 
 	return cmocka_run_group_tests(tests, bed_pool_setup, bed_pool_teardown);
