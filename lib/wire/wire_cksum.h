@@ -10,6 +10,7 @@
 #ifndef PMTCP_WIRE_WIRE_CKSUM_H
 #define PMTCP_WIRE_WIRE_CKSUM_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <string.h>
@@ -63,6 +64,18 @@ wire_cksum_fold(uint64_t sum)
 	half = (uint32_t)(sum >> 32);
 	half += half << 16 | half >> 16;
 	return (uint16_t)(half >> 16);
+}
+
+/* Is it 0xffff folded, as of octets with the right checksum among them? That is to be a
+ * multiple of 2^16 - 1 other than 0, which no sum with a pseudo-header or a version number in
+ * it is; and for such an odd number, as 2^64 - 1 is one of its multiples, the product with its
+ * inverse modulo 2^64 tells. */
+static inline bool
+wire_cksum_is_good(uint64_t sum)
+{
+	const uint64_t most = UINT64_MAX / 0xffff;
+
+	return sum * (0 - most) <= most;
 }
 
 /* Bytes [p, p + len); an odd last byte is padded with zero (RFC 1071 section 1). */

@@ -21,6 +21,7 @@
 #include "wire/wire_emit.h"
 #include "wire/wire_ext.h"
 #include "wire/wire_opt.h"
+#include "wire/wire_usual.h"
 
 enum {
 	PLAIN_LEN = WIRE_ETH_LEN + WIRE_IP4_LEN + WIRE_TCP_LEN,
@@ -419,8 +420,8 @@ parse_plain6(struct rte_mbuf *m, const struct wire_rx_conf *conf, struct seg *se
 	return take_tcp(tcp, WIRE_ETH_LEN + WIRE_IP6_LEN, tcp_len, seg, drop_reason);
 }
 
-PMTCP_HOT enum wire_kind
-wire_parse(struct rte_mbuf *m, const struct wire_rx_conf *conf, struct seg *seg,
+static PMTCP_NOINLINE enum wire_kind
+parse_plain(struct rte_mbuf *m, const struct wire_rx_conf *conf, struct seg *seg,
 		uint16_t *drop_reason)
 {
 	const uint8_t *p = rte_pktmbuf_mtod(m, const uint8_t *);
@@ -453,6 +454,41 @@ wire_parse(struct rte_mbuf *m, const struct wire_rx_conf *conf, struct seg *seg,
 	begin_seg(seg, m, addrs, ip[1]);
 	return take_tcp(tcp, WIRE_ETH_LEN + WIRE_IP4_LEN, tcp_len, seg, drop_reason);
 }
+
+#ifdef WIRE_HAS_USUAL
+
+static PMTCP_NOINLINE enum wire_kind
+parse_text(struct rte_mbuf *m, const struct wire_rx_conf *conf, struct seg *seg,
+		uint16_t *drop_reason)
+{
+	if (is_likely(usual_take_text(m, seg)))
+		return WIRE_TCP;
+	return parse_plain(m, conf, seg, drop_reason);
+}
+
+PMTCP_HOT enum wire_kind
+wire_parse(struct rte_mbuf *m, const struct wire_rx_conf *conf, struct seg *seg,
+		uint16_t *drop_reason)
+{
+	enum usual usual = usual_take(m, conf, seg);
+
+	if (usual == USUAL_TS || usual == USUAL_SYN)
+		return WIRE_TCP;
+	if (usual == USUAL_TEXT)
+		return parse_text(m, conf, seg, drop_reason);
+	return parse_plain(m, conf, seg, drop_reason);
+}
+
+#else
+
+enum wire_kind
+wire_parse(struct rte_mbuf *m, const struct wire_rx_conf *conf, struct seg *seg,
+		uint16_t *drop_reason)
+{
+	return parse_plain(m, conf, seg, drop_reason);
+}
+
+#endif
 
 bool
 wire_peek_tuple(const struct rte_mbuf *m, const struct wire_rx_conf *conf, struct flow_key *key)

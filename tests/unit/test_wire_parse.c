@@ -140,6 +140,11 @@ put_be16(uint8_t *p, uint16_t value)
 	p[1] = (uint8_t)value;
 }
 
+enum {
+	/* In the order in which the builder puts them. */
+	USUAL_SYN_OPTS = PKT_OPT_MSS | PKT_OPT_SACK_PERM | PKT_OPT_TS | PKT_OPT_WSCALE,
+};
+
 /* Makes both checksums right again, as far as the lengths let it. */
 static void
 mend_sums(uint8_t *frame, uint32_t len)
@@ -167,10 +172,15 @@ random_frame(struct rng *rng, uint8_t *bytes, size_t size)
 	struct build b = bed_segment();
 	uint32_t len;
 
-	b.opts = rng_below(rng, 2) ? PKT_OPT_TS : 0;
-	b.len = (uint32_t)rng_below(rng, 12);
-	if (rng_below(rng, 4) == 0)
+	b.opts = rng_below(rng, 4) ? PKT_OPT_TS : 0;
+	b.len = rng_below(rng, 2) ? (uint32_t)rng_below(rng, 12) : 0;
+	if (rng_below(rng, 4) == 0) {
 		b.flags |= PKT_SYN;
+		b.mss = (uint16_t)rng_next(rng);
+		b.wscale = (uint8_t)rng_below(rng, 16);
+		if (rng_below(rng, 2))
+			b.opts = USUAL_SYN_OPTS;
+	}
 	len = (uint32_t)build_tcp_bytes(&b, bytes, size);
 	for (uint64_t n = rng_below(rng, 3); n > 0; n--)
 		bytes[rng_below(rng, len)] = (uint8_t)rng_next(rng);
@@ -179,43 +189,138 @@ random_frame(struct rng *rng, uint8_t *bytes, size_t size)
 	return len;
 }
 
-/* W-1: the short way of a frame in one piece and the long way of a chain come to
- * the same verdict and the same values. */
+/* The short way of a frame in one piece and the long way of a chain, cut at `cut`, come to the
+ * same verdict and the same values. Returns the reason, or WIRE_DROP_MAX. */
+static uint16_t
+parse_both_ways(struct rte_mempool *pool, const uint8_t *bytes, uint32_t len, uint16_t cut)
+{
+	struct rte_mbuf *flat = build_mbuf(pool, bytes, len, 0);
+	struct rte_mbuf *chain = build_mbuf(pool, bytes, len, cut);
+	uint16_t reason = WIRE_DROP_MAX, chain_reason = WIRE_DROP_MAX;
+	/* Hash and index are not the parser's. */
+	struct seg seg = {.m = NULL}, chain_seg = {.m = NULL};
+	enum wire_kind kind = wire_parse(flat, &bed_conf, &seg, &reason);
+
+	assert_int_equal(wire_parse(chain, &bed_conf, &chain_seg, &chain_reason), kind);
+	assert_int_equal(chain_reason, reason);
+	if (kind == WIRE_TCP) {
+		chain_seg.m = seg.m;
+		assert_memory_equal(&chain_seg, &seg, sizeof(seg));
+	}
+	rte_pktmbuf_free(flat);
+	rte_pktmbuf_free(chain);
+	return reason;
+}
+
+/* W-1. */
 static void
 w_1_flat_and_chained_frames_parse_alike(void **state)
 {
-	uint32_t n_good = 0, n_drops[WIRE_DROP_MAX] = {0};
+	uint32_t n_good = 0, n_drops[WIRE_DROP_MAX + 1] = {0};
 	struct rng rng;
 
 	rng_seed(&rng, 10);
 	for (int i = 0; i < RANDOM_FRAMES / 4; i++) {
 		uint8_t bytes[256];
 		uint32_t len = random_frame(&rng, bytes, sizeof(bytes));
-		struct rte_mbuf *flat = build_mbuf(*state, bytes, len, 0);
-		struct rte_mbuf *chain = build_mbuf(
-				*state, bytes, len, (uint16_t)(1 + rng_below(&rng, len - 1)));
-		uint16_t reason = WIRE_DROP_MAX, chain_reason = WIRE_DROP_MAX;
-		struct seg seg, chain_seg;
-		enum wire_kind kind = wire_parse(flat, &bed_conf, &seg, &reason);
 
-		assert_int_equal(wire_parse(chain, &bed_conf, &chain_seg, &chain_reason), kind);
-		assert_int_equal(chain_reason, reason);
-		if (kind == WIRE_TCP) {
-			chain_seg.m = seg.m;
-			assert_memory_equal(&chain_seg, &seg, sizeof(seg));
-			n_good++;
-		} else if (kind == WIRE_DROP) {
-			n_drops[reason]++;
-		}
-		rte_pktmbuf_free(flat);
-		rte_pktmbuf_free(chain);
+		n_drops[parse_both_ways(
+				*state, bytes, len, (uint16_t)(1 + rng_below(&rng, len - 1)))]++;
 	}
+	n_good = n_drops[WIRE_DROP_MAX];
 	/* The frames were not all of one sort. */
 	assert_true(n_good > 1000);
 	assert_true(n_drops[WIRE_DROP_IP_HEADER] > 10);
 	assert_true(n_drops[WIRE_DROP_TCP_HEADER] > 10);
 	assert_true(n_drops[WIRE_DROP_TCP_CKSUM] > 10);
 	assert_true(n_drops[WIRE_DROP_OPT_BAD] > 10);
+}
+
+/* Every bit of a good frame wrong, alone and with right sums, and each value of the octets that
+ * have limits: the parser may know the usual frames by heart, and must see what is not. */
+static void
+flip_every_bit(struct rte_mempool *pool, const struct build *b)
+{
+	uint8_t bytes[256];
+	uint32_t len = (uint32_t)build_tcp_bytes(b, bytes, sizeof(bytes));
+
+	assert_int_equal(parse_both_ways(pool, bytes, len, 20), WIRE_DROP_MAX);
+	for (uint32_t bit = 0; bit < len * 8; bit++) {
+		uint8_t wrong[256];
+
+		memcpy(wrong, bytes, len);
+		wrong[bit / 8] ^= (uint8_t)(1 << bit % 8);
+		parse_both_ways(pool, wrong, len, 50);
+		mend_sums(wrong, len);
+		parse_both_ways(pool, wrong, len, 50);
+	}
+	/* The last octet is the window scale of a SYN, in another a payload's. */
+	for (uint32_t value = 0; value < 256; value++) {
+		bytes[len - 1] = (uint8_t)value;
+		mend_sums(bytes, len);
+		assert_int_equal(parse_both_ways(pool, bytes, len, 50), WIRE_DROP_MAX);
+	}
+}
+
+static void
+w_1_usual_frames_with_any_bit_wrong_parse_alike(void **state)
+{
+	static const uint8_t flags[] = {PKT_ACK, PKT_ACK | PKT_FIN, PKT_RST, PKT_ACK | PKT_PSH};
+	struct build b = bed_segment();
+
+	for (uint32_t i = 0; i < sizeof(flags); i++) {
+		b.flags = flags[i];
+		for (b.len = 0; b.len <= 11; b.len += 11)
+			flip_every_bit(*state, &b);
+	}
+	b.opts = USUAL_SYN_OPTS;
+	b.mss = 1460;
+	b.wscale = 7;
+	b.flags = PKT_SYN;
+	for (b.len = 0; b.len <= 11; b.len += 11)
+		flip_every_bit(*state, &b);
+	b.len = 0;
+	b.flags = PKT_SYN | PKT_ACK;
+	flip_every_bit(*state, &b);
+	b.flags = PKT_ACK; /* the options of a SYN in another */
+	flip_every_bit(*state, &b);
+}
+
+/* The last octets lie there and are not the frame's. */
+static uint16_t
+parse_without_end(struct rte_mempool *pool, const uint8_t *bytes, uint32_t len, uint32_t cut)
+{
+	struct rte_mbuf *m = build_mbuf(pool, bytes, len, 0);
+	uint16_t reason = WIRE_DROP_MAX;
+	struct seg seg;
+
+	assert_int_equal(rte_pktmbuf_trim(m, (uint16_t)cut), 0);
+	wire_parse(m, &bed_conf, &seg, &reason);
+	rte_pktmbuf_free(m);
+	return reason;
+}
+
+/* W-4, W-35: the frame is longer than the datagram, or than any may be. */
+static void
+w_1_usual_frames_of_any_length_parse_alike(void **state)
+{
+	struct build b = bed_segment();
+	uint8_t bytes[256] = {0};
+
+	b.len = 0;
+	b.mss = 1460;
+	for (int i = 0; i < 2; i++) {
+		uint32_t len = (uint32_t)build_tcp_bytes(&b, bytes, sizeof(bytes));
+
+		for (uint32_t pad = 0; pad < 40; pad++)
+			assert_int_equal(parse_both_ways(*state, bytes, len + pad, 50),
+					WIRE_DROP_MAX);
+		for (uint32_t cut = 1; cut <= len - 54; cut++)
+			assert_int_equal(parse_without_end(*state, bytes, len, cut),
+					WIRE_DROP_IP_TRUNC);
+		b.flags = PKT_SYN;
+		b.opts = USUAL_SYN_OPTS;
+	}
 }
 
 struct bad {
@@ -464,6 +569,8 @@ main(void)
 			cmocka_unit_test(w_1_frame_cut_anywhere_is_dropped),
 			cmocka_unit_test(w_1_chain_cut_anywhere_is_dropped),
 			cmocka_unit_test(w_1_flat_and_chained_frames_parse_alike),
+			cmocka_unit_test(w_1_usual_frames_with_any_bit_wrong_parse_alike),
+			cmocka_unit_test(w_1_usual_frames_of_any_length_parse_alike),
 			cmocka_unit_test(w_25_any_flipped_bit_is_dropped),
 			cmocka_unit_test(parse_malformed_headers_name_their_reason),
 			cmocka_unit_test(w_9_version_and_ihl_are_judged),
