@@ -13,8 +13,10 @@
  *	request_response  64 octets each way; the client closes when it has its own
  *	tw_reuse          open_close with so few ports that each open takes over a
  *	                  TIME-WAIT entry of the client's
- *	wrong_core        open_close with two workers at either end, and each frame at
- *	                  the worker whose turn it is: half of them are handed over
+ *	two_workers       open_close with two workers at either end, and each frame at
+ *	                  the worker it belongs to
+ *	wrong_core        the same with each frame at the worker whose turn it is: half
+ *	                  of them are handed over
  *
  * The program only does the work, and fails if a connection does not end as it
  * should; bench/instructions counts, under valgrind, what drive_client() and
@@ -179,6 +181,7 @@ struct queue {
 struct mode {
 	const char *name;
 	uint16_t workers; /* of either end */
+	bool is_sprayed;  /* frames come to one worker after the other */
 	uint16_t port_first;
 	uint16_t port_last;
 	uint32_t client_writes_on; /* PMTCP_EV_*: that then the request goes */
@@ -196,7 +199,11 @@ static const struct mode modes[] = {
 				.port_first = REUSE_PORT_FIRST,
 				.port_last = REUSE_PORT_FIRST + REUSE_PORTS - 1,
 				.client_closes_on = PMTCP_EV_CONNECTED},
-		{.name = "wrong_core", .workers = 2, .client_closes_on = PMTCP_EV_CONNECTED},
+		{.name = "two_workers", .workers = 2, .client_closes_on = PMTCP_EV_CONNECTED},
+		{.name = "wrong_core",
+				.workers = 2,
+				.is_sprayed = true,
+				.client_closes_on = PMTCP_EV_CONNECTED},
 };
 
 struct worker {
@@ -209,7 +216,8 @@ struct end {
 	struct rte_mempool *pool;
 	struct end *peer;
 	uint16_t workers;
-	uint16_t next;      /* worker that the next frame comes to */
+	bool is_sprayed;    /* frames to it come to one worker after the other ... */
+	uint16_t next;      /* ... of which this is next */
 	uint32_t writes_on; /* PMTCP_EV_* */
 	uint32_t closes_on;
 	uint64_t frames; /* sent */
@@ -261,6 +269,7 @@ end_create(struct end *e, const struct mode *mode, uint32_t self, uint32_t peer)
 
 	e->pool = pool_create();
 	e->workers = mode->workers;
+	e->is_sprayed = mode->is_sprayed;
 	pmtcp_conf_init(&conf);
 	conf.pool = e->pool;
 	conf.mac = mac_of(self);
@@ -353,15 +362,16 @@ turn_begin(struct end *e, struct worker *w, uint64_t now_ns)
 	pmtcp_tick(w->ctx, now_ns);
 }
 
-/* To one worker of the peer after the other, whosever they are. */
+/* To the peer's worker of the same number, which has the connection's other end: both
+ * directions have one owner under the usual key. Or to one after the other, whosever. */
 static void
-send_frames(struct end *e, struct rte_mbuf **pkts, uint16_t n)
+send_frames(struct end *e, const struct worker *w, struct rte_mbuf **pkts, uint16_t n)
 {
 	struct end *peer = e->peer;
 
 	e->frames += n;
-	if (peer->workers == 1) {
-		queue_put(&peer->worker[0].in, pkts, n);
+	if (!peer->is_sprayed) {
+		queue_put(&peer->worker[w - e->worker].in, pkts, n);
 		return;
 	}
 	for (uint16_t i = 0; i < n; i++) {
@@ -377,7 +387,7 @@ turn_end(struct end *e, struct worker *w, uint64_t now_ns)
 	uint16_t n;
 
 	while ((n = pmtcp_output(w->ctx, now_ns, pkts, BURST)) > 0)
-		send_frames(e, pkts, n);
+		send_frames(e, w, pkts, n);
 }
 
 static void
@@ -534,8 +544,9 @@ is_of_mode(const struct mode *mode, const struct books *c, const struct books *s
 		return false;
 	if (c->counter[PMTCP_C_tw_reused_out] != (conns > tuples ? conns - tuples : 0))
 		return false;
-	return mode->workers == 1 ? handed == 0
-				  : handed > frames * 45 / 100 && handed < frames * 55 / 100;
+	if (!mode->is_sprayed)
+		return handed == 0;
+	return handed > frames * 45 / 100 && handed < frames * 55 / 100;
 }
 
 /* Everything ended well, nothing was sent twice, expiry keeps up with entry. */
