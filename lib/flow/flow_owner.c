@@ -2,9 +2,11 @@
  * Copyright (c) 2026 pmtcp authors
  */
 
-/* The owner function. The hash adds one word per half byte of input, 24 for IPv4:
+/* The owner function. The whole hash adds one word per half byte of input, 24 for IPv4:
  * a walk bit by bit would take four times as many steps, and a table per whole
- * byte 36 KiB instead of 4.5. */
+ * byte 36 KiB instead of 4.5. Each segment needs but the bits that index the redirection
+ * table: for IPv4 these are added by whole bytes, out of 6 KiB, or, with a key that repeats,
+ * out of the first one. */
 
 #include "flow/flow_owner.h"
 
@@ -13,10 +15,13 @@
 #include <stddef.h>
 #include <string.h>
 
+#include "base/base.h"
+
 enum {
 	KEY_LEN_SHORT = 40,
 	KEY_LEN_LONG = 52,
 	V6_ADDR_LEN = 16,
+	PORT6_AT = 2 * V6_ADDR_LEN + 2, /* the local port in an IPv6 input */
 };
 STATIC_ASSERT(FLOW_OWNER_INPUT_MAX + 4 <= KEY_LEN_SHORT);
 
@@ -51,6 +56,28 @@ fill_parts(struct flow_owner *o)
 			o->part[half][value] = part_of(o->rss_key, half, value);
 }
 
+/* Row by row of the table: which byte of the input, and of the half bytes that make it up. */
+static void
+fill_low(struct flow_owner *o)
+{
+	for (uint32_t row = 0; row < PMTCP_ARRAY_SIZE(o->low); row++) {
+		uint32_t byte = row < FLOW_OWNER_PORT6 ? row : row - FLOW_OWNER_PORT6 + PORT6_AT;
+
+		for (uint32_t value = 0; value < 256; value++)
+			o->low[row][value] = (uint16_t)(o->part[byte * 2][value >> 4] ^
+							o->part[byte * 2 + 1][value & 15]);
+	}
+}
+
+static bool
+is_periodic(const uint8_t *key, uint32_t len)
+{
+	for (uint32_t i = 2; i < len; i++)
+		if (key[i] != key[i - 2])
+			return false;
+	return true;
+}
+
 int
 flow_owner_init(struct flow_owner *o, const uint8_t *key, uint8_t key_len, uint16_t workers)
 {
@@ -66,6 +93,8 @@ flow_owner_init(struct flow_owner *o, const uint8_t *key, uint8_t key_len, uint1
 	for (uint32_t i = 0; i < key_len; i++)
 		o->rss_key[i] = key != NULL ? key[i] : (i % 2 == 0 ? 0x6d : 0x5a);
 	fill_parts(o);
+	fill_low(o);
+	o->is_periodic = is_periodic(o->rss_key, key_len);
 	return flow_owner_set_reta(o, NULL, FLOW_OWNER_RETA_MAX);
 }
 
@@ -111,5 +140,26 @@ flow_owner_hash6(const struct flow_owner *o, const struct flow_owner_tuple6 *tup
 	return hash_bytes(o, tuple->raddr, 0, V6_ADDR_LEN) ^
 	       hash_bytes(o, tuple->laddr, V6_ADDR_LEN, V6_ADDR_LEN) ^
 	       hash_bytes(o, &tuple->rport, 2 * V6_ADDR_LEN, 2) ^
-	       hash_bytes(o, &tuple->lport, 2 * V6_ADDR_LEN + 2, 2);
+	       hash_bytes(o, &tuple->lport, PORT6_AT, 2);
+}
+
+uint32_t
+flow_owner_low_of_any(const struct flow_owner *o, const struct flow_key *key)
+{
+	uint16_t words[6];
+	uint32_t sum = 0;
+
+	memcpy(words, &key->raddr, 4);
+	memcpy(words + 2, &key->laddr, 4);
+	words[4] = key->rport;
+	words[5] = key->lport;
+	for (uint32_t i = 0; i < PMTCP_ARRAY_SIZE(words); i++)
+		sum ^= flow_owner_low_word(o, 2 * i, words[i]);
+	return sum;
+}
+
+uint32_t
+flow_owner_low6_of_any(const struct flow_owner *o, const struct flow_owner_tuple6 *tuple)
+{
+	return (uint16_t)flow_owner_hash6(o, tuple);
 }

@@ -12,24 +12,36 @@
 #ifndef PMTCP_FLOW_FLOW_OWNER_H
 #define PMTCP_FLOW_FLOW_OWNER_H
 
+#include <stdbool.h>
 #include <stdint.h>
+#include <string.h>
 
+#include "base/base.h"
 #include "flow/flow_key.h"
+#include "flow/flow_key6.h"
 
 enum {
 	FLOW_OWNER_KEY_MAX = 52,   /* bytes of RSS key; devices have 40 or 52 */
 	FLOW_OWNER_RETA_MAX = 512, /* entries of the redirection table */
 	FLOW_OWNER_INPUT_MAX = 36, /* two IPv6 addresses and two ports */
+	FLOW_OWNER_PORT4 = 10,     /* where the local port stands, after two IPv4 addresses ... */
+	FLOW_OWNER_PORT6 = 12,     /* ... and of IPv6, in flow_owner.low */
 };
 
 struct flow_owner {
 	uint16_t workers;
 	uint16_t reta_size; /* a power of two */
+	/* The key repeats after two bytes, as the usual one does: words of 16 bits may be added
+	 * up before they are hashed, wherever they stand. */
+	bool is_periodic;
 	uint16_t reta[FLOW_OWNER_RETA_MAX];
+	/* What each byte of an IPv4 input adds to the hash, of which the table needs the low
+	 * bits only: Toeplitz is linear. Then the same of an IPv6 input's local port. */
+	uint16_t low[FLOW_OWNER_PORT6 + 2][256];
+	/* The same of each half byte and the whole hash. */
+	uint32_t part[FLOW_OWNER_INPUT_MAX * 2][16];
 	uint8_t rss_key[FLOW_OWNER_KEY_MAX];
 	uint8_t rss_key_len;
-	/* What each half byte of the input adds to the hash: Toeplitz is linear. */
-	uint32_t part[FLOW_OWNER_INPUT_MAX * 2][16];
 };
 
 /* Both addresses of an IPv6 tuple; a struct flow_key has but their digest. */
@@ -39,6 +51,16 @@ struct flow_owner_tuple6 {
 	uint16_t lport; /* network byte order */
 	uint16_t rport;
 };
+
+static inline void
+flow_owner_tuple6_of(const struct flow_key *key, const struct flow_addr6 *addr,
+		struct flow_owner_tuple6 *tuple)
+{
+	memcpy(tuple->laddr, addr->local, sizeof(tuple->laddr));
+	memcpy(tuple->raddr, addr->remote, sizeof(tuple->raddr));
+	tuple->lport = key->lport;
+	tuple->rport = key->rport;
+}
 
 /* `key` NULL: 0x6d5a repeated (Woo, Park 2012), under which both directions of a
  * connection hash alike, with 40 or 52 bytes as key_len says (0: 40). The
@@ -57,24 +79,69 @@ int flow_owner_set_reta(struct flow_owner *o, const uint16_t *reta, uint16_t siz
 uint32_t flow_owner_hash(const struct flow_owner *o, const struct flow_key *key);
 uint32_t flow_owner_hash6(const struct flow_owner *o, const struct flow_owner_tuple6 *tuple);
 
+/* The low 16 bits of the same two; flow_owner_low() and flow_owner_low6() are to be asked. */
+uint32_t flow_owner_low_of_any(const struct flow_owner *o, const struct flow_key *key);
+uint32_t flow_owner_low6_of_any(const struct flow_owner *o, const struct flow_owner_tuple6 *tuple);
+
 static inline uint16_t
 flow_owner_of_hash(const struct flow_owner *o, uint32_t hash)
 {
 	return o->reta[hash & (o->reta_size - 1u)];
 }
 
+/* What two bytes, as they lie in memory, add at this place of `low`. */
+static inline uint32_t
+flow_owner_low_word(const struct flow_owner *o, uint32_t at, uint16_t word)
+{
+	uint8_t byte[2];
+
+	memcpy(byte, &word, sizeof(byte));
+	return (uint32_t)o->low[at][byte[0]] ^ o->low[at + 1][byte[1]];
+}
+
+static inline uint32_t
+flow_owner_low(const struct flow_owner *o, const struct flow_key *key)
+{
+	uint32_t addrs = key->laddr ^ key->raddr;
+
+	if (is_unlikely(!o->is_periodic))
+		return flow_owner_low_of_any(o, key);
+	return flow_owner_low_word(o, 0, (uint16_t)(addrs ^ addrs >> 16 ^ key->lport ^ key->rport));
+}
+
+static inline uint32_t
+flow_owner_low6(const struct flow_owner *o, const struct flow_owner_tuple6 *tuple)
+{
+	uint64_t l[2], r[2], sum;
+
+	if (is_unlikely(!o->is_periodic))
+		return flow_owner_low6_of_any(o, tuple);
+	memcpy(l, tuple->laddr, sizeof(l));
+	memcpy(r, tuple->raddr, sizeof(r));
+	sum = l[0] ^ l[1] ^ r[0] ^ r[1];
+	sum ^= sum >> 32;
+	return flow_owner_low_word(o, 0, (uint16_t)(sum ^ sum >> 16 ^ tuple->lport ^ tuple->rport));
+}
+
+/* What a local port (network byte order) adds. */
+static inline uint32_t
+flow_owner_low_port(const struct flow_owner *o, uint16_t lport, bool is_v6)
+{
+	return flow_owner_low_word(o, is_v6 ? FLOW_OWNER_PORT6 : FLOW_OWNER_PORT4, lport);
+}
+
 /* The worker of an IPv4 connection. */
 static inline uint16_t
 flow_owner(const struct flow_owner *o, const struct flow_key *key)
 {
-	return o->workers == 1 ? 0 : flow_owner_of_hash(o, flow_owner_hash(o, key));
+	return o->workers == 1 ? 0 : flow_owner_of_hash(o, flow_owner_low(o, key));
 }
 
 /* The worker of an IPv6 connection. */
 static inline uint16_t
 flow_owner6(const struct flow_owner *o, const struct flow_owner_tuple6 *tuple)
 {
-	return o->workers == 1 ? 0 : flow_owner_of_hash(o, flow_owner_hash6(o, tuple));
+	return o->workers == 1 ? 0 : flow_owner_of_hash(o, flow_owner_low6(o, tuple));
 }
 
 #endif /* PMTCP_FLOW_FLOW_OWNER_H */

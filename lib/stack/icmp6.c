@@ -52,7 +52,7 @@ error_input(struct pmtcp_ctx *s, struct seg *seg, const struct wire_icmp6 *icmp)
 		tcp_drop(&s->t, PMTCP_C_drop_icmp_bad);
 		return;
 	}
-	owner = s->t.conf.owners > 1 ? stack_owner(s, &e.key, e.addr6) : s->t.conf.owner;
+	owner = s->t.conf.owners > 1 ? stack_owner6(s, &e.key, e.addr6) : s->t.conf.owner;
 	if (owner != s->t.conf.owner)
 		stack_set_aside(s, seg, owner);
 	else

@@ -18,6 +18,7 @@
 enum {
 	STACK_BURST = 64,        /* frames parsed, hashed and looked up together */
 	STACK_MISDIRECTED = 512, /* frames of other workers waiting to be taken */
+	STACK_GLANCES = 64,      /* bursts that are sorted behind a frame of another worker */
 	STACK_LEARNED = 32,      /* neighbours heard of and not passed on yet */
 	STACK_DIAGS = 32,
 };
@@ -41,6 +42,7 @@ struct pmtcp_ctx {
 	uint32_t answers_ms;    /* which */
 	bool is_device_steered; /* frames of others should not come */
 	bool is_handed;         /* this input comes from another worker */
+	uint16_t n_glances;     /* as many bursts are sorted before they are parsed */
 	uint32_t icmp_tokens;   /* SEC-7 */
 	uint32_t icmp_tokens_ms;
 	uint32_t diag_head;   /* counts diagnoses ever made */
@@ -78,13 +80,14 @@ const uint8_t *stack_pick_local6(void *stack, const uint8_t *raddr);
 /* ---- stack_steer.c: other workers ---- */
 int stack_steer_init(struct pmtcp_ctx *s, const struct pmtcp_rss *rss);
 bool stack_owns(const void *stack, const struct flow_key *key, const struct flow_addr6 *addr6);
-/* The worker of a tuple; addr6 is NULL for IPv4. */
-uint16_t stack_owner(const struct pmtcp_ctx *s, const struct flow_key *key,
+/* The worker of an IPv6 tuple; flow_owner() tells that of an IPv4 one. */
+uint16_t stack_owner6(const struct pmtcp_ctx *s, const struct flow_key *key,
 		const struct flow_addr6 *addr6);
 /* Another worker's: kept for pmtcp_misdirected() and counted; seg->m is NULL if it was. */
 void stack_set_aside(struct pmtcp_ctx *s, struct seg *seg, uint16_t owner);
 /* Sets the others' frames of a burst aside as far as a glance tells: they are parsed, and their
- * sums added up, at their owner alone. Returns how many are left, in order. */
+ * sums added up, at their owner alone. While none come, a glance is more work than the parser's
+ * is saved: it is taken for s->n_glances bursts. Returns how many are left, in order. */
 uint16_t stack_sort_out(struct pmtcp_ctx *s, struct rte_mbuf **pkts, uint16_t n);
 /* The same of one that a device which steers should not have brought here. */
 void stack_set_astray(struct pmtcp_ctx *s, struct seg *seg, uint16_t owner);

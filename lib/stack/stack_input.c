@@ -117,7 +117,7 @@ owner_of(const struct pmtcp_ctx *s, const struct seg *seg)
 	if (!seg->is_v6)
 		return flow_owner(&s->owner, &seg->key);
 	flow_addr6_of(tcp_seg_ip6(seg), &addr);
-	return stack_owner(s, &seg->key, &addr);
+	return stack_owner6(s, &seg->key, &addr);
 }
 
 static void
@@ -256,7 +256,7 @@ burst_input(struct pmtcp_ctx *s, struct rte_mbuf **pkts, uint16_t n)
 {
 	struct batch b;
 
-	if (is_unlikely(s->t.conf.owners > 1))
+	if (is_unlikely(s->n_glances))
 		n = stack_sort_out(s, pkts, n);
 	b.n = 0;
 	/* Headers end in their second line, wherever they begin; both are another core's, so

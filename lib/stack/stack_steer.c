@@ -20,6 +20,7 @@ stack_steer_init(struct pmtcp_ctx *s, const struct pmtcp_rss *rss)
 	uint8_t key_len = has_key ? rss->key_len : conf->n_ranges6 ? 52 : 40;
 	int err = flow_owner_init(&s->owner, has_key ? rss->key : NULL, key_len, conf->owners);
 
+	s->n_glances = conf->owners > 1 ? STACK_GLANCES : 0;
 	if (err || !rss)
 		return err;
 	s->t.conf.rss = NULL; /* the caller's memory may go */
@@ -31,19 +32,18 @@ bool
 stack_owns(const void *stack, const struct flow_key *key, const struct flow_addr6 *addr6)
 {
 	const struct pmtcp_ctx *s = stack;
+	uint16_t owner = is_likely(!addr6) ? flow_owner(&s->owner, key)
+					   : stack_owner6(s, key, addr6);
 
-	return stack_owner(s, key, addr6) == s->t.conf.owner;
+	return owner == s->t.conf.owner;
 }
 
 uint16_t
-stack_owner(const struct pmtcp_ctx *s, const struct flow_key *key, const struct flow_addr6 *addr6)
+stack_owner6(const struct pmtcp_ctx *s, const struct flow_key *key, const struct flow_addr6 *addr6)
 {
-	struct flow_owner_tuple6 tuple = {.lport = key->lport, .rport = key->rport};
+	struct flow_owner_tuple6 tuple;
 
-	if (!addr6)
-		return flow_owner(&s->owner, key);
-	memcpy(tuple.laddr, addr6->local, sizeof(tuple.laddr));
-	memcpy(tuple.raddr, addr6->remote, sizeof(tuple.raddr));
+	flow_owner_tuple6_of(key, addr6, &tuple);
 	return flow_owner6(&s->owner, &tuple);
 }
 
@@ -84,6 +84,7 @@ void
 stack_set_astray(struct pmtcp_ctx *s, struct seg *seg, uint16_t owner)
 {
 	stack_set_aside(s, seg, owner);
+	s->n_glances = STACK_GLANCES;
 	if (s->is_device_steered && stack_diag_is_due(s, &s->steering_ms))
 		stack_diag(s, PMTCP_DIAG_STEERING, (uint32_t)s->t.counter[PMTCP_C_misdirected]);
 }
@@ -144,6 +145,7 @@ stack_sort_out(struct pmtcp_ctx *s, struct rte_mbuf **pkts, uint16_t n)
 
 	if (s->is_handed)
 		return n;
+	s->n_glances--;
 	for (uint16_t i = 0; i < n && i < 4; i++)
 		__builtin_prefetch(rte_pktmbuf_mtod(pkts[i], void *));
 	for (uint16_t i = 0; i < n; i++) {

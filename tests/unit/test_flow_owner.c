@@ -82,6 +82,43 @@ toeplitz(const uint8_t *key, const uint8_t *input, uint32_t len)
 	return sum;
 }
 
+static uint32_t
+toeplitz4(const uint8_t *rss_key, const struct flow_key *key)
+{
+	uint8_t packet[12];
+
+	memcpy(packet, &key->raddr, 4);
+	memcpy(packet + 4, &key->laddr, 4);
+	memcpy(packet + 8, &key->rport, 2);
+	memcpy(packet + 10, &key->lport, 2);
+	return toeplitz(rss_key, packet, sizeof(packet));
+}
+
+static uint32_t
+toeplitz6(const uint8_t *rss_key, const struct flow_owner_tuple6 *tuple)
+{
+	uint8_t packet[36];
+
+	memcpy(packet, tuple->raddr, 16);
+	memcpy(packet + 16, tuple->laddr, 16);
+	memcpy(packet + 32, &tuple->rport, 2);
+	memcpy(packet + 34, &tuple->lport, 2);
+	return toeplitz(rss_key, packet, sizeof(packet));
+}
+
+static struct flow_owner_tuple6
+random_tuple6(struct rng *r)
+{
+	struct flow_owner_tuple6 tuple = {
+			.lport = (uint16_t)rng_next(r), .rport = (uint16_t)rng_next(r)};
+
+	for (int i = 0; i < 16; i++) {
+		tuple.laddr[i] = (uint8_t)rng_next(r);
+		tuple.raddr[i] = (uint8_t)rng_next(r);
+	}
+	return tuple;
+}
+
 static void
 ipv4_vectors_of_the_suite_match(void **state)
 {
@@ -147,6 +184,65 @@ random_tuples_agree_with_the_definition(void **state)
 		}
 		assert_int_equal(flow_owner_hash(&o, &key), toeplitz(rss_key, packet, 12));
 		assert_int_equal(flow_owner_hash(&o, &key), rte_softrss(words, 3, rss_key));
+	}
+}
+
+/* IPv4 tuples and then IPv6 ones; under each, the tuple's local port is exchanged for another. */
+static void
+low_bits_agree(const struct flow_owner *o, struct rng *r)
+{
+	for (uint32_t i = 0; i < TUPLES / 10; i++) {
+		struct flow_key key = random_key(r), other = key;
+		uint32_t low = toeplitz4(o->rss_key, &key) & 0xffff;
+
+		assert_int_equal(flow_owner_low(o, &key), low);
+		other.lport = (uint16_t)rng_next(r);
+		assert_int_equal(flow_owner_low(o, &other),
+				low ^ flow_owner_low_port(o, key.lport, false) ^
+						flow_owner_low_port(o, other.lport, false));
+	}
+	for (uint32_t i = 0; i < TUPLES / 10; i++) {
+		struct flow_owner_tuple6 tuple = random_tuple6(r), other = tuple;
+		uint32_t low = toeplitz6(o->rss_key, &tuple) & 0xffff;
+
+		assert_int_equal(flow_owner_low6(o, &tuple), low);
+		other.lport = (uint16_t)rng_next(r);
+		assert_int_equal(flow_owner_low6(o, &other),
+				low ^ flow_owner_low_port(o, tuple.lport, true) ^
+						flow_owner_low_port(o, other.lport, true));
+	}
+}
+
+/* A key that repeats after two bytes lets words be added up first; one that does not, be it by
+ * its last byte alone, does not. */
+static void
+low_bits_agree_with_the_definition(void **state)
+{
+	uint8_t rss_key[52];
+	struct flow_owner o;
+	struct rng r;
+
+	(void)state;
+	print_message("seed %u\n", SEED);
+	rng_seed(&r, SEED);
+	assert_int_equal(flow_owner_init(&o, NULL, 0, 3), 0);
+	low_bits_agree(&o, &r);
+	for (int len = 40; len <= 52; len += 12) {
+		for (int i = 0; i < len; i++)
+			rss_key[i] = i % 2 ? 0x13 : 0xc5;
+		assert_int_equal(flow_owner_init(&o, rss_key, (uint8_t)len, 3), 0);
+		assert_true(o.is_periodic);
+		low_bits_agree(&o, &r);
+		for (int at = 0; at < len; at++) {
+			rss_key[at] ^= 0x10;
+			assert_int_equal(flow_owner_init(&o, rss_key, (uint8_t)len, 3), 0);
+			assert_false(o.is_periodic);
+			rss_key[at] ^= 0x10;
+		}
+		for (int i = 0; i < len; i++)
+			rss_key[i] = (uint8_t)rng_next(&r);
+		assert_int_equal(flow_owner_init(&o, rss_key, (uint8_t)len, 3), 0);
+		low_bits_agree(&o, &r);
 	}
 }
 
@@ -255,6 +351,7 @@ main(void)
 			cmocka_unit_test(ipv4_vectors_of_the_suite_match),
 			cmocka_unit_test(ipv6_vectors_of_the_suite_match),
 			cmocka_unit_test(random_tuples_agree_with_the_definition),
+			cmocka_unit_test(low_bits_agree_with_the_definition),
 			cmocka_unit_test(default_key_gives_both_directions_to_one_worker),
 			cmocka_unit_test(ports_of_one_pair_spread_over_the_workers),
 			cmocka_unit_test(single_worker_owns_everything),
