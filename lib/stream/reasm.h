@@ -78,6 +78,13 @@ struct reasm_out {
 	bool was_dup;    /* some octet was held before */
 };
 
+/* The memory that an mbuf stands for. */
+static inline uint32_t
+reasm_mbuf_truesize(const struct rte_mbuf *m)
+{
+	return m->buf_len + sizeof(*m);
+}
+
 /* All zero: nothing yet. */
 static inline void
 reasm_init(struct reasm *r)
@@ -106,6 +113,21 @@ uint16_t reasm_recv(struct reasm *r, struct rte_mbuf **pkts, uint16_t n);
 
 /* Copies up to len unread octets to buf and frees what was emptied. Returns how many. */
 uint32_t reasm_read(struct reasm *r, void *buf, uint32_t len);
+
+/* All unread octets, if one mbuf holds them and they are at most len: it becomes the
+ * caller's. Else NULL. */
+static inline struct rte_mbuf *
+reasm_pop_all(struct reasm *r, uint32_t len)
+{
+	struct rte_mbuf *m = r->queue.head;
+
+	if (!m || m != r->queue.tail || m->data_len > len)
+		return NULL;
+	r->queue = (struct reasm_list){0};
+	r->unread = 0;
+	r->truesize -= reasm_mbuf_truesize(m);
+	return m;
+}
 
 static inline uint32_t
 reasm_unread(const struct reasm *r)

@@ -11,12 +11,6 @@
 
 #include "stream/reasm.h"
 
-static inline uint32_t
-reasm_mbuf_truesize(const struct rte_mbuf *m)
-{
-	return m->buf_len + sizeof(*m);
-}
-
 /* The buffer belongs to this mbuf alone, so that octets may be put around its data. */
 static inline bool
 is_private(const struct rte_mbuf *m)

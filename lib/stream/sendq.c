@@ -94,6 +94,18 @@ mbuf_fill(struct rte_mbuf *m, const void *buf, uint32_t len)
 }
 
 uint32_t
+sendq_write_into(struct sendq *q, struct rte_mbuf *m, const void *buf, uint32_t len)
+{
+	uint32_t n = min_u32(len, rte_pktmbuf_tailroom(m));
+
+	CHECK(n > 0);
+	mbuf_fill(m, buf, n);
+	tail_link(q, m);
+	q->is_own = 1;
+	return n;
+}
+
+uint32_t
 sendq_write(struct sendq *q, struct rte_mempool *pool, const void *buf, uint32_t len)
 {
 	uint32_t done = min_u32(len, tail_room(q));
@@ -104,16 +116,10 @@ sendq_write(struct sendq *q, struct rte_mempool *pool, const void *buf, uint32_t
 	}
 	while (done < len) {
 		struct rte_mbuf *m = rte_pktmbuf_alloc(pool);
-		uint32_t n;
 
 		if (!m)
 			break;
-		n = min_u32(len - done, rte_pktmbuf_tailroom(m));
-		CHECK(n > 0);
-		mbuf_fill(m, (const uint8_t *)buf + done, n);
-		tail_link(q, m);
-		q->is_own = 1;
-		done += n;
+		done += sendq_write_into(q, m, (const uint8_t *)buf + done, len - done);
 	}
 	return done;
 }

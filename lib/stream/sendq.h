@@ -121,6 +121,10 @@ void sendq_append(struct sendq *q, struct rte_mbuf *m);
  * the pool is dry. Bytes already queued are never touched. */
 uint32_t sendq_write(struct sendq *q, struct rte_mempool *pool, const void *buf, uint32_t len);
 
+/* The same with a fresh mbuf of the caller's, one segment without data, as the next of them:
+ * copies what fits into it. Returns the octets taken, > 0. */
+uint32_t sendq_write_into(struct sendq *q, struct rte_mbuf *m, const void *buf, uint32_t len);
+
 /* Cuts the next unsent segment of at most len octets (1 to 65535) and makes its
  * record. Returns its index, 0 if nothing is unsent or no record is free (tell them
  * apart by sendq_unsent). */
@@ -167,6 +171,20 @@ uint32_t sendq_recut(struct sendq *q, struct recpool *p, uint32_t index, uint32_
 /* Joins the record with the one behind it if both are marked the same, FIN and
  * PSH apart, and have at most len octets and 255 segments together. True if it did. */
 bool sendq_merge(struct sendq *q, struct recpool *p, uint32_t index, uint32_t len);
+
+/* One message, all of it in one record and one mbuf: the record is freed, the mbuf becomes
+ * the caller's, and the queue may be forgotten. NULL if there is more, or less. */
+static inline struct rte_mbuf *
+sendq_take_message(struct sendq *q, struct recpool *p)
+{
+	struct rte_mbuf *m = q->head;
+
+	if (!m || m != q->tail || q->n_recs > 1)
+		return NULL;
+	if (q->first)
+		recpool_free(p, q->first);
+	return m;
+}
 
 /* Frees all mbufs and records: abort, or end of life. The queue is empty after. */
 void sendq_fini(struct sendq *q, struct recpool *p);

@@ -511,6 +511,8 @@ bool tcp_reply_push(struct tcp *t, struct rte_mbuf *m);
 void tcp_spare_put(struct tcp *t, struct rte_mbuf *m);
 struct rte_mbuf *tcp_ctl_alloc(struct tcp *t);
 struct rte_mbuf *tcp_text_alloc(struct tcp *t);
+/* A spare that has room for text and is not needed for answers, or NULL. */
+struct rte_mbuf *tcp_text_spare(struct tcp *t);
 
 /* ---- tcp_output.c, tcp_rexmit.c ---- */
 uint16_t tcp_output(struct tcp *t, struct rte_mbuf **pkts, uint16_t n);

@@ -81,6 +81,18 @@ tcp_tx_start(struct tcp *t, struct tcb *c, struct tcp_tx *tx)
 		c->flags &= ~(uint32_t)TCB_SYN_LOST;
 }
 
+/* A line at a time: for the whole the compiler takes `rep stos`, which is slow to begin. */
+static inline void
+clear_tx(struct tcp_tx *tx)
+{
+	uint8_t *p = (uint8_t *)tx;
+
+	STATIC_ASSERT(sizeof(*tx) > 2 * SLAB_UNIT && sizeof(*tx) <= 3 * SLAB_UNIT);
+	memset(p, 0, SLAB_UNIT);
+	memset(p + SLAB_UNIT, 0, SLAB_UNIT);
+	memset(p + 2 * SLAB_UNIT, 0, sizeof(*tx) - 2 * SLAB_UNIT);
+}
+
 struct tcp_tx *
 tcp_tx_get(struct tcp *t, struct tcb *c)
 {
@@ -92,7 +104,9 @@ tcp_tx_get(struct tcp *t, struct tcb *c)
 	if (!c->tx)
 		return NULL;
 	tx = tcp_tx(t, c);
-	*tx = (struct tcp_tx){.small_end = c->snd.una, .sent_ms = t->now_ms};
+	clear_tx(tx);
+	tx->small_end = c->snd.una;
+	tx->sent_ms = t->now_ms;
 	sendq_init(&tx->q, c->snd.nxt);
 	rack_init(&tx->rack, c->snd.una);
 	tcp_tx_start(t, c, tx);
@@ -102,7 +116,16 @@ tcp_tx_get(struct tcp *t, struct tcb *c)
 void
 tcp_tx_drop(struct tcp *t, struct tcb *c)
 {
-	sendq_fini(&tcp_tx(t, c)->q, &t->recs);
+	struct tcp_tx *tx = tcp_tx(t, c);
+	struct rte_mbuf *m = sendq_take_message(&tx->q, &t->recs);
+
+	/* A packet of ours goes on to carry something else. */
+	if (is_likely(m && m->pool == t->conf.pool))
+		tcp_spare_put(t, m);
+	else if (m)
+		rte_pktmbuf_free(m);
+	else
+		sendq_fini(&tx->q, &t->recs);
 	slab_free(&t->txs, c->tx);
 	c->tx = 0;
 	if (is_unlikely(t->starve.n > 0))

@@ -109,12 +109,24 @@ tcp_ctl_alloc(struct tcp *t)
 /* While packet buffers are short, the spares are for those who answer (RES-5); those of the
  * reserve always are: they may be small, and who gets text may keep it. */
 struct rte_mbuf *
+tcp_text_spare(struct tcp *t)
+{
+	const struct rte_mempool *pool;
+
+	if (t->n_spare == 0 || is_unlikely(t->free_permille < TCP_PRESSURE_SYN))
+		return NULL;
+	pool = t->spare[t->n_spare - 1]->pool;
+	if (pool == t->conf.ctl_pool && pool != t->conf.pool)
+		return NULL;
+	return spare_get(t);
+}
+
+struct rte_mbuf *
 tcp_text_alloc(struct tcp *t)
 {
-	if (t->n_spare > 0 && t->spare[t->n_spare - 1]->pool != t->conf.ctl_pool &&
-			is_likely(t->free_permille >= TCP_PRESSURE_SYN))
-		return spare_get(t);
-	return pool_get(t, t->conf.pool);
+	struct rte_mbuf *m = tcp_text_spare(t);
+
+	return m ? m : pool_get(t, t->conf.pool);
 }
 
 bool

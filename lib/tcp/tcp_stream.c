@@ -103,6 +103,21 @@ tcp_user_send(struct tcp *t, struct tcb *c, struct rte_mbuf **pkts, uint16_t n)
 	return taken;
 }
 
+/* What fits. A message into an empty queue goes into a spare packet, if there is one. */
+static uint32_t
+write_text(struct tcp *t, struct sendq *q, const void *buf, uint32_t len)
+{
+	struct rte_mbuf *m = is_likely(sendq_is_empty(q)) ? tcp_text_spare(t) : NULL;
+	uint32_t done;
+
+	if (is_unlikely(!m))
+		return sendq_write(q, t->conf.pool, buf, len);
+	done = sendq_write_into(q, m, buf, len);
+	if (is_unlikely(done < len))
+		done += sendq_write(q, t->conf.pool, (const uint8_t *)buf + done, len - done);
+	return done;
+}
+
 int
 tcp_user_write(struct tcp *t, struct tcb *c, const void *buf, uint32_t len)
 {
@@ -121,7 +136,7 @@ tcp_user_write(struct tcp *t, struct tcb *c, const void *buf, uint32_t len)
 	}
 	if (!has_room(t, c, tx, 0))
 		want = 0;
-	taken = want ? sendq_write(&tx->q, t->conf.pool, buf, want) : 0;
+	taken = want ? write_text(t, &tx->q, buf, want) : 0;
 	if (taken < want)
 		tcp_count(t, PMTCP_C_tx_nomem);
 	if (taken == 0 && want > 0) {
@@ -201,7 +216,8 @@ int
 tcp_user_read(struct tcp *t, struct tcb *c, void *buf, uint32_t len)
 {
 	struct tcp_rx *rx = tcp_rx(t, c);
-	uint32_t got = 0;
+	struct rte_mbuf *m;
+	uint32_t got;
 
 	if (tcb_has(c, TCB_RELEASED))
 		return -EBADF;
@@ -209,7 +225,14 @@ tcp_user_read(struct tcp *t, struct tcb *c, void *buf, uint32_t len)
 		return 0;
 	if (!has_text(rx))
 		return nothing_to_read(c);
-	got = reasm_read(&rx->r, buf, len);
+	m = reasm_pop_all(&rx->r, len);
+	if (is_likely(m != NULL)) {
+		got = m->data_len;
+		memcpy(buf, rte_pktmbuf_mtod(m, void *), got);
+		tcp_spare_put(t, m);
+	} else {
+		got = reasm_read(&rx->r, buf, len);
+	}
 	give_back(t, c, rx, got);
 	return (int)got;
 }
