@@ -9,6 +9,7 @@
 
 #include <string.h>
 
+#include "wire/wire_cksum.h"
 #include "wire/wire_vlan.h"
 
 /* Parser's reasons to counters, one to one. */
@@ -43,13 +44,16 @@ struct batch {
 	uint32_t index[STACK_BURST];
 };
 
-static inline bool
+/* W-2. Caller: the frame has a whole Ethernet header, if perhaps in pieces. */
+static PMTCP_ALWAYS_INLINE bool
 is_to_us(const struct pmtcp_ctx *s, const struct rte_mbuf *m)
 {
-	struct rte_ether_hdr copy;
-	const struct rte_ether_hdr *eth = rte_pktmbuf_read(m, 0, sizeof(copy), &copy);
+	const uint8_t *mac = s->t.conf.mac.addr_bytes;
+	uint8_t copy[RTE_ETHER_ADDR_LEN];
+	const uint8_t *dst = rte_pktmbuf_read(m, 0, sizeof(copy), copy);
 
-	return eth && rte_is_same_ether_addr(&eth->dst_addr, &s->t.conf.mac);
+	return ((wire_load32(dst) ^ wire_load32(mac)) |
+			       (uint32_t)(wire_load16(dst + 4) ^ wire_load16(mac + 4))) == 0;
 }
 
 /* W-2: ARP comes to all or to us; others' is seen only by a promiscuous device. */
@@ -78,13 +82,12 @@ is_own(const struct pmtcp_ctx *s, uint32_t addr)
 	return stack_is_local(s, addr);
 }
 
-/* Steps before the flow lookup that need to know who we are (W-2, W-13 to W-15).
- * The frame's fate, or PMTCP_C_seg_taken if it goes on. */
+/* Who we are and who can be a peer (W-13 to W-15). The frame's fate, or PMTCP_C_seg_taken if
+ * it goes on. A segment that has a block needs no such look: neither calls nor SYNs get one
+ * for addresses that do not pass here. */
 static PMTCP_ALWAYS_INLINE enum pmtcp_counter
 judge_addresses(const struct pmtcp_ctx *s, const struct seg *seg)
 {
-	if (is_unlikely(!is_to_us(s, seg->m)))
-		return PMTCP_C_drop_eth_notme;
 	if (is_unlikely(!is_own(s, seg->key.laddr)))
 		return PMTCP_C_drop_ip_notme;
 	if (is_unlikely(!stack_is_remote_ok(s, seg->key.raddr)))
@@ -97,11 +100,11 @@ judge_addresses(const struct pmtcp_ctx *s, const struct seg *seg)
 static PMTCP_NOINLINE enum pmtcp_counter
 judge_icmp(const struct pmtcp_ctx *s, const struct seg *seg)
 {
-	return judge_addresses(s, seg);
+	return is_to_us(s, seg->m) ? judge_addresses(s, seg) : PMTCP_C_drop_eth_notme;
 }
 
 /* W-28, W-30, W-32: what was odd about the options, whatever becomes of the segment. */
-static void
+static PMTCP_COLD void
 count_options(struct tcp *t, const struct seg *seg)
 {
 	t->counter[PMTCP_C_opt_dup] += (seg->opts & SEG_OPT_DUP) != 0;
@@ -120,30 +123,64 @@ owner_of(const struct pmtcp_ctx *s, const struct seg *seg)
 	return stack_owner6(s, &seg->key, &addr);
 }
 
-static void
+/* With several workers another's tuple goes to its owner, unless it is not for this host at all.
+ * True: the segment is not ours, and its fate is counted. */
+static PMTCP_NOINLINE bool
+is_astray(struct pmtcp_ctx *s, struct seg *seg)
+{
+	enum pmtcp_counter fate = seg->is_v6 ? PMTCP_C_seg_taken : judge_addresses(s, seg);
+	uint16_t owner;
+
+	if (fate != PMTCP_C_seg_taken) {
+		tcp_drop(&s->t, fate);
+		return true;
+	}
+	owner = owner_of(s, seg);
+	if (owner == s->t.conf.owner)
+		return false;
+	stack_set_astray(s, seg, owner);
+	return true;
+}
+
+/* False: it is not in the batch, and its fate is counted. */
+static PMTCP_ALWAYS_INLINE bool
 tcp_frame(struct pmtcp_ctx *s, struct seg *seg, struct batch *b)
 {
-	enum pmtcp_counter fate =
-			is_likely(!seg->is_v6) ? judge_addresses(s, seg) : stack_judge6(s, seg);
+	enum pmtcp_counter fate = PMTCP_C_drop_eth_notme;
+	uint64_t hash;
 
-	if (is_unlikely(fate != PMTCP_C_seg_taken)) {
+	if (is_unlikely(seg->is_v6 ? (fate = stack_judge6(s, seg)) != PMTCP_C_seg_taken
+				   : !is_to_us(s, seg->m))) {
 		tcp_drop(&s->t, fate);
-		return;
+		return false;
 	}
-	if (is_unlikely(s->t.conf.owners > 1)) {
-		uint16_t owner = owner_of(s, seg);
+	if (is_unlikely(s->t.conf.owners > 1) && is_astray(s, seg))
+		return false;
+	hash = tcp_hash(&s->t, &seg->key);
+	flow_table_prefetch(&s->t.table, hash);
+	seg->hash_lo = (uint32_t)hash;
+	seg->hash_hi = (uint32_t)(hash >> 32);
+	b->hash[b->n] = hash;
+	b->key[b->n] = &seg->key;
+	b->n++;
+	return true;
+}
 
-		if (owner != s->t.conf.owner) {
-			stack_set_astray(s, seg, owner);
+static PMTCP_ALWAYS_INLINE void
+segment_input(struct pmtcp_ctx *s, struct seg *seg)
+{
+	if (is_unlikely(seg->index == 0) && !seg->is_v6) {
+		enum pmtcp_counter fate = judge_addresses(s, seg);
+
+		if (is_unlikely(fate != PMTCP_C_seg_taken)) {
+			tcp_drop(&s->t, fate);
 			return;
 		}
 	}
 	if (is_unlikely(seg->opts & (SEG_OPT_DUP | SEG_OPT_MALFORMED | SEG_OPT_WS_CLAMP)))
 		count_options(&s->t, seg);
-	b->hash[b->n] = tcp_hash(&s->t, &seg->key);
-	b->key[b->n] = &seg->key;
-	flow_table_prefetch(&s->t.table, b->hash[b->n]);
-	b->n++;
+	s->t.seg = seg;
+	tcp_input(&s->t, seg);
 }
 
 /* The segments gathered so far, looked up whole, run in order. */
@@ -154,11 +191,8 @@ batch_input(struct pmtcp_ctx *s, struct batch *b)
 	for (uint16_t i = 0; i < b->n; i++) {
 		struct seg *seg = &b->seg[i];
 
-		seg->hash_lo = (uint32_t)b->hash[i];
-		seg->hash_hi = (uint32_t)(b->hash[i] >> 32);
 		seg->index = b->index[i];
-		s->t.seg = seg;
-		tcp_input(&s->t, seg);
+		segment_input(s, seg);
 		if (seg->m)
 			tcp_spare_put(&s->t, seg->m);
 	}
@@ -214,7 +248,6 @@ static void
 frame_input(struct pmtcp_ctx *s, struct rte_mbuf *m, struct batch *b)
 {
 	struct seg *seg = &b->seg[b->n];
-	uint16_t before = b->n;
 	uint16_t reason = 0;
 	enum wire_kind kind = wire_parse(m, &s->rx_conf, seg, &reason);
 
@@ -222,9 +255,7 @@ frame_input(struct pmtcp_ctx *s, struct rte_mbuf *m, struct batch *b)
 		kind = parse_tagged(s, m, seg, &reason);
 	switch (kind) {
 	case WIRE_TCP:
-		seg->m = m;
-		tcp_frame(s, seg, b);
-		if (b->n != before)
+		if (is_likely(tcp_frame(s, seg, b)))
 			return;
 		m = seg->m;
 		break;
