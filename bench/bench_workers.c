@@ -15,6 +15,7 @@
 
 #include <errno.h>
 #include <sched.h>
+#include <stdatomic.h>
 #include <unistd.h>
 
 #include <rte_eth_ring.h>
@@ -48,12 +49,13 @@ struct scene {
 	uint16_t wrong_permille;
 };
 
-/* The application of one worker. */
+/* The application of one worker, whose thread alone writes but must_end: a counter is stored,
+ * not added to. No line of it is another's. */
 struct app {
-	_Atomic bool must_end;
+	__attribute__((aligned(PMTCP_CACHE_LINE))) atomic_bool must_end;
 	uint32_t next;
-	_Atomic uint32_t open;
-	_Atomic uint64_t closed;
+	atomic_uint open;
+	atomic_ullong closed;
 	uint64_t failed;
 };
 
@@ -64,6 +66,30 @@ struct world {
 	struct pmtcp_worker *workers[2][WORKERS_MAX];
 	struct app apps[2][WORKERS_MAX];
 };
+
+static void
+set_open(struct app *app, unsigned int open)
+{
+	atomic_store_explicit(&app->open, open, memory_order_relaxed);
+}
+
+static unsigned int
+open_of(struct app *app)
+{
+	return atomic_load_explicit(&app->open, memory_order_relaxed);
+}
+
+static void
+set_closed(struct app *app, unsigned long long closed)
+{
+	atomic_store_explicit(&app->closed, closed, memory_order_relaxed);
+}
+
+static unsigned long long
+closed_of(struct app *app)
+{
+	return atomic_load_explicit(&app->closed, memory_order_relaxed);
+}
 
 static void
 serve(struct pmtcp_ctx *ctx, void *arg)
@@ -87,14 +113,14 @@ open_some(struct pmtcp_ctx *ctx, struct app *app)
 {
 	struct pmtcp_conn *conn;
 
-	for (uint32_t i = 0; i < OPENS && app->open < AT_ONCE && !app->must_end; i++) {
+	for (uint32_t i = 0; i < OPENS && open_of(app) < AT_ONCE && !app->must_end; i++) {
 		struct pmtcp_addr local = pmtcp_addr4(CLIENT_IP + app->next % SOURCES, 0);
 		struct pmtcp_addr remote = pmtcp_addr4(
 				SERVER_IP, (uint16_t)(PORT + app->next / SOURCES % PORTS));
 
 		BENCH_VERIFY(pmtcp_connect(ctx, &local, &remote, NULL, &conn) == 0);
 		app->next++;
-		app->open++;
+		set_open(app, open_of(app) + 1);
 	}
 }
 
@@ -111,8 +137,8 @@ load(struct pmtcp_ctx *ctx, void *arg)
 				pmtcp_close(ev[i].conn);
 			if ((ev[i].flags & PMTCP_EV_CLOSED) == 0)
 				continue;
-			app->open--;
-			app->closed++;
+			set_open(app, open_of(app) - 1);
+			set_closed(app, closed_of(app) + 1);
 			app->failed += ev[i].reason != PMTCP_GRACEFUL;
 		}
 	}
@@ -224,7 +250,7 @@ closed_now(struct world *w)
 	uint64_t sum = 0;
 
 	for (uint16_t i = 0; i < w->scene->workers; i++)
-		sum += w->apps[1][i].closed;
+		sum += closed_of(&w->apps[1][i]);
 	return sum;
 }
 
