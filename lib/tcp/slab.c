@@ -48,8 +48,8 @@ slab_alloc(struct slab *s)
 		CHECK(index + s->units <= s->end);
 		s->fresh = index + s->units;
 	}
-	s->used++;
-	s->peak = max_u32(s->peak, s->used);
+	if (is_unlikely(++s->used > s->peak))
+		s->peak = s->used;
 	return index;
 }
 

@@ -221,7 +221,7 @@ tcp_block(const struct tcp *t, uint32_t index)
 static inline uint32_t
 tcp_index(const struct tcp *t, const void *block)
 {
-	return (uint32_t)(((const uint8_t *)block - t->base) / SLAB_UNIT);
+	return (uint32_t)((size_t)((const uint8_t *)block - t->base) / SLAB_UNIT);
 }
 
 static inline struct tcb *
@@ -572,6 +572,9 @@ void tcp_time_wait_input(struct tcp *t, struct time_wait *tw, struct seg *seg);
 /* Out of table and wheel, counted. hash: of its key. */
 void tcp_time_wait_remove(
 		struct tcp *t, struct time_wait *tw, uint64_t hash, enum pmtcp_counter why);
+/* The wheel has handed these out, n <= FLOW_BULK_MAX: those that are still entries and not armed
+ * again end. */
+void tcp_time_wait_expire(struct tcp *t, const uint32_t *due, uint32_t n);
 /* The entry of this half-open comes back in its place. */
 void tcp_time_wait_unpark(struct tcp *t, struct syn_rcvd *sr);
 void tcp_time_wait_drop_parked(struct tcp *t, struct syn_rcvd *sr);

@@ -11,7 +11,7 @@
 #include "tcp/tcp_recovery.h"
 
 enum {
-	BATCH = 64,
+	BATCH = WHEEL_CHAINS,   /* the wheel fetches the next as many meanwhile */
 	DELACK_AHEAD_MAX = 201, /* pmtcp_conf.delack_ms and the millisecond in progress */
 	OOO_LOOKS = 64,         /* side records per pass, when packet buffers are nearly gone */
 };
@@ -335,7 +335,7 @@ syn_rcvd_timeout(struct tcp *t, struct syn_rcvd *sr)
 }
 
 static void
-expire(struct tcp *t, uint32_t index, uint64_t hash)
+expire(struct tcp *t, uint32_t index)
 {
 	struct block_head *b = tcp_block(t, index);
 
@@ -349,29 +349,25 @@ expire(struct tcp *t, uint32_t index, uint64_t hash)
 	case BLOCK_SYN_RCVD:
 		syn_rcvd_timeout(t, (struct syn_rcvd *)b);
 		break;
-	case BLOCK_TIME_WAIT:
-		tcp_time_wait_remove(t, (struct time_wait *)b, hash, PMTCP_C_tw_expired);
-		break;
 	default:
 		break;
 	}
 }
 
-/* A batch of TIME-WAIT entries costs two lines each, block and bucket; both are
- * fetched ahead. */
+/* TIME-WAIT entries, which come in thousands, go together, behind the others of their batch. */
 static void
 expire_batch(struct tcp *t, const uint32_t *due, uint16_t n)
 {
-	uint64_t hash[BATCH];
+	uint32_t time_waits[BATCH];
+	uint32_t count = 0;
 
-	for (uint16_t i = 0; i < n; i++)
-		__builtin_prefetch(tcp_block(t, due[i]));
 	for (uint16_t i = 0; i < n; i++) {
-		hash[i] = tcp_hash(t, &tcp_block(t, due[i])->key);
-		flow_table_prefetch(&t->table, hash[i]);
+		if (is_likely(tcp_block(t, due[i])->kind == BLOCK_TIME_WAIT))
+			time_waits[count++] = due[i];
+		else
+			expire(t, due[i]);
 	}
-	for (uint16_t i = 0; i < n; i++)
-		expire(t, due[i], hash[i]);
+	tcp_time_wait_expire(t, time_waits, count);
 	t->counter[PMTCP_C_timers_expired] += n;
 }
 

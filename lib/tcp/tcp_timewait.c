@@ -16,6 +16,15 @@ enum {
 	REUSE_AFTER_MS = 1000,    /* TW-12: our timestamp clock has moved for sure */
 };
 
+static void
+give_back(struct tcp *t, struct time_wait *tw)
+{
+	if (tw->flags & TW_ACTIVE)
+		tcp_port_release(t, &tw->head.key);
+	tcp_class_put(t, tw->cls);
+	tcp_block_free(t, &tw->head);
+}
+
 void
 tcp_time_wait_remove(struct tcp *t, struct time_wait *tw, uint64_t hash, enum pmtcp_counter why)
 {
@@ -26,10 +35,41 @@ tcp_time_wait_remove(struct tcp *t, struct time_wait *tw, uint64_t hash, enum pm
 	wheel_cancel(&t->wheel, index);
 	t->state[TCPS_TIME_WAIT]--;
 	tcp_count(t, why);
-	if (tw->flags & TW_ACTIVE)
-		tcp_port_release(t, &tw->head.key);
-	tcp_class_put(t, tw->cls);
-	tcp_block_free(t, &tw->head);
+	give_back(t, tw);
+}
+
+/* Each costs a line of the table nearly always, sometimes two, and all of these are cold. While
+ * the keys are hashed the first buckets come; while the blocks, which the wheel has touched, are
+ * given back, the other buckets of those that were not in their first. */
+void
+tcp_time_wait_expire(struct tcp *t, const uint32_t *due, uint32_t n)
+{
+	struct time_wait *tw[FLOW_BULK_MAX];
+	uint32_t index[FLOW_BULK_MAX];
+	uint64_t hash[FLOW_BULK_MAX];
+	uint32_t count = 0, left;
+
+	for (uint32_t i = 0; i < n; i++) {
+		struct block_head *b = tcp_block(t, due[i]);
+
+		/* A restart by another timer of the batch wins (TW-18). */
+		if (is_unlikely(b->kind != BLOCK_TIME_WAIT || wheel_is_armed(&t->wheel, due[i])))
+			continue;
+		hash[count] = tcp_hash(t, &b->key);
+		flow_table_prefetch(&t->table, hash[count]);
+		index[count] = due[i];
+		tw[count++] = (struct time_wait *)b;
+	}
+	left = flow_table_remove_bulk(&t->table, hash, index, count);
+	for (uint32_t i = 0; i < count; i++)
+		give_back(t, tw[i]);
+	for (uint32_t i = 0; i < left; i++) {
+		bool was_there = flow_table_remove(&t->table, hash[i], index[i]);
+
+		CHECK(was_there);
+	}
+	t->state[TCPS_TIME_WAIT] -= count;
+	t->counter[PMTCP_C_tw_expired] += count;
 }
 
 /* TW-14: at the cap the entry with the least time left gives way. A hand goes round
@@ -284,10 +324,7 @@ tcp_time_wait_drop_parked(struct tcp *t, struct syn_rcvd *sr)
 
 	sr->parked = 0;
 	t->parked--;
-	if (tw->flags & TW_ACTIVE)
-		tcp_port_release(t, &tw->head.key);
-	tcp_class_put(t, tw->cls);
-	tcp_block_free(t, &tw->head);
+	give_back(t, tw);
 }
 
 /* TW-12: our own new connection over an old one. The peer must be able to tell old
