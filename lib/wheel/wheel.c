@@ -128,7 +128,7 @@ file_coarse(struct wheel *w, uint32_t index, uint64_t page)
 		return false;
 	wheel_node(w, index)->tick = (uint32_t)(page << PAGE_SHIFT);
 	list_push(w, coarse_list(page) + index % WHEEL_CHAINS, index);
-	w->next = min_u64(w->next, page << PAGE_SHIFT);
+	w->next_page = min_u64(w->next_page, page);
 	return true;
 }
 
@@ -140,6 +140,7 @@ wheel_init(struct wheel *w, void *nodes, uint64_t now_tick)
 			.now = now_tick,
 			.page = now_tick >> PAGE_SHIFT,
 			.next = UINT64_MAX,
+			.next_page = WHEEL_NO_PAGE,
 	};
 }
 
@@ -219,22 +220,17 @@ next_level_event(const struct wheel *w, uint32_t *list)
 	return event;
 }
 
-/* The first page >= w->page that holds nodes; UINT64_MAX >> PAGE_SHIFT: none. */
+/* The first page >= w->page that holds nodes, or WHEEL_NO_PAGE. */
 static uint64_t
-next_page(const struct wheel *w)
+find_page(const struct wheel *w)
 {
-	uint32_t from = coarse_list(w->page) - WHEEL_COARSE;
-	uint32_t gap = ring_next(&w->map[WHEEL_COARSE / 64], COARSE_BITS, from);
+	uint64_t page = max_u64(w->next_page, w->page);
+	uint32_t gap;
 
-	return gap == COARSE_BITS ? UINT64_MAX >> PAGE_SHIFT : w->page + gap / WHEEL_CHAINS;
-}
-
-static uint64_t
-next_event(const struct wheel *w)
-{
-	uint32_t list;
-
-	return min_u64(next_level_event(w, &list), next_page(w) << PAGE_SHIFT);
+	if (w->next_page == WHEEL_NO_PAGE)
+		return WHEEL_NO_PAGE;
+	gap = ring_next(&w->map[WHEEL_COARSE / 64], COARSE_BITS, coarse_list(page) - WHEEL_COARSE);
+	return gap == COARSE_BITS ? WHEEL_NO_PAGE : page + gap / WHEEL_CHAINS;
 }
 
 /* Takes nodes off the front of a level 0 list until it or the limit ends. */
@@ -316,6 +312,10 @@ cascade(struct wheel *w, struct pass *p, uint32_t list)
 static void
 advance_levels(struct wheel *w, struct pass *p)
 {
+	if (w->next > p->now_tick) {
+		w->now = max_u64(w->now, p->now_tick);
+		return;
+	}
 	while (p->count < p->limit && p->cascades > 0) {
 		uint32_t list = 0;
 		uint64_t tick = next_level_event(w, &list);
@@ -336,7 +336,7 @@ static void
 advance_coarse(struct wheel *w, struct pass *p)
 {
 	while (p->count < p->limit) {
-		uint64_t page = next_page(w);
+		uint64_t page = w->next_page = find_page(w);
 
 		if (page > p->now_tick >> PAGE_SHIFT) {
 			w->page = max_u64(w->page, p->now_tick >> PAGE_SHIFT);
@@ -369,17 +369,18 @@ uint16_t
 wheel_advance(struct wheel *w, uint64_t now_tick, uint32_t *due, uint16_t n)
 {
 	struct pass p = {.now_tick = now_tick, .due = due, .limit = n, .cascades = n};
+	uint32_t list;
 
-	if (now_tick < w->next) {
+	if (now_tick < w->next && now_tick >> PAGE_SHIFT < w->next_page) {
 		if (now_tick <= w->now)
 			return 0;
 		w->now = now_tick;
 		w->page = max_u64(w->page, now_tick >> PAGE_SHIFT);
 		if (cascade_ahead(w, &p))
-			w->next = next_event(w);
+			w->next = next_level_event(w, &list);
 		return 0;
 	}
-	if (next_page(w) <= now_tick >> PAGE_SHIFT)
+	if (find_page(w) <= now_tick >> PAGE_SHIFT)
 		p.limit = n - n / 4u;
 	advance_levels(w, &p);
 	p.limit = n;
@@ -387,7 +388,9 @@ wheel_advance(struct wheel *w, uint64_t now_tick, uint32_t *due, uint16_t n)
 	advance_levels(w, &p);
 	if (w->now >= now_tick)
 		cascade_ahead(w, &p);
-	w->next = next_event(w);
+	if (w->next <= now_tick)
+		w->next = next_level_event(w, &list);
+	w->next_page = find_page(w);
 	return (uint16_t)p.count;
 }
 
@@ -423,14 +426,19 @@ void
 wheel_check(const struct wheel *w)
 {
 	static const uint32_t empty[64];
-	uint32_t count = 0;
+	uint64_t ring_page = WHEEL_NO_PAGE;
+	uint32_t count = 0, list;
 
-	for (uint32_t list = 0; list < WHEEL_LISTS; list += 64) {
+	for (list = 0; list < WHEEL_LISTS; list += 64) {
 		if (w->map[list / 64] == 0 && memcmp(&w->list[list], empty, sizeof(empty)) == 0)
 			continue;
 		for (uint32_t i = 0; i < 64; i++)
 			count += check_list(w, list + i);
 	}
+	for (uint64_t page = w->page + WHEEL_PAGES; page-- > w->page;)
+		for (uint32_t i = 0; i < WHEEL_CHAINS; i++)
+			ring_page = w->list[coarse_list(page) + i] != 0 ? page : ring_page;
 	CHECK(count == w->armed);
-	CHECK(w->armed == 0 || w->next <= next_event(w));
+	CHECK(w->next <= next_level_event(w, &list));
+	CHECK(w->next_page <= ring_page);
 }

@@ -53,16 +53,18 @@ struct wheel_node {
 };
 STATIC_ASSERT(sizeof(struct wheel_node) == 12);
 
-#define WHEEL_FIRST 0x80000000u
+#define WHEEL_FIRST   0x80000000u
+#define WHEEL_NO_PAGE (UINT64_MAX >> 8)
 
 struct wheel {
 	uint8_t *nodes; /* the node of index i is at nodes + 64 * i */
 	uint64_t now;   /* levels: no node is filed below this tick */
 	uint64_t page;  /* coarse: no node is filed below 256 * page */
-	uint64_t next;  /* no list has to be opened before this tick; may be too low */
-	uint32_t armed; /* nodes in all lists */
-	uint32_t open;  /* first list of the page being emptied, prev of its heads unset; 0 none */
-	uint32_t turn;  /* chain of that page where to go on, modulo WHEEL_CHAINS */
+	uint64_t next; /* no list of the levels has to be opened before this tick; may be too low */
+	uint64_t next_page; /* nor of the ring before this page; WHEEL_NO_PAGE: it is empty */
+	uint32_t armed;     /* nodes in all lists */
+	uint32_t open; /* first list of the page being emptied, prev of its heads unset; 0 none */
+	uint32_t turn; /* chain of that page where to go on, modulo WHEEL_CHAINS */
 	uint64_t map[WHEEL_LISTS / 64]; /* bit: the list is not empty */
 	uint32_t list[WHEEL_LISTS];     /* first node of each, 0: empty */
 };
@@ -113,7 +115,7 @@ uint16_t wheel_advance(struct wheel *w, uint64_t now_tick, uint32_t *due, uint16
 static inline uint64_t
 wheel_deadline(const struct wheel *w)
 {
-	return w->armed == 0 ? UINT64_MAX : w->next;
+	return w->armed == 0 ? UINT64_MAX : min_u64(w->next, w->next_page << 8);
 }
 
 /* CHECKs every invariant; walks all armed nodes. For tests and the simulator. */
