@@ -221,6 +221,7 @@ tcp_block(const struct tcp *t, uint32_t index)
 static inline uint32_t
 tcp_index(const struct tcp *t, const void *block)
 {
+	/* Unsigned: the distance of a block is never negative, and then this is one shift. */
 	return (uint32_t)((size_t)((const uint8_t *)block - t->base) / SLAB_UNIT);
 }
 

@@ -57,6 +57,7 @@ static PMTCP_ALWAYS_INLINE bool
 emit_syn_ack(struct tcp *t, struct syn_rcvd *sr, struct tcp_burst *b)
 {
 	enum { ALL = SR_TS | SR_SACK | SR_WSCALE };
+	const struct tcp_hop *hop = tcp_hop(t, &sr->head);
 	struct wire_plain w = tcp_plain_syn(t, &t->classes[sr->cls]);
 
 	if (b->n == b->max)
@@ -67,8 +68,8 @@ emit_syn_ack(struct tcp *t, struct syn_rcvd *sr, struct tcp_burst *b)
 	w.tsval = tcp_tsval(t, sr->ts_offset);
 	w.tsecr = sr->ts_recent;
 	w.addr_sum = wire_addr_sum(&sr->head.key);
-	if (is_likely((sr->flags & (ALL | SR_ECN)) == ALL && tcp_is_plain(t, &sr->head))
-					? !tcp_plain_send(t, &sr->head, b, &w)
+	if (is_likely((sr->flags & (ALL | SR_ECN)) == ALL && tcp_is_plain(t, hop))
+					? !tcp_plain_send(t, &sr->head, hop, b, &w)
 					: !emit_odd_syn_ack(t, sr, b))
 		return false;
 	sr->flags &= (uint8_t)~SR_SYN_DUE;
@@ -132,6 +133,7 @@ static PMTCP_ALWAYS_INLINE bool
 output_time_wait(struct tcp *t, struct time_wait *tw, struct tcp_burst *b)
 {
 	const struct tcp_class *k = &t->classes[tw->cls];
+	const struct tcp_hop *hop = tcp_hop(t, &tw->head);
 	struct wire_plain w = {.seq = tw->snd_nxt,
 			.ack = tw->rcv_nxt,
 			.flags = TCP_ACK,
@@ -146,8 +148,8 @@ output_time_wait(struct tcp *t, struct time_wait *tw, struct tcp_burst *b)
 		return true;
 	if (b->n == b->max)
 		return false;
-	if (is_likely((tw->flags & TW_TS) && tcp_is_plain(t, &tw->head))
-					? !tcp_plain_send(t, &tw->head, b, &w)
+	if (is_likely((tw->flags & TW_TS) && tcp_is_plain(t, hop))
+					? !tcp_plain_send(t, &tw->head, hop, b, &w)
 					: !emit_odd_time_wait(t, tw, b))
 		return false;
 	tw->flags &= (uint8_t)~TW_ACK_DUE;
@@ -155,12 +157,16 @@ output_time_wait(struct tcp *t, struct time_wait *tw, struct tcp_burst *b)
 	return true;
 }
 
-static bool
+static PMTCP_ALWAYS_INLINE bool
 visit(struct tcp *t, struct block_head *h, struct tcp_burst *b)
 {
 	switch (h->kind) {
-	case BLOCK_TCB:
 	case BLOCK_ENDED:
+		/* Most owe nothing and are here to be given back. */
+		if (is_likely(!tcb_has((struct tcb *)h, TCB_RST_DUE | TCB_ACK_DUE)))
+			return true;
+		return tcp_output_tcb(t, (struct tcb *)h, b);
+	case BLOCK_TCB:
 		return tcp_output_tcb(t, (struct tcb *)h, b);
 	case BLOCK_SYN_RCVD:
 		return output_syn_rcvd(t, (struct syn_rcvd *)h, b);

@@ -19,105 +19,6 @@ enum {
 	VISIT_SEGMENTS = 64, /* of one connection, then the others have their turn */
 };
 
-/* Blocks that fit beside so many octets of text (W-34). */
-static uint8_t
-sack_blocks_max(const struct tcb *c, const struct wire_tcp *w, uint32_t len)
-{
-	uint32_t room = c->smss > len ? c->smss - len : 0;
-	uint32_t fit = room < 12 ? 0 : (room - 4) / 8;
-
-	return (uint8_t)min_u32(fit, w->opts & SEG_OPT_TS ? 3 : 4);
-}
-
-/* SACK blocks of this ACK: a duplicate first, then what was received last
- * (RFC 2018 section 4, 2883; DATA-37). */
-static void
-add_sack(struct tcp *t, struct tcb *c, struct wire_tcp *w, uint32_t len)
-{
-	struct tcp_rx *rx = tcp_rx(t, c);
-	uint8_t max = sack_blocks_max(c, w, len);
-	uint8_t n = 0;
-
-	if (max == 0)
-		return;
-	/* Below the acknowledgment number only: at or above that of an earlier ACK of the
-	 * burst, the duplicate would say that what is before it is missing. */
-	if (rx->dsack_left != rx->dsack_right && w->ack == c->rcv.nxt) {
-		w->sack[0] = rx->dsack_left;
-		w->sack[1] = rx->dsack_right;
-		rx->dsack_left = rx->dsack_right = 0;
-		n = 1;
-	}
-	n = (uint8_t)(n + reasm_sack_blocks(&rx->r, &t->recs, &w->sack[2 * n], (uint8_t)(max - n)));
-	if (n == 0)
-		return;
-	tcp_rx_rest(t, c, rx);
-	w->n_sack = n;
-	w->opts |= SEG_OPT_SACK;
-}
-
-static void
-fill_syn(struct tcp *t, struct tcb *c, struct wire_tcp *w)
-{
-	const struct tcp_class *k = tcp_class(t, c);
-	bool is_first = !(w->flags & TCP_ACK);
-
-	w->opts = SEG_OPT_MSS;
-	w->mss = tcp_mss_max(t, k, w->addr6 != NULL);
-	w->wscale = k->rcv_wscale;
-	w->wnd = (uint16_t)min_u32(k->recv_buffer, UINT16_MAX);
-	/* OPEN-8: a SYN offers, a SYN-ACK repeats what the SYN had. */
-	if (is_first ? k->has_ts : tcb_has(c, TCB_TS))
-		w->opts |= SEG_OPT_TS;
-	if (is_first ? k->has_sack : tcb_has(c, TCB_SACK))
-		w->opts |= SEG_OPT_SACK_PERM;
-	if (is_first ? k->has_wscale : tcb_has(c, TCB_WSCALE))
-		w->opts |= SEG_OPT_WSCALE;
-	/* DATA-44: not offered again if the first SYN was not answered: some routers drop
-	 * such a SYN (RFC 3168 6.1.1.1). */
-	if (is_unlikely(k->ecn == PMTCP_ECN_OFFER) && is_first && !tcb_has(c, TCB_SYN_REXMT))
-		w->flags |= TCP_ECE | TCP_CWR;
-	if (is_unlikely(tcb_has(c, TCB_ECN)) && !is_first)
-		w->flags |= TCP_ECE;
-}
-
-static void
-fill(struct tcp *t, struct tcb *c, struct wire_tcp *w, const struct tcp_out *out, uint32_t len)
-{
-	const struct tcp_class *k = tcp_class(t, c);
-
-	w->key = c->head.key;
-	w->addr6 = tcp_addr6(t, &c->head);
-	w->seq = out->seq;
-	w->flags = out->flags;
-	w->ack = out->flags & TCP_ACK ? out->ack : 0;
-	w->tsval = tcp_tsval(t, c->ts_offset);
-	w->tsecr = out->flags & TCP_ACK ? c->ts_recent : 0;
-	w->urg = 0;
-	w->addr_sum = c->addr_sum;
-	w->payload_summed = false;
-	w->n_sack = 0;
-	w->ttl = k->ttl;
-	w->dscp = k->dscp;
-	w->ecn = out->ecn;
-	if (out->flags & TCP_SYN) {
-		fill_syn(t, c, w);
-		return;
-	}
-	w->opts = tcb_has(c, TCB_TS) ? SEG_OPT_TS : 0;
-	if (out->flags & TCP_RST) {
-		w->wnd = 0;
-		return;
-	}
-	if (is_unlikely(tcb_has(c, TCB_ECE_DUE)))
-		w->flags |= TCP_ECE;
-	w->wnd = tcp_advertise(t, c, out->ack);
-	if (is_unlikely(c->rare))
-		tcp_urgent_fill(tcp_rare(t, c), w);
-	if (is_unlikely(tcp_has_sack_to_tell(t, c)))
-		add_sack(t, c, w, len);
-}
-
 /* The payload of one record in a packet of its own: cloned where the device and the
  * peer allow, else copied. NULL: no packet buffer. */
 static struct rte_mbuf *
@@ -140,17 +41,39 @@ payload_mbuf(struct tcp *t, struct tcb *c, const struct sendq_rec *rec)
 	return m;
 }
 
+static bool
+emit_plain_text(struct tcp *t, struct tcb *c, struct tcp_burst *b, const struct sendq_rec *rec,
+		struct tcp_out out)
+{
+	struct rte_mbuf *m = payload_mbuf(t, c, rec);
+	struct wire_plain w;
+
+	if (is_unlikely(!m))
+		return false;
+	w = tcp_plain_of(t, c, out);
+	tcp_plain_fill(t, &c->head, tcp_hop(t, &c->head), &w);
+	wire_plain_prepend(m, &w);
+	b->pkts[b->n++] = m;
+	/* As below: duplicates that are owed go alone. */
+	if ((c->dups & TCB_DUPS_OWED) == 0)
+		tcp_ack_left(c, out.ack);
+	return true;
+}
+
 bool
 tcp_emit(struct tcp *t, struct tcb *c, struct tcp_burst *b, const struct sendq_rec *rec,
 		struct tcp_out out)
 {
-	struct rte_mbuf *m = rec ? payload_mbuf(t, c, rec) : tcp_ctl_alloc(t);
+	struct rte_mbuf *m;
 	struct wire_tcp w;
 
 	ASSERT(b->n < b->max);
+	if (is_likely(rec && tcp_tcb_is_plain(t, c, tcp_hop(t, &c->head))))
+		return emit_plain_text(t, c, b, rec, out);
+	m = rec ? payload_mbuf(t, c, rec) : tcp_ctl_alloc(t);
 	if (is_unlikely(!m))
 		return false;
-	fill(t, c, &w, &out, rec ? rec->len : 0);
+	tcp_fill(t, c, &w, &out, rec ? rec->len : 0);
 	wire_emit_tcp(m, &w, &t->tx_conf, &t->hops[c->head.hop].mac, &t->conf.mac);
 	b->pkts[b->n++] = m;
 	/* A full segment has no room for SACK blocks: a bare ACK follows with them, and so
@@ -164,30 +87,16 @@ tcp_emit(struct tcp *t, struct tcb *c, struct tcp_burst *b, const struct sendq_r
 }
 
 /* A segment without text, in all but a few cases a plain one. */
-static PMTCP_NOINLINE bool
+static PMTCP_ALWAYS_INLINE bool
 emit_ctl(struct tcp *t, struct tcb *c, struct tcp_burst *b, struct tcp_out out)
 {
-	const struct tcp_class *k;
+	const struct tcp_hop *hop = tcp_hop(t, &c->head);
 	struct wire_plain w;
-	uint16_t wnd;
 
-	ASSERT((out.flags & (TCP_SYN | TCP_RST | TCP_ACK)) == TCP_ACK && out.ecn == 0);
-	if (is_unlikely((c->flags & (TCB_TS | TCB_ECE_DUE)) != TCB_TS || c->rare ||
-			    !tcp_is_plain(t, &c->head) || tcp_has_sack_to_tell(t, c)))
+	if (is_unlikely(!tcp_tcb_is_plain(t, c, hop)))
 		return tcp_emit(t, c, b, NULL, out);
-	/* First what calls, then what is kept in registers. */
-	wnd = tcp_advertise(t, c, out.ack);
-	k = tcp_class(t, c);
-	w = (struct wire_plain){.seq = out.seq,
-			.ack = out.ack,
-			.flags = out.flags & (TCP_FIN | TCP_ACK),
-			.wnd = wnd,
-			.tsval = tcp_tsval(t, c->ts_offset),
-			.tsecr = c->ts_recent,
-			.addr_sum = c->addr_sum,
-			.ttl = k->ttl,
-			.dscp = k->dscp};
-	if (is_unlikely(!tcp_plain_send(t, &c->head, b, &w)))
+	w = tcp_plain_of(t, c, out);
+	if (is_unlikely(!tcp_plain_send(t, &c->head, hop, b, &w)))
 		return false;
 	tcp_ack_left(c, out.ack);
 	return true;
@@ -472,7 +381,7 @@ acceptable_seq(const struct tcb *c)
 	return c->snd.wnd == 0 || (c->snd.nxt - edge) >> tcb_snd_shift(c) ? edge : c->snd.nxt;
 }
 
-static bool
+static PMTCP_NOINLINE bool
 pure_ack(struct tcp *t, struct tcb *c, struct tcp_burst *b, uint32_t ack)
 {
 	/* The FIN's number stays used (CLOSE-3). */
@@ -490,13 +399,11 @@ pure_ack(struct tcp *t, struct tcb *c, struct tcp_burst *b, uint32_t ack)
 /* DEC-5: a burst that brought more than ack_stretch full segments is owed one ACK per
  * so many, with rising numbers; DATA-29: out-of-order segments are owed duplicates.
  * Then, if nothing carried it yet, the one ACK. */
-static bool
-output_ack(struct tcp *t, struct tcb *c, struct tcp_burst *b)
+static PMTCP_NOINLINE bool
+output_due_ack(struct tcp *t, struct tcb *c, struct tcp_burst *b)
 {
 	uint32_t stretch;
 
-	if (!tcb_has(c, TCB_ACK_DUE))
-		return true;
 	stretch = (uint32_t)t->conf.ack_stretch *
 		  (tcp_mss_max(t, tcp_class(t, c), tcp_is_v6(t, &c->head)) -
 				  (tcb_has(c, TCB_TS) ? TCP_TS_OPT_LEN : 0));
@@ -515,40 +422,54 @@ output_ack(struct tcp *t, struct tcb *c, struct tcp_burst *b)
 	return pure_ack(t, c, b, c->rcv.nxt);
 }
 
-/* OPEN-8: the offer of a connection whose class offers everything, and of ECN nothing. */
-static bool
-emit_syn(struct tcp *t, struct tcb *c, struct tcp_burst *b, struct tcp_out out)
+static inline bool
+output_ack(struct tcp *t, struct tcb *c, struct tcp_burst *b)
 {
-	const struct tcp_class *k = tcp_class(t, c);
-	struct wire_plain w = tcp_plain_syn(t, k);
-
-	if (is_unlikely(out.flags != TCP_SYN || !(k->has_ts & k->has_sack & k->has_wscale) ||
-			    k->ecn == PMTCP_ECN_OFFER || !tcp_is_plain(t, &c->head)))
-		return tcp_emit(t, c, b, NULL, out);
-	w.seq = out.seq;
-	w.tsval = tcp_tsval(t, c->ts_offset);
-	w.addr_sum = c->addr_sum;
-	return tcp_plain_send(t, &c->head, b, &w);
+	return !tcb_has(c, TCB_ACK_DUE) || output_due_ack(t, c, b);
 }
 
-/* SYN, or the SYN-ACK of a simultaneous open. */
-static bool
+/* OPEN-8: the offer of a connection whose class offers everything, and of ECN nothing. */
+static PMTCP_ALWAYS_INLINE bool
+emit_syn(struct tcp *t, struct tcb *c, struct tcp_burst *b)
+{
+	const struct tcp_class *k = tcp_class(t, c);
+	const struct tcp_hop *hop = tcp_hop(t, &c->head);
+	struct wire_plain w = tcp_plain_syn(t, k);
+
+	if (is_unlikely(!(k->has_ts & k->has_sack & k->has_wscale) || k->ecn == PMTCP_ECN_OFFER ||
+			    !tcp_is_plain(t, hop)))
+		return tcp_emit(t, c, b, NULL,
+				(struct tcp_out){.seq = c->snd.una, .flags = TCP_SYN});
+	w.seq = c->snd.una;
+	w.tsval = tcp_tsval(t, c->ts_offset);
+	w.addr_sum = c->addr_sum;
+	return tcp_plain_send(t, &c->head, hop, b, &w);
+}
+
+/* The SYN-ACK of a simultaneous open. */
+static PMTCP_NOINLINE bool
+emit_syn_ack(struct tcp *t, struct tcb *c, struct tcp_burst *b)
+{
+	struct tcp_out out = {.seq = c->snd.una, .ack = c->rcv.nxt, .flags = TCP_SYN | TCP_ACK};
+
+	return tcp_emit(t, c, b, NULL, out);
+}
+
+static PMTCP_ALWAYS_INLINE bool
 output_syn(struct tcp *t, struct tcb *c, struct tcp_burst *b)
 {
-	struct tcp_out out = {.seq = c->snd.una, .ack = c->rcv.nxt, .flags = TCP_SYN};
-
 	if (!tcb_has(c, TCB_SYN_DUE))
 		return true;
-	if (c->head.state != TCPS_SYN_SENT)
-		out.flags |= TCP_ACK;
-	if (b->n == b->max || !emit_syn(t, c, b, out))
+	if (b->n == b->max)
+		return false;
+	if (!(c->head.state == TCPS_SYN_SENT ? emit_syn(t, c, b) : emit_syn_ack(t, c, b)))
 		return false;
 	c->flags &= ~(uint32_t)TCB_SYN_DUE;
 	return true;
 }
 
 /* What a connection that is over still owes: RSTX, or the last ACK. */
-static bool
+static PMTCP_NOINLINE bool
 output_ended(struct tcp *t, struct tcb *c, struct tcp_burst *b)
 {
 	/* At the window's edge, too: at a number the peer does not take it is not heard. */
@@ -571,7 +492,7 @@ output_text(struct tcp *t, struct tcb *c, struct tcp_burst *b)
 	return output_probe(t, c, b) && tcp_output_rexmit(t, c, b) && output_data(t, c, b);
 }
 
-bool
+PMTCP_NOINLINE bool
 tcp_output_tcb(struct tcp *t, struct tcb *c, struct tcp_burst *b)
 {
 	bool is_done;

@@ -14,6 +14,11 @@
 /* The MAC is read together with what follows it. */
 STATIC_ASSERT(offsetof(struct tcp_hop, mac) == 0 && sizeof(struct tcp_hop) >= sizeof(uint64_t));
 
+/* ---- tcp_fill.c ---- */
+/* The values of a segment of c with so many octets of text. */
+void tcp_fill(struct tcp *t, struct tcb *c, struct wire_tcp *w, const struct tcp_out *out,
+		uint32_t len);
+
 static inline bool
 tcp_has_sack_to_tell(const struct tcp *t, const struct tcb *c)
 {
@@ -69,27 +74,70 @@ tcp_ctl_raw(struct tcp *t)
 	return is_likely(t->n_spare > 0) ? t->spare[--t->n_spare] : tcp_ctl_alloc(t);
 }
 
-/* May segments of this block be plain? */
-static inline bool
-tcp_is_plain(const struct tcp *t, const struct block_head *h)
+static inline const struct tcp_hop *
+tcp_hop(const struct tcp *t, const struct block_head *h)
 {
-	return is_likely(t->plain_src != 0) && !t->hops[h->hop].is_v6;
+	return &t->hops[h->hop];
+}
+
+/* May segments over this hop be plain? */
+static inline bool
+tcp_is_plain(const struct tcp *t, const struct tcp_hop *hop)
+{
+	return is_likely(t->plain_src != 0) && !hop->is_v6;
+}
+
+/* And this synchronized connection's? */
+static PMTCP_ALWAYS_INLINE bool
+tcp_tcb_is_plain(const struct tcp *t, const struct tcb *c, const struct tcp_hop *hop)
+{
+	return (c->flags & (TCB_TS | TCB_ECE_DUE)) == TCB_TS && !c->rare && tcp_is_plain(t, hop) &&
+	       !tcp_has_sack_to_tell(t, c);
+}
+
+/* The values of one that may be. */
+static PMTCP_ALWAYS_INLINE struct wire_plain
+tcp_plain_of(struct tcp *t, struct tcb *c, struct tcp_out out)
+{
+	/* First what calls, then what is kept in registers. */
+	uint16_t wnd = tcp_advertise(t, c, out.ack);
+	const struct tcp_class *k = tcp_class(t, c);
+
+	ASSERT((out.flags & (TCP_SYN | TCP_RST | TCP_ACK)) == TCP_ACK);
+	return (struct wire_plain){.seq = out.seq,
+			.ack = out.ack,
+			.flags = out.flags & (uint8_t)~TCP_SYN,
+			.wnd = wnd,
+			.tsval = tcp_tsval(t, c->ts_offset),
+			.tsecr = c->ts_recent,
+			.addr_sum = c->addr_sum,
+			.ttl = k->ttl,
+			.dscp = k->dscp,
+			.ecn = out.ecn};
+}
+
+static PMTCP_ALWAYS_INLINE void
+tcp_plain_fill(const struct tcp *t, const struct block_head *h, const struct tcp_hop *hop,
+		struct wire_plain *w)
+{
+	w->key = &h->key;
+	w->src = t->plain_src;
+	memcpy(&w->dst, hop, sizeof(w->dst));
 }
 
 /* Sends a plain segment of this block without text; key and MACs are filled in here. False: no
  * packet buffer. Caller: tcp_is_plain(), and there is room. Inline, so that the values stay in
  * registers and the options are known; the packet comes first, since that may call. */
 static PMTCP_ALWAYS_INLINE bool
-tcp_plain_send(struct tcp *t, const struct block_head *h, struct tcp_burst *b, struct wire_plain *w)
+tcp_plain_send(struct tcp *t, const struct block_head *h, const struct tcp_hop *hop,
+		struct tcp_burst *b, struct wire_plain *w)
 {
 	struct rte_mbuf *m = tcp_ctl_raw(t);
 
 	ASSERT(b->n < b->max);
 	if (is_unlikely(!m))
 		return false;
-	w->key = &h->key;
-	w->src = t->plain_src;
-	memcpy(&w->dst, &t->hops[h->hop], sizeof(w->dst));
+	tcp_plain_fill(t, h, hop, w);
 	wire_plain_put(wire_plain_mbuf(m, (w->flags & TCP_SYN) != 0), w, 0, 0);
 	b->pkts[b->n++] = m;
 	return true;

@@ -57,8 +57,8 @@ tcp_spare_put(struct tcp *t, struct rte_mbuf *m)
 	t->spare[t->n_spare++] = m;
 }
 
-/* The other end's core had these last: header and both lines that the headers of a segment
- * lie in are fetched for all of them at once. */
+/* The other end's core had these last: the line of the header that is used and both that the
+ * headers of a segment lie in are fetched for all of them at once. */
 static PMTCP_NOINLINE bool
 spares_refill(struct tcp *t)
 {
@@ -71,7 +71,6 @@ spares_refill(struct tcp *t)
 		const uint8_t *p = (const uint8_t *)t->spare[i] + data_off;
 
 		__builtin_prefetch(t->spare[i], 1);
-		__builtin_prefetch(&t->spare[i]->next, 1);
 		__builtin_prefetch(p, 1);
 		__builtin_prefetch(p + PMTCP_CACHE_LINE, 1);
 	}
@@ -79,12 +78,31 @@ spares_refill(struct tcp *t)
 	return true;
 }
 
+/* As rte_pktmbuf_reset() makes it, as far as that lies in the first line. In the second, which
+ * only the device's core had so far, are the next packet, NULL, and what is written again before
+ * it means anything (wire_emit.c). */
+static void
+reset_first_line(struct rte_mbuf *m)
+{
+	ASSERT(m->next == NULL);
+	m->data_off = RTE_PKTMBUF_HEADROOM;
+	m->refcnt = 1;
+	m->nb_segs = 1;
+	m->port = RTE_MBUF_PORT_INVALID;
+	m->ol_flags &= RTE_MBUF_F_EXTERNAL;
+	m->packet_type = 0;
+	m->pkt_len = 0;
+	m->data_len = 0;
+	m->vlan_tci = 0;
+	m->vlan_tci_outer = 0;
+}
+
 static struct rte_mbuf *
 spare_get(struct tcp *t)
 {
 	struct rte_mbuf *m = t->spare[--t->n_spare];
 
-	rte_pktmbuf_reset(m);
+	reset_first_line(m);
 	return m;
 }
 

@@ -117,24 +117,30 @@ tcp_syn_rto_ms(const struct tcp *t, uint8_t tries)
 	return (uint32_t)min_u64(ms, t->conf.rto_max_ms);
 }
 
-/* The RTO, or the loss probe before it; one that would come later goes at the RTO's time in
- * its stead, and the RTO runs anew (DATA-40, RFC 8985 7.2, 7.3). */
+/* The loss probe before the RTO, if there is one; one that would come later goes at the RTO's
+ * time in its stead, and the RTO runs anew (DATA-40, RFC 8985 7.2, 7.3). */
+static PMTCP_NOINLINE bool
+start_probe(struct tcp *t, struct tcb *c, uint32_t rto_ms)
+{
+	struct tcp_tx *tx = tcp_tx(t, c);
+	uint32_t tlp_ms;
+
+	tx->flags &= (uint16_t) ~(TX_REO_TIMER | TX_TLP_DUE);
+	tlp_ms = tcp_tlp_ms(t, c, tx);
+	if (tlp_ms == UINT32_MAX)
+		return false;
+	tx->rto_at = t->now_ms + t->tick_begun + rto_ms;
+	tcp_timer_start(t, c, TIMER_PROBE, min_u32(tlp_ms, rto_ms));
+	return true;
+}
+
 void
 tcp_timer_rexmt(struct tcp *t, struct tcb *c)
 {
-	struct tcp_tx *tx = tcb_has(c, TCB_SACK) ? tcp_tx(t, c) : NULL;
 	uint32_t rto_ms = tcp_rto_ms(t, c);
-	uint32_t tlp_ms;
 
-	if (tx) {
-		tx->flags &= (uint16_t) ~(TX_REO_TIMER | TX_TLP_DUE);
-		tlp_ms = tcp_tlp_ms(t, c, tx);
-		if (tlp_ms != UINT32_MAX) {
-			tx->rto_at = t->now_ms + t->tick_begun + rto_ms;
-			tcp_timer_start(t, c, TIMER_PROBE, min_u32(tlp_ms, rto_ms));
-			return;
-		}
-	}
+	if (c->tx && tcb_has(c, TCB_SACK) && start_probe(t, c, rto_ms))
+		return;
 	tcp_timer_start(t, c, TIMER_REXMT, rto_ms);
 }
 

@@ -214,6 +214,7 @@ set_offload(struct rte_mbuf *m, const struct wire_tx_conf *conf, uint32_t tcp_hd
 	m->ol_flags = (m->ol_flags & (RTE_MBUF_F_INDIRECT | RTE_MBUF_F_EXTERNAL)) | flags;
 	if (flags == 0)
 		return;
+	m->tx_offload = 0;
 	m->l2_len = WIRE_ETH_LEN;
 	m->l3_len = is_v6 ? WIRE_IP6_LEN : WIRE_IP4_LEN;
 	m->l4_len = tcp_hdr_len;

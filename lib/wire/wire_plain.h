@@ -63,20 +63,20 @@ wire_plain_put32(uint8_t *p, uint32_t value)
 	return word;
 }
 
-/* DF and ID 0 (RFC 6864 4.1, W-11). */
+/* DF and ID 0 (RFC 6864 4.1, W-11). Ten words of 16 bits: their sum needs 20. */
 static PMTCP_ALWAYS_INLINE void
 wire_plain_put_ip(uint8_t *ip, const struct wire_plain *w, uint16_t total)
 {
 	uint32_t first = 0x45000000u | (uint32_t)w->dscp << 18 | (uint32_t)w->ecn << 16 | total;
-	uint32_t third = (uint32_t)w->ttl << 24 | 6u << 16;
-	uint64_t sum = (uint64_t)rte_cpu_to_be_32(first) + rte_cpu_to_be_32(third) +
-		       RTE_BE16(0x4000) + w->addr_sum;
-	uint16_t cksum = (uint16_t)~wire_cksum_fold(sum);
+	uint16_t tos = rte_cpu_to_be_16((uint16_t)(first >> 16));
+	uint16_t ttl = rte_cpu_to_be_16((uint16_t)(w->ttl << 8 | 6));
+	uint32_t sum = w->addr_sum + (uint32_t)tos + rte_cpu_to_be_16(total) + RTE_BE16(0x4000) +
+		       ttl;
+	uint16_t cksum = (uint16_t) ~((sum + (sum << 16 | sum >> 16)) >> 16);
 
 	wire_plain_put32(ip, first);
 	wire_plain_put32(ip + 4, 0x4000u);
-	third = rte_cpu_to_be_32(third);
-	memcpy(ip + 8, &third, sizeof(third));
+	memcpy(ip + 8, &ttl, sizeof(ttl));
 	memcpy(ip + 10, &cksum, sizeof(cksum));
 }
 
@@ -150,6 +150,24 @@ wire_plain_mbuf(struct rte_mbuf *m, bool is_syn)
 	m->data_len = len;
 	m->vlan_tci = 0;
 	return rte_pktmbuf_mtod(m, uint8_t *);
+}
+
+/* Puts the headers before the text in m, which may be empty or a chain. Caller: as of
+ * wire_emit_tcp(), and no SYN. */
+static PMTCP_ALWAYS_INLINE void
+wire_plain_prepend(struct rte_mbuf *m, const struct wire_plain *w)
+{
+	enum { LEN = WIRE_ETH_LEN + WIRE_IP4_LEN + WIRE_PLAIN_TCP_LEN };
+	uint32_t text_len = m->pkt_len;
+	uint64_t text_sum = wire_cksum_mbuf(m, 0, text_len);
+
+	CHECK(m->data_off >= LEN);
+	ASSERT(text_len + LEN - WIRE_ETH_LEN <= UINT16_MAX);
+	m->data_off -= LEN;
+	m->data_len += LEN;
+	m->pkt_len += LEN;
+	m->ol_flags &= RTE_MBUF_F_INDIRECT | RTE_MBUF_F_EXTERNAL;
+	wire_plain_put(rte_pktmbuf_mtod(m, uint8_t *), w, text_len, text_sum);
 }
 
 #endif /* PMTCP_WIRE_WIRE_PLAIN_H */
