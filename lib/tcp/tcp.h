@@ -512,6 +512,8 @@ bool tcp_reply_push(struct tcp *t, struct rte_mbuf *m);
 void tcp_spare_put(struct tcp *t, struct rte_mbuf *m);
 struct rte_mbuf *tcp_ctl_alloc(struct tcp *t);
 struct rte_mbuf *tcp_text_alloc(struct tcp *t);
+/* The same, with whatever it was received with. */
+struct rte_mbuf *tcp_text_raw(struct tcp *t);
 /* A spare that has room for text and is not needed for answers, or NULL. */
 struct rte_mbuf *tcp_text_spare(struct tcp *t);
 

@@ -13,64 +13,18 @@
 #include "tcp/tcp_plain.h"
 
 enum {
-	CLONE_MIN = 512, /* octets from which cloning is cheaper than copying */
-	CLONE_SEGS_MAX = 8,
 	OVERRIDE_MS = 200,   /* DATA-21: 0.1 to 1 s */
 	VISIT_SEGMENTS = 64, /* of one connection, then the others have their turn */
 };
-
-/* The payload of one record in a packet of its own: cloned where the device and the
- * peer allow, else copied. NULL: no packet buffer. */
-static struct rte_mbuf *
-payload_mbuf(struct tcp *t, struct tcb *c, const struct sendq_rec *rec)
-{
-	struct rte_mbuf *m = tcp_text_alloc(t);
-	char *dst;
-
-	if (is_unlikely(!m))
-		return NULL;
-	if (t->conf.caps.tx_multi_seg && !t->conf.caps.peer_owns_mbuf && rec->len >= CLONE_MIN &&
-			sendq_attach(rec, t->conf.pool, m, CLONE_SEGS_MAX) == 0)
-		return m;
-	dst = rte_pktmbuf_append(m, rec->len);
-	if (is_unlikely(!dst)) {
-		rte_pktmbuf_free(m);
-		return NULL;
-	}
-	sendq_copy(&tcp_tx(t, c)->q, rec, dst);
-	return m;
-}
-
-static bool
-emit_plain_text(struct tcp *t, struct tcb *c, struct tcp_burst *b, const struct sendq_rec *rec,
-		struct tcp_out out)
-{
-	struct rte_mbuf *m = payload_mbuf(t, c, rec);
-	struct wire_plain w;
-
-	if (is_unlikely(!m))
-		return false;
-	w = tcp_plain_of(t, c, out);
-	tcp_plain_fill(t, &c->head, tcp_hop(t, &c->head), &w);
-	wire_plain_prepend(m, &w);
-	b->pkts[b->n++] = m;
-	/* As below: duplicates that are owed go alone. */
-	if ((c->dups & TCB_DUPS_OWED) == 0)
-		tcp_ack_left(c, out.ack);
-	return true;
-}
 
 bool
 tcp_emit(struct tcp *t, struct tcb *c, struct tcp_burst *b, const struct sendq_rec *rec,
 		struct tcp_out out)
 {
-	struct rte_mbuf *m;
+	struct rte_mbuf *m = rec ? tcp_payload_mbuf(t, c, rec) : tcp_ctl_alloc(t);
 	struct wire_tcp w;
 
 	ASSERT(b->n < b->max);
-	if (is_likely(rec && tcp_tcb_is_plain(t, c, tcp_hop(t, &c->head))))
-		return emit_plain_text(t, c, b, rec, out);
-	m = rec ? payload_mbuf(t, c, rec) : tcp_ctl_alloc(t);
 	if (is_unlikely(!m))
 		return false;
 	tcp_fill(t, c, &w, &out, rec ? rec->len : 0);
@@ -175,7 +129,7 @@ note_sent(struct tcp *t, struct tcb *c, struct tcp_tx *tx, uint32_t len)
 		tx->prr.out += len;
 	t->counter[PMTCP_C_tx_octets] += len;
 	if (tcb_timer(c) != TIMER_REXMT && tcb_timer(c) != TIMER_PROBE)
-		tcp_timer_start(t, c, TIMER_REXMT, tcp_rto_ms(t, c));
+		tcp_timer_rexmt(t, c);
 }
 
 /* One new segment; the FIN rides on the last one if the window has room for its
@@ -207,7 +161,7 @@ send_segment(struct tcp *t, struct tcb *c, struct tcp_burst *b, uint32_t len)
 			rec->flags |= SENDQ_FIN;
 		}
 	}
-	if (is_unlikely(!tcp_emit(t, c, b, rec, out))) {
+	if (is_unlikely(!tcp_emit_text(t, c, b, rec, out))) {
 		sendq_undo_last(&tx->q, &t->recs);
 		return false;
 	}
@@ -306,7 +260,9 @@ output_data(struct tcp *t, struct tcb *c, struct tcp_burst *b)
 		return true;
 	restart_after_idle(t, c, tx);
 	is_done = send_new(t, c, b, tx);
-	if (tcb_has(c, TCB_SACK) && c->snd.nxt != nxt)
+	/* Alone in flight, it has just been given its probe. */
+	if (tcb_has(c, TCB_SACK) && c->snd.nxt != nxt &&
+			(tx->q.n_recs > 1 || tcb_timer(c) != TIMER_PROBE))
 		tcp_tlp_start(t, c, tx);
 	return is_done;
 }

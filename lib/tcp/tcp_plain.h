@@ -155,4 +155,12 @@ tcp_plain_syn(const struct tcp *t, const struct tcp_class *k)
 			.dscp = k->dscp};
 }
 
+/* ---- tcp_payload.c ---- */
+/* The text of one record in a packet of its own: cloned where that is allowed, else copied.
+ * NULL: no packet buffer. */
+struct rte_mbuf *tcp_payload_mbuf(struct tcp *t, struct tcb *c, const struct sendq_rec *rec);
+/* tcp_emit() for a record that is new, which is a plain segment nearly always. */
+bool tcp_emit_text(struct tcp *t, struct tcb *c, struct tcp_burst *b, const struct sendq_rec *rec,
+		struct tcp_out out);
+
 #endif /* PMTCP_TCP_TCP_PLAIN_H */

@@ -126,17 +126,34 @@ tcp_ctl_alloc(struct tcp *t)
 
 /* While packet buffers are short, the spares are for those who answer (RES-5); those of the
  * reserve always are: they may be small, and who gets text may keep it. */
-struct rte_mbuf *
-tcp_text_spare(struct tcp *t)
+static bool
+has_text_spare(const struct tcp *t)
 {
 	const struct rte_mempool *pool;
 
 	if (t->n_spare == 0 || is_unlikely(t->free_permille < TCP_PRESSURE_SYN))
-		return NULL;
+		return false;
 	pool = t->spare[t->n_spare - 1]->pool;
-	if (pool == t->conf.ctl_pool && pool != t->conf.pool)
-		return NULL;
-	return spare_get(t);
+	return pool != t->conf.ctl_pool || pool == t->conf.pool;
+}
+
+struct rte_mbuf *
+tcp_text_spare(struct tcp *t)
+{
+	return has_text_spare(t) ? spare_get(t) : NULL;
+}
+
+struct rte_mbuf *
+tcp_text_raw(struct tcp *t)
+{
+	struct rte_mbuf *m;
+
+	if (has_text_spare(t))
+		return t->spare[--t->n_spare];
+	m = rte_mbuf_raw_alloc(t->conf.pool);
+	if (is_unlikely(!m))
+		tcp_count(t, PMTCP_C_tx_nomem);
+	return m;
 }
 
 struct rte_mbuf *

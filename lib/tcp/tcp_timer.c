@@ -74,7 +74,7 @@ tcp_timer_start(struct tcp *t, struct tcb *c, enum tcb_timer timer, uint32_t in_
 	tcb_set_timer(c, timer);
 	c->deadline = t->now_ms + t->tick_begun + in_ms;
 	if (!is_armed_by(t, c, c->deadline))
-		arm(t, c);
+		tcp_timer_arm(t, c);
 }
 
 void

@@ -57,6 +57,36 @@ wire_cksum_bytes(const void *data, size_t len)
 	return sum;
 }
 
+/* As sum_blocks(). */
+static uint64_t
+copy_blocks(uint8_t *restrict to, const uint8_t *restrict from, size_t n)
+{
+	uint64_t sum[4] = {0};
+
+	for (size_t i = 0; i < n; i++, to += BLOCK, from += BLOCK) {
+		for (int k = 0; k < 4; k++) {
+			uint64_t word = wire_load64(from + 8 * k);
+
+			memcpy(to + 8 * k, &word, sizeof(word));
+			sum[k] += (word & UINT32_MAX) + (word >> 32);
+		}
+	}
+	return sum[0] + sum[1] + sum[2] + sum[3];
+}
+
+uint64_t
+wire_cksum_copy(void *restrict to, const void *restrict from, size_t len)
+{
+	size_t done = len - len % BLOCK;
+	uint64_t sum = copy_blocks(to, from, len / BLOCK);
+
+	if (done == len)
+		return sum;
+	to = (uint8_t *)to + done;
+	memcpy(to, (const uint8_t *)from + done, len - done);
+	return wire_cksum_add(sum, wire_cksum_bytes(to, len - done));
+}
+
 uint64_t
 wire_cksum_mbuf(const struct rte_mbuf *m, uint32_t off, uint32_t len)
 {

@@ -20,6 +20,7 @@
 
 enum {
 	WIRE_PLAIN_TCP_LEN = WIRE_TCP_LEN + 12, /* with a timestamp */
+	WIRE_PLAIN_HDR_LEN = WIRE_ETH_LEN + WIRE_IP4_LEN + WIRE_PLAIN_TCP_LEN,
 	WIRE_PLAIN_SYN_LEN = WIRE_TCP_LEN + 20, /* MSS, SACK permitted, timestamp, window scale */
 };
 
@@ -150,24 +151,6 @@ wire_plain_mbuf(struct rte_mbuf *m, bool is_syn)
 	m->data_len = len;
 	m->vlan_tci = 0;
 	return rte_pktmbuf_mtod(m, uint8_t *);
-}
-
-/* Puts the headers before the text in m, which may be empty or a chain. Caller: as of
- * wire_emit_tcp(), and no SYN. */
-static PMTCP_ALWAYS_INLINE void
-wire_plain_prepend(struct rte_mbuf *m, const struct wire_plain *w)
-{
-	enum { LEN = WIRE_ETH_LEN + WIRE_IP4_LEN + WIRE_PLAIN_TCP_LEN };
-	uint32_t text_len = m->pkt_len;
-	uint64_t text_sum = wire_cksum_mbuf(m, 0, text_len);
-
-	CHECK(m->data_off >= LEN);
-	ASSERT(text_len + LEN - WIRE_ETH_LEN <= UINT16_MAX);
-	m->data_off -= LEN;
-	m->data_len += LEN;
-	m->pkt_len += LEN;
-	m->ol_flags &= RTE_MBUF_F_INDIRECT | RTE_MBUF_F_EXTERNAL;
-	wire_plain_put(rte_pktmbuf_mtod(m, uint8_t *), w, text_len, text_sum);
 }
 
 #endif /* PMTCP_WIRE_WIRE_PLAIN_H */

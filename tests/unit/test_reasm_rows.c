@@ -88,6 +88,33 @@ data_6_interleaved_octets_take_few_mbufs(void **state)
 }
 
 static void
+unread_text_of_one_packet_is_popped_whole(void **state)
+{
+	struct rte_mbuf *m;
+	struct world w;
+
+	(void)state;
+	world_make(&w, 1, RECORDS);
+	values_draw(&w);
+	assert_null(reasm_pop_all(&w.r, 1000));
+	assert_int_equal(feed(&w, 0, 1000), REASM_IN_ORDER);
+	assert_int_equal(feed(&w, 3000, 10), REASM_QUEUED);
+	assert_null(reasm_pop_all(&w.r, 999));
+	m = reasm_pop_all(&w.r, 1000);
+	assert_non_null(m);
+	assert_int_equal(rte_pktmbuf_data_len(m), 1000);
+	assert_int_equal(*rte_pktmbuf_mtod(m, uint8_t *), w.stream[0].value);
+	rte_pktmbuf_free(m);
+	w.read = 1000;
+	reasm_check(&w.r, &w.p, START + w.nxt);
+	assert_int_equal(feed(&w, 1000, 1000), REASM_IN_ORDER);
+	assert_int_equal(feed(&w, 2000, 1000), REASM_IN_ORDER);
+	assert_null(reasm_pop_all(&w.r, 4000));
+	drain_all(&w);
+	world_end(&w);
+}
+
+static void
 data_6_in_order_text_is_never_refused(void **state)
 {
 	struct world w;
@@ -393,6 +420,7 @@ main(void)
 			cmocka_unit_test(data_6_reverse_octets_take_few_mbufs),
 			cmocka_unit_test(data_6_forward_octets_take_few_mbufs),
 			cmocka_unit_test(data_6_interleaved_octets_take_few_mbufs),
+			cmocka_unit_test(unread_text_of_one_packet_is_popped_whole),
 			cmocka_unit_test(data_6_in_order_text_is_never_refused),
 			cmocka_unit_test(data_6_over_limit_drops_the_highest_range),
 			cmocka_unit_test(data_6_ranges_are_at_most_64),

@@ -117,6 +117,37 @@ sendq_write_with_dry_pool_takes_a_part(void **state)
 	world_end(&w);
 }
 
+/* One mbuf and at most one record: the rest is for sendq_fini(). */
+static void
+sendq_message_is_taken_if_it_is_all(void **state)
+{
+	struct rte_mbuf *m;
+	struct world w;
+
+	(void)state;
+	world_make(&w, 1, RECORDS);
+	assert_null(sendq_take_message(&w.q, &w.p));
+	m = rte_pktmbuf_alloc(w.pool);
+	assert_int_equal(sendq_write_into(&w.q, m, "abcdef", 6), 6);
+	sendq_check(&w.q, &w.p);
+	assert_true(sendq_next(&w.q, &w.p, 3, 7) != 0);
+	assert_true(sendq_next(&w.q, &w.p, 3, 7) != 0);
+	assert_null(sendq_take_message(&w.q, &w.p));
+	sendq_fini(&w.q, &w.p);
+	assert_int_equal(test_pool_live(w.pool), 0);
+
+	m = rte_pktmbuf_alloc(w.pool);
+	assert_int_equal(sendq_write_into(&w.q, m, "abcdef", 6), 6);
+	assert_true(sendq_next(&w.q, &w.p, 6, 7) != 0);
+	assert_ptr_equal(sendq_take_message(&w.q, &w.p), m);
+	assert_int_equal(w.p.in_use, 0);
+	assert_int_equal(rte_pktmbuf_data_len(m), 6);
+	assert_memory_equal(rte_pktmbuf_mtod(m, char *), "abcdef", 6);
+	rte_pktmbuf_free(m);
+	sendq_init(&w.q, 0);
+	world_end(&w);
+}
+
 static void
 sendq_empty_segments_of_a_chain_are_freed(void **state)
 {
@@ -310,6 +341,7 @@ main(void)
 			cmocka_unit_test(sendq_small_writes_share_an_mbuf),
 			cmocka_unit_test(sendq_write_leaves_foreign_mbufs_alone),
 			cmocka_unit_test(sendq_write_with_dry_pool_takes_a_part),
+			cmocka_unit_test(sendq_message_is_taken_if_it_is_all),
 			cmocka_unit_test(sendq_empty_segments_of_a_chain_are_freed),
 			cmocka_unit_test(sendq_ack_frees_mbufs_as_they_are_passed),
 			cmocka_unit_test(data_31_retransmitted_segment_gives_no_sample),

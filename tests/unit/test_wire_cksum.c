@@ -66,6 +66,32 @@ cksum_bytes_of_any_length_and_alignment_match(void **state)
 		assert_sum_equal(fold(wire_cksum_bytes(bytes, len)), naive(bytes, len));
 }
 
+/* The copy is whole, and nothing around it is touched. */
+static void
+cksum_copy_sums_and_copies(void **state)
+{
+	enum { GUARD = 0xa5 };
+	uint8_t bytes[600], out[600];
+	struct rng rng;
+
+	(void)state;
+	rng_seed(&rng, 9);
+	for (size_t i = 0; i < sizeof(bytes); i++)
+		bytes[i] = (uint8_t)rng_next(&rng);
+	for (size_t at = 0; at < 9; at++) {
+		for (size_t len = 0; len < 300; len++) {
+			uint8_t *to = out + 8 - at;
+
+			memset(out, GUARD, sizeof(out));
+			assert_sum_equal(fold(wire_cksum_copy(to, bytes + at, len)),
+					naive(bytes + at, len));
+			assert_memory_equal(to, bytes + at, len);
+			assert_int_equal(to[len], GUARD);
+			assert_true(to == out || to[-1] == GUARD);
+		}
+	}
+}
+
 static void
 cksum_mbuf_cut_anywhere_matches(void **state)
 {
@@ -126,6 +152,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 			cmocka_unit_test(cksum_bytes_of_any_length_and_alignment_match),
+			cmocka_unit_test(cksum_copy_sums_and_copies),
 			cmocka_unit_test(cksum_mbuf_cut_anywhere_matches),
 			cmocka_unit_test(cksum_add_carries_round),
 			cmocka_unit_test(cksum_agrees_with_dpdk),
