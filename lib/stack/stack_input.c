@@ -44,6 +44,12 @@ struct batch {
 	uint32_t index[STACK_BURST];
 };
 
+/* What the parser says of a frame. */
+struct judged {
+	enum wire_kind kind;
+	uint16_t reason; /* enum wire_drop */
+};
+
 /* W-2. Caller: the frame has a whole Ethernet header, if perhaps in pieces. */
 static PMTCP_ALWAYS_INLINE bool
 is_to_us(const struct pmtcp_ctx *s, const struct rte_mbuf *m)
@@ -142,28 +148,34 @@ is_astray(struct pmtcp_ctx *s, struct seg *seg)
 	return true;
 }
 
-/* False: it is not in the batch, and its fate is counted. */
+/* Is it to join the batch? If not, its fate is counted. */
 static PMTCP_ALWAYS_INLINE bool
-tcp_frame(struct pmtcp_ctx *s, struct seg *seg, struct batch *b)
+tcp_frame(struct pmtcp_ctx *s, struct seg *seg)
 {
 	enum pmtcp_counter fate = PMTCP_C_drop_eth_notme;
-	uint64_t hash;
 
-	if (is_unlikely(seg->is_v6 ? (fate = stack_judge6(s, seg)) != PMTCP_C_seg_taken
-				   : !is_to_us(s, seg->m))) {
+	if (is_unlikely(seg->is_v6))
+		fate = stack_judge6(s, seg);
+	else if (is_likely(is_to_us(s, seg->m)))
+		fate = PMTCP_C_seg_taken;
+	if (is_unlikely(fate != PMTCP_C_seg_taken)) {
 		tcp_drop(&s->t, fate);
 		return false;
 	}
-	if (is_unlikely(s->t.conf.owners > 1) && is_astray(s, seg))
-		return false;
-	hash = tcp_hash(&s->t, &seg->key);
-	flow_table_prefetch(&s->t.table, hash);
+	return is_likely(s->t.conf.owners <= 1) || !is_astray(s, seg);
+}
+
+static PMTCP_ALWAYS_INLINE void
+batch_add(const struct tcp *t, struct batch *b, struct seg *seg, uint32_t at)
+{
+	uint64_t hash = tcp_hash(t, &seg->key);
+
+	flow_table_prefetch(&t->table, hash);
 	seg->hash_lo = (uint32_t)hash;
 	seg->hash_hi = (uint32_t)(hash >> 32);
-	b->hash[b->n] = hash;
-	b->key[b->n] = &seg->key;
-	b->n++;
-	return true;
+	b->hash[at] = hash;
+	b->key[at] = &seg->key;
+	b->n = (uint16_t)(at + 1);
 }
 
 static PMTCP_ALWAYS_INLINE void
@@ -187,11 +199,12 @@ segment_input(struct pmtcp_ctx *s, struct seg *seg)
 static void
 batch_input(struct pmtcp_ctx *s, struct batch *b)
 {
-	flow_table_lookup_bulk(&s->t.table, b->hash, b->key, b->index, b->n);
-	for (uint16_t i = 0; i < b->n; i++) {
-		struct seg *seg = &b->seg[i];
+	const struct seg *end = b->seg + b->n;
+	const uint32_t *index = b->index;
 
-		seg->index = b->index[i];
+	flow_table_lookup_bulk(&s->t.table, b->hash, b->key, b->index, b->n);
+	for (struct seg *seg = b->seg; seg < end; seg++) {
+		seg->index = *index++;
 		segment_input(s, seg);
 		if (seg->m)
 			tcp_spare_put(&s->t, seg->m);
@@ -243,20 +256,14 @@ parse_tagged(struct pmtcp_ctx *s, struct rte_mbuf *m, struct seg *seg, uint16_t 
 	return WIRE_DROP;
 }
 
-/* One frame: into the batch, or to its end. */
-static void
-frame_input(struct pmtcp_ctx *s, struct rte_mbuf *m, struct batch *b)
+/* A frame that joins no batch comes to its end. */
+static PMTCP_NOINLINE void
+other_input(struct pmtcp_ctx *s, struct rte_mbuf *m, struct batch *b, struct judged frame)
 {
 	struct seg *seg = &b->seg[b->n];
-	uint16_t reason = 0;
-	enum wire_kind kind = wire_parse(m, &s->rx_conf, seg, &reason);
 
-	if (is_unlikely(kind == WIRE_DROP) && (s->is_tagged || reason == WIRE_DROP_VLAN_BAD))
-		kind = parse_tagged(s, m, seg, &reason);
-	switch (kind) {
+	switch (frame.kind) {
 	case WIRE_TCP:
-		if (is_likely(tcp_frame(s, seg, b)))
-			return;
 		m = seg->m;
 		break;
 	case WIRE_ICMP:
@@ -266,15 +273,15 @@ frame_input(struct pmtcp_ctx *s, struct rte_mbuf *m, struct batch *b)
 		break;
 	case WIRE_IP6_PROBLEM:
 		seg->m = m;
-		stack_problem6_frame(s, seg, drop_counter[reason]);
+		stack_problem6_frame(s, seg, drop_counter[frame.reason]);
 		m = seg->m;
 		break;
 	case WIRE_ARP:
 		arp_frame(s, m);
 		break;
 	default:
-		tcp_drop(&s->t, drop_counter[reason]);
-		if (reason == WIRE_DROP_OVERSIZE)
+		tcp_drop(&s->t, drop_counter[frame.reason]);
+		if (frame.reason == WIRE_DROP_OVERSIZE)
 			note_oversize(s, m);
 		break;
 	}
@@ -282,24 +289,49 @@ frame_input(struct pmtcp_ctx *s, struct rte_mbuf *m, struct batch *b)
 		tcp_spare_put(&s->t, m);
 }
 
+/* One frame: into the batch, or to its end. seg: the next one of the batch. */
+static PMTCP_ALWAYS_INLINE bool
+frame_input(struct pmtcp_ctx *s, struct rte_mbuf *m, struct batch *b, struct seg *seg)
+{
+	struct judged frame = {.reason = 0};
+
+	frame.kind = wire_parse(m, &s->rx_conf, seg, &frame.reason);
+	if (is_unlikely(frame.kind == WIRE_DROP) &&
+			(s->is_tagged || frame.reason == WIRE_DROP_VLAN_BAD))
+		frame.kind = parse_tagged(s, m, seg, &frame.reason);
+	if (is_likely(frame.kind == WIRE_TCP && tcp_frame(s, seg)))
+		return true;
+	other_input(s, m, b, frame);
+	return false;
+}
+
 static void
 burst_input(struct pmtcp_ctx *s, struct rte_mbuf **pkts, uint16_t n)
 {
+	struct rte_mbuf **end;
 	struct batch b;
+	uint32_t at = 0;
 
 	if (is_unlikely(s->n_glances))
 		n = stack_sort_out(s, pkts, n);
+	end = pkts + n;
 	b.n = 0;
 	/* Headers end in their second line, wherever they begin; both are another core's, so
 	 * that a few packets' work ahead would not do. */
-	for (uint16_t i = 0; i < n; i++) {
-		const uint8_t *p = rte_pktmbuf_mtod(pkts[i], const uint8_t *);
+	for (struct rte_mbuf **m = pkts; m < end; m++) {
+		const uint8_t *p = rte_pktmbuf_mtod(*m, const uint8_t *);
 
 		__builtin_prefetch(p);
 		__builtin_prefetch(p + PMTCP_CACHE_LINE - 1);
 	}
-	for (uint16_t i = 0; i < n; i++)
-		frame_input(s, pkts[i], &b);
+	for (; pkts < end; pkts++) {
+		struct seg *seg = &b.seg[at];
+
+		if (is_likely(frame_input(s, *pkts, &b, seg)))
+			batch_add(&s->t, &b, seg, at++);
+		else
+			at = b.n; /* an error has run the batch */
+	}
 	batch_input(s, &b);
 }
 

@@ -61,6 +61,13 @@ STATIC_ASSERT(offsetof(struct block_head, timer) == 20);
 
 #define MARK_END UINT32_MAX
 
+/* Can a segment find it? One of the three kinds between DEAD and PARKED. */
+static inline bool
+block_is_in_table(const struct block_head *b)
+{
+	return (uint8_t)(b->kind - BLOCK_TCB) <= BLOCK_TIME_WAIT - BLOCK_TCB;
+}
+
 /* tcb.flags. "Due" bits are what the output pass owes the peer. */
 enum tcb_flag {
 	TCB_ACTIVE = 1u << 0,         /* opened by us: owns an ephemeral port */

@@ -18,8 +18,7 @@ find_block(struct tcp *t, const struct seg *seg)
 
 	if (is_likely(index != 0)) {
 		b = tcp_block(t, index);
-		if (is_likely(b->kind != BLOCK_DEAD && b->kind != BLOCK_PARKED &&
-				    b->kind != BLOCK_ENDED && flow_key_equal(&b->key, &seg->key)))
+		if (is_likely(block_is_in_table(b) && flow_key_equal(&b->key, &seg->key)))
 			return b;
 	}
 	index = flow_table_lookup(&t->table, seg_hash(seg), &seg->key);
