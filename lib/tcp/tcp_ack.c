@@ -183,8 +183,23 @@ keep_back_off(struct tcb *c, const struct rtt *before, uint32_t rto_ms)
 }
 
 /* SND.UNA < SEG.ACK <= SND.MAX. All below is held, whichever ACKs were lost (DATA-8). */
-static void
-new_ack(struct tcp *t, struct tcb *c, const struct seg *seg)
+static inline void
+move_una(struct tcp *t, struct tcb *c, const struct seg *seg)
+{
+	c->snd.una = seg->ack;
+	c->dups &= 0x0f;
+	t->hops[c->head.hop].confirmed = t->now_ms; /* W-8: forward progress */
+	if (is_unlikely(tcb_has(c, TCB_SYN_UNACKED))) {
+		/* FIN-WAIT-1 entered from SYN-RECEIVED: only now is the open proven. */
+		c->flags &= ~(uint32_t)TCB_SYN_UNACKED;
+		tcp_count(t, PMTCP_C_connected);
+		tcp_event(t, c, PMTCP_EV_CONNECTED);
+	}
+}
+
+/* There was text in flight, or something was sent more than once. */
+static PMTCP_NOINLINE void
+new_ack_of_text(struct tcp *t, struct tcb *c, const struct seg *seg)
 {
 	struct tcp_tx *tx = tcp_tx(t, c);
 	bool is_backed_off = c->retries > 0 &&
@@ -193,18 +208,10 @@ new_ack(struct tcp *t, struct tcb *c, const struct seg *seg)
 	struct rtt before = c->rtt;
 	uint32_t wait_us = 0;
 
-	c->snd.una = seg->ack;
-	c->dups &= 0x0f;
+	move_una(t, c, seg);
 	/* Dragged along, or after 2^31 octets of full segments it would lie ahead. */
 	if (tx)
 		tx->small_end = seq_max(tx->small_end, c->snd.una);
-	t->hops[c->head.hop].confirmed = t->now_ms; /* W-8: forward progress */
-	if (is_unlikely(tcb_has(c, TCB_SYN_UNACKED))) {
-		/* FIN-WAIT-1 entered from SYN-RECEIVED: only now is the open proven. */
-		c->flags &= ~(uint32_t)TCB_SYN_UNACKED;
-		tcp_count(t, PMTCP_C_connected);
-		tcp_event(t, c, PMTCP_EV_CONNECTED);
-	}
 	if (!tx)
 		tcp_sample_rtt(t, c, seg);
 	else if (is_likely(ack_message(t, c, seg, tx)))
@@ -224,6 +231,21 @@ new_ack(struct tcp *t, struct tcb *c, const struct seg *seg)
 		tcp_mark_data(t, c);
 	tell_writable(t, c);
 	rest_tx(t, c, tx);
+}
+
+/* The same of a FIN alone that was sent once needs no more than this. */
+static inline void
+new_ack(struct tcp *t, struct tcb *c, const struct seg *seg)
+{
+	if (is_unlikely(c->tx != 0 || c->retries > 0)) {
+		new_ack_of_text(t, c, seg);
+		return;
+	}
+	move_una(t, c, seg);
+	tcp_sample_rtt(t, c, seg);
+	restart_timer(t, c, NULL);
+	if (is_unlikely(c->rare))
+		tcp_rare_acked(t, c);
 }
 
 /* DATA-15 (RFC 5681 section 2): only then is it a sign of loss. Answers to probes of a
