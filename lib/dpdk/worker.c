@@ -210,7 +210,8 @@ send_output(struct pmtcp_worker *w, uint64_t now_ns, struct stamps *s)
 		total += n;
 		send_frames(w, now_ns, pkts, n);
 		stamp(w, s, PMTCP_PHASE_TX);
-		if (is_unlikely(worker_has_backlog(w)))
+		/* Less than a burst is all there was. */
+		if (n < WORKER_BURST || is_unlikely(worker_has_backlog(w)))
 			break;
 	}
 	return total;
