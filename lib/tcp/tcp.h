@@ -42,6 +42,7 @@
 enum {
 	TCP_REPLIES_MAX = 256, /* RSTs, ARP, ICMP built in received mbufs, per turn */
 	TCP_SPARES_MAX = 64,
+	TCP_SPARES_LOW = 8, /* that many are left: time to fetch others */
 	TCP_DUP_ACKS_OWED = 3,   /* DATA-29 */
 	TCP_DUP_ACKS_REXMT = 3,  /* RFC 5681 3.2 */
 	TCP_QUICKACKS = 8,       /* first segments acknowledged at once (DATA-13) */

@@ -71,7 +71,7 @@ tcp_ack_left(struct tcb *c, uint32_t ack)
 static inline struct rte_mbuf *
 tcp_ctl_raw(struct tcp *t)
 {
-	return is_likely(t->n_spare > 0) ? t->spare[--t->n_spare] : tcp_ctl_alloc(t);
+	return is_likely(t->n_spare > TCP_SPARES_LOW) ? t->spare[--t->n_spare] : tcp_ctl_alloc(t);
 }
 
 static inline const struct tcp_hop *

@@ -21,7 +21,13 @@ enum {
 static bool
 is_reusable(const struct tcp *t, const struct rte_mbuf *m)
 {
-	return RTE_MBUF_DIRECT(m) && rte_mbuf_refcnt_read(m) == 1 && m->nb_segs == 1 &&
+	uint32_t refs_segs;
+
+	/* Side by side, and each is 1. */
+	STATIC_ASSERT(offsetof(struct rte_mbuf, nb_segs) == offsetof(struct rte_mbuf, refcnt) + 2);
+	memcpy(&refs_segs, (const uint8_t *)m + offsetof(struct rte_mbuf, refcnt),
+			sizeof(refs_segs));
+	return RTE_MBUF_DIRECT(m) && refs_segs == 0x00010001 &&
 	       m->buf_len >= RTE_PKTMBUF_HEADROOM + WIRE_TCP_HDR_MAX &&
 	       m->pool->elt_size >= t->conf.pool->elt_size;
 }
@@ -58,24 +64,27 @@ tcp_spare_put(struct tcp *t, struct rte_mbuf *m)
 }
 
 /* The other end's core had these last: the line of the header that is used and both that the
- * headers of a segment lie in are fetched for all of them at once. */
-static PMTCP_NOINLINE bool
+ * headers of a segment lie in are fetched for all of them at once. They go under those that are
+ * left, which are sent first, so that the lines are there when they are written to. */
+static PMTCP_NOINLINE void
 spares_refill(struct tcp *t)
 {
 	size_t data_off = sizeof(struct rte_mbuf) + rte_pktmbuf_priv_size(t->conf.ctl_pool);
-	uint16_t n = (uint16_t)min_u32(SPARES_REFILL, t->conf.spare_max);
+	uint16_t n = (uint16_t)min_u32(SPARES_REFILL, t->conf.spare_max - t->n_spare);
+	struct rte_mbuf *fresh[SPARES_REFILL];
 
-	if (n == 0 || rte_mempool_get_bulk(t->conf.ctl_pool, (void **)t->spare, n) != 0)
-		return false;
+	if (n == 0 || rte_mempool_get_bulk(t->conf.ctl_pool, (void **)fresh, n) != 0)
+		return;
+	memmove(&t->spare[n], t->spare, t->n_spare * sizeof(t->spare[0]));
 	for (uint16_t i = 0; i < n; i++) {
-		const uint8_t *p = (const uint8_t *)t->spare[i] + data_off;
+		const uint8_t *p = (const uint8_t *)fresh[i] + data_off;
 
-		__builtin_prefetch(t->spare[i], 1);
+		__builtin_prefetch(fresh[i], 1);
 		__builtin_prefetch(p, 1);
 		__builtin_prefetch(p + PMTCP_CACHE_LINE, 1);
+		t->spare[i] = fresh[i];
 	}
-	t->n_spare = n;
-	return true;
+	t->n_spare = (uint16_t)(t->n_spare + n);
 }
 
 /* As rte_pktmbuf_reset() makes it, as far as that lies in the first line. In the second, which
@@ -119,7 +128,9 @@ pool_get(struct tcp *t, struct rte_mempool *pool)
 struct rte_mbuf *
 tcp_ctl_alloc(struct tcp *t)
 {
-	if (is_likely(t->n_spare > 0 || spares_refill(t)))
+	if (is_unlikely(t->n_spare <= TCP_SPARES_LOW))
+		spares_refill(t);
+	if (is_likely(t->n_spare > 0))
 		return spare_get(t);
 	return pool_get(t, t->conf.ctl_pool);
 }
