@@ -172,14 +172,15 @@ uint32_t sendq_recut(struct sendq *q, struct recpool *p, uint32_t index, uint32_
  * PSH apart, and have at most len octets and 255 segments together. True if it did. */
 bool sendq_merge(struct sendq *q, struct recpool *p, uint32_t index, uint32_t len);
 
-/* One message, all of it in one record and one mbuf: the record is freed, the mbuf becomes
- * the caller's, and the queue may be forgotten. NULL if there is more, or less. */
+/* One message, all of it in one record and one mbuf made by sendq_write(): the record is
+ * freed, the mbuf becomes the caller's, and the queue may be forgotten. NULL if there is more,
+ * or less, or a part of it is acknowledged. */
 static inline struct rte_mbuf *
 sendq_take_message(struct sendq *q, struct recpool *p)
 {
 	struct rte_mbuf *m = q->head;
 
-	if (!m || m != q->tail || q->n_recs > 1)
+	if (!m || m != q->tail || q->n_recs > 1 || q->head_off > 0 || !q->is_own)
 		return NULL;
 	if (q->first)
 		recpool_free(p, q->first);

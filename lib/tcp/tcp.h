@@ -515,8 +515,10 @@ struct rte_mbuf *tcp_ctl_alloc(struct tcp *t);
 struct rte_mbuf *tcp_text_alloc(struct tcp *t);
 /* The same, with whatever it was received with. */
 struct rte_mbuf *tcp_text_raw(struct tcp *t);
-/* A spare that has room for text and is not needed for answers, or NULL. */
+/* An empty spare to keep text in, not to send, unless it is needed for answers; or NULL. */
 struct rte_mbuf *tcp_text_spare(struct tcp *t);
+/* A spare again, and never sent or shared: it is not looked at, since it may be cold. */
+void tcp_spare_own(struct tcp *t, struct rte_mbuf *m);
 
 /* ---- tcp_output.c, tcp_rexmit.c ---- */
 uint16_t tcp_output(struct tcp *t, struct rte_mbuf **pkts, uint16_t n);

@@ -117,13 +117,14 @@ void
 tcp_tx_drop(struct tcp *t, struct tcb *c)
 {
 	struct tcp_tx *tx = tcp_tx(t, c);
-	struct rte_mbuf *m = sendq_take_message(&tx->q, &t->recs);
+	struct rte_mbuf *m = NULL;
 
-	/* A packet of ours goes on to carry something else. */
-	if (is_likely(m && m->pool == t->conf.pool))
-		tcp_spare_put(t, m);
-	else if (m)
-		rte_pktmbuf_free(m);
+	/* The packet of a message goes on to carry something else. What is longer may have been
+	 * cloned. */
+	if (is_likely(sendq_bytes(&tx->q) < TCP_CLONE_MIN))
+		m = sendq_take_message(&tx->q, &t->recs);
+	if (is_likely(m))
+		tcp_spare_own(t, m);
 	else
 		sendq_fini(&tx->q, &t->recs);
 	slab_free(&t->txs, c->tx);

@@ -8,7 +8,6 @@
 #include "tcp/tcp_plain.h"
 
 enum {
-	CLONE_MIN = 512, /* octets from which cloning is cheaper than copying */
 	CLONE_SEGS_MAX = 8,
 };
 
@@ -16,7 +15,8 @@ enum {
 static bool
 is_for_clones(const struct tcp *t, const struct sendq_rec *rec)
 {
-	return rec->len >= CLONE_MIN && t->conf.caps.tx_multi_seg && !t->conf.caps.peer_owns_mbuf;
+	return rec->len >= TCP_CLONE_MIN && t->conf.caps.tx_multi_seg &&
+	       !t->conf.caps.peer_owns_mbuf;
 }
 
 /* The payload of one record in a packet of its own: cloned where the device and the

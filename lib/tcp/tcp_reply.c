@@ -63,6 +63,20 @@ tcp_spare_put(struct tcp *t, struct rte_mbuf *m)
 	t->spare[t->n_spare++] = m;
 }
 
+void
+tcp_spare_own(struct tcp *t, struct rte_mbuf *m)
+{
+	ASSERT(is_reusable(t, m) && m->next == NULL);
+	if (is_unlikely(t->conf.spare_max == 0)) {
+		rte_pktmbuf_free(m);
+		return;
+	}
+	if (is_unlikely(t->n_spare == t->conf.spare_max))
+		spares_give_back(t);
+	__builtin_prefetch(m, 1);
+	t->spare[t->n_spare++] = m;
+}
+
 /* The other end's core had these last: the line of the header that is used and both that the
  * headers of a segment lie in are fetched for all of them at once. They go under those that are
  * left, which are sent first, so that the lines are there when they are written to. */
@@ -148,10 +162,20 @@ has_text_spare(const struct tcp *t)
 	return pool != t->conf.ctl_pool || pool == t->conf.pool;
 }
 
+/* What is reset elsewhere means nothing in a packet that is never sent itself, and its second
+ * line stays untouched. */
 struct rte_mbuf *
 tcp_text_spare(struct tcp *t)
 {
-	return has_text_spare(t) ? spare_get(t) : NULL;
+	struct rte_mbuf *m;
+
+	if (!has_text_spare(t))
+		return NULL;
+	m = t->spare[--t->n_spare];
+	m->data_off = RTE_PKTMBUF_HEADROOM;
+	m->data_len = 0;
+	m->pkt_len = 0;
+	return m;
 }
 
 struct rte_mbuf *
@@ -170,9 +194,7 @@ tcp_text_raw(struct tcp *t)
 struct rte_mbuf *
 tcp_text_alloc(struct tcp *t)
 {
-	struct rte_mbuf *m = tcp_text_spare(t);
-
-	return m ? m : pool_get(t, t->conf.pool);
+	return has_text_spare(t) ? spare_get(t) : pool_get(t, t->conf.pool);
 }
 
 bool

@@ -23,6 +23,7 @@ enum {
 	/* SEC-14, W-31: segments of one connection in flight. The largest send buffer in full
 	 * segments of 1024 octets; a peer of tiny ones gets a smaller window, not longer walks. */
 	TCP_SEGS_MAX = 4096,
+	TCP_CLONE_MIN = 512, /* octets from which cloning is cheaper than copying */
 };
 
 enum tcp_tx_flag {
