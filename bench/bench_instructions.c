@@ -425,16 +425,19 @@ take_events(struct end *e, struct worker *w)
 static void
 open_some(struct end *e, struct worker *w)
 {
-	struct pmtcp_addr remote = pmtcp_addr4(SERVER_IP, 0);
-	struct pmtcp_addr local = pmtcp_addr4(CLIENT_IP, 0);
-	struct pmtcp_conn *conn;
+	struct pmtcp_open opens[BURST];
+	uint16_t n = (uint16_t)min_u32(e->to_open, BURST);
+	int err;
 
-	for (uint32_t n = min_u32(e->to_open, BURST); n > 0; n--) {
-		remote.port = (uint16_t)(SERVER_PORT + e->opened % SERVER_PORTS);
-		CHECK(pmtcp_connect(w->ctx, &local, &remote, NULL, &conn) == 0);
-		e->opened++;
-		e->to_open--;
+	for (uint16_t i = 0; i < n; i++) {
+		uint16_t port = (uint16_t)(SERVER_PORT + (e->opened + i) % SERVER_PORTS);
+
+		opens[i] = (struct pmtcp_open){.local = pmtcp_addr4(CLIENT_IP, 0),
+				.remote = pmtcp_addr4(SERVER_IP, port)};
 	}
+	CHECK(pmtcp_connect_burst(w->ctx, opens, n, &err) == n);
+	e->opened += n;
+	e->to_open -= n;
 }
 
 /* The two functions that are counted; they have to exist by name (or as name.constprop). */

@@ -472,6 +472,22 @@ int pmtcp_connect(struct pmtcp_ctx *ctx, const struct pmtcp_addr *local,
 		const struct pmtcp_addr *remote, const struct pmtcp_conn_opts *opts,
 		struct pmtcp_conn **conn);
 
+/** One open of pmtcp_connect_burst(). */
+struct pmtcp_open {
+	struct pmtcp_addr local; /**< all zero: an own address, an ephemeral port */
+	struct pmtcp_addr remote;
+	const struct pmtcp_conn_opts *opts; /**< NULL: defaults; its `user` is not looked at */
+	void *user;                         /**< handed back in every event */
+	struct pmtcp_conn *conn;            /**< out: the handle, as of pmtcp_connect() */
+};
+
+/** OPEN, any number n: as pmtcp_connect() for one after the other up to the first that fails,
+ * but what they look up in cold memory is waited for together. 8 to 64 with the same opts get
+ * the most out of it. opens[] is read, and `conn` of what was opened set, before the return.
+ * @param err 0, or pmtcp_connect()'s for the first that failed; those behind it are not tried
+ * @return how many were opened, the first so many: handles that are the caller's */
+uint16_t pmtcp_connect_burst(struct pmtcp_ctx *ctx, struct pmtcp_open *opens, uint16_t n, int *err);
+
 /** Pops up to n connections with events; each connection appears at most once. */
 uint16_t pmtcp_events(struct pmtcp_ctx *ctx, struct pmtcp_event *ev, uint16_t n);
 

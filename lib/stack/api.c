@@ -40,12 +40,21 @@ int
 pmtcp_connect(struct pmtcp_ctx *s, const struct pmtcp_addr *local, const struct pmtcp_addr *remote,
 		const struct pmtcp_conn_opts *opts, struct pmtcp_conn **conn)
 {
-	struct tcb *c;
-	int err = tcp_user_connect(&s->t, local, remote, opts, &c);
+	struct pmtcp_open open = {
+			.remote = *remote, .opts = opts, .user = opts ? opts->user : NULL};
+	int err;
 
-	if (err == 0)
-		*conn = (struct pmtcp_conn *)c;
+	if (local)
+		open.local = *local;
+	if (tcp_user_connect(&s->t, &open, 1, &err) == 1)
+		*conn = open.conn;
 	return err;
+}
+
+uint16_t
+pmtcp_connect_burst(struct pmtcp_ctx *s, struct pmtcp_open *opens, uint16_t n, int *err)
+{
+	return tcp_user_connect(&s->t, opens, n, err);
 }
 
 uint16_t
@@ -217,10 +226,13 @@ void
 pmtcp_port_report(struct pmtcp_ctx *s, const struct pmtcp_addr *local,
 		const struct pmtcp_addr *remote, struct pmtcp_port_report *report)
 {
-	struct tcp_tuple tuple = {.is_v6 = false};
+	struct pmtcp_open open = {.remote = *remote};
+	struct tcp_tuple tuple;
 
 	/* Nothing is said of addresses that no open could have. */
 	memset(report, 0, sizeof(*report));
-	if (tcp_tuple_resolve(&s->t, local, remote, &tuple) == 0)
+	if (local)
+		open.local = *local;
+	if (tcp_tuple_name(&s->t, &open, NULL, &tuple) == 0 && tcp_tuple_route(&s->t, &tuple) == 0)
 		tcp_port_report(&s->t, &tuple, report);
 }

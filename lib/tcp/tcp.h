@@ -158,15 +158,17 @@ struct tcp {
 	struct tcp_hop *hops;
 	struct tcp_pair *pairs;
 	struct pmtcp_listener *listeners;
-	uint16_t *listener_by_port;        /* number + 1, by port in network order */
-	uint32_t n_pairs;                  /* slots, a power of two */
-	uint32_t pair_memo[TCP_PAIR_MEMO]; /* slots asked for last, by the remote's last bits */
-	uint32_t tw_first;                 /* first unit of the TIME-WAIT share */
-	uint32_t tw_hand;        /* where the search for the oldest entry goes on (TW-14) */
-	uint32_t ooo_hand;       /* where the search for out-of-order text goes on (RES-5) */
-	bool ooo_spares_sack;    /* this round takes from connections without SACK only */
-	bool ooo_had_plain;      /* and has found some */
-	uint32_t half_open_hand; /* where the search for one to give way goes on */
+	uint16_t *listener_by_port; /* number + 1, by port in network order */
+	uint64_t pair_mult[3];      /* tcp_pair_hash() */
+	uint32_t n_pairs;           /* slots, a power of two */
+	uint32_t port_range;        /* ephemeral ports */
+	uint16_t open_burst;        /* counts bursts of opens: tells what they foresaw */
+	uint32_t tw_first;          /* first unit of the TIME-WAIT share */
+	uint32_t tw_hand;           /* where the search for the oldest entry goes on (TW-14) */
+	uint32_t ooo_hand;          /* where the search for out-of-order text goes on (RES-5) */
+	bool ooo_spares_sack;       /* this round takes from connections without SACK only */
+	bool ooo_had_plain;         /* and has found some */
+	uint32_t half_open_hand;    /* where the search for one to give way goes on */
 	uint16_t default_class;
 	uint16_t last_class;
 	uint16_t free_permille; /* packet buffers (RES-5) */
@@ -427,16 +429,21 @@ int tcp_class_default(struct tcp *t);
 /* ---- tcp_tuple.c: addresses that the application named ---- */
 void tcp_tuple_normal(struct pmtcp_addr *addr);
 int tcp_tuple_check_local(const struct tcp *t, const struct pmtcp_addr *local);
-/* Addresses, version and next hop of a new connection. @return 0 or -errno of connect */
-int tcp_tuple_resolve(struct tcp *t, const struct pmtcp_addr *local,
-		const struct pmtcp_addr *remote, struct tcp_tuple *tuple);
+/* Addresses and ports of a new connection; no effect on anything else. good: a remote
+ * address that has been judged already, most likely the same; or NULL. @return 0 or -errno of connect */
+int tcp_tuple_name(struct tcp *t, const struct pmtcp_open *open, const struct pmtcp_addr *good,
+		struct tcp_tuple *tuple);
+/* Its next hop, which may be a new one and holds until the next is asked for. @return as above */
+int tcp_tuple_route(struct tcp *t, struct tcp_tuple *tuple);
 
-/* ---- tcp_user.c: the calls of RFC 9293 3.10.1-3.10.6 ---- */
+/* ---- tcp_connect.c: OPEN of RFC 9293 3.10.1 ---- */
+/* As pmtcp_connect_burst(). */
+uint16_t tcp_user_connect(struct tcp *t, struct pmtcp_open *opens, uint16_t n, int *err);
+
+/* ---- tcp_user.c: the other calls of RFC 9293 3.10.1-3.10.6 ---- */
 int tcp_user_listen(struct tcp *t, const struct pmtcp_addr *local,
 		const struct pmtcp_listen_opts *opts, struct pmtcp_listener **out);
 void tcp_user_unlisten(struct pmtcp_listener *l);
-int tcp_user_connect(struct tcp *t, const struct pmtcp_addr *local, const struct pmtcp_addr *remote,
-		const struct pmtcp_conn_opts *opts, struct tcb **out);
 /* RSTX of a half-open, written at once: its block is going. */
 void tcp_syn_rcvd_reset(struct tcp *t, struct syn_rcvd *sr);
 int tcp_user_shutdown(struct tcp *t, struct tcb *c);
@@ -487,6 +494,9 @@ void tcp_set_options(struct tcp *t, struct tcb *c, const struct seg *seg);
 void tcp_set_agreed(struct tcp *t, struct tcb *c, uint32_t flags, uint32_t mss, uint8_t wscale);
 void tcp_set_window(struct tcb *c, const struct seg *seg, uint8_t shift);
 void tcp_sample_rtt(struct tcp *t, struct tcb *c, const struct seg *seg);
+/* Of a new connection (OPEN-7, DATA-26). */
+void tcp_isn_and_ts(const struct tcp *t, const struct flow_key *key, uint32_t *iss,
+		uint32_t *ts_offset);
 uint32_t tcp_isn(const struct tcp *t, const struct flow_key *key);
 /* The same at another time of its clock of 4 us. */
 uint32_t tcp_isn_at(const struct tcp *t, const struct flow_key *key, uint32_t clock);

@@ -209,6 +209,9 @@ tcp_init(struct tcp *t, void *mem, size_t len, const struct pmtcp_conf *conf)
 	t->isn_secret = (struct siphash_key){secrets->isn[0], secrets->isn[1]};
 	t->ts_secret = (struct siphash_key){secrets->ts[0], secrets->ts[1]};
 	t->port_secret = (struct siphash_key){secrets->port[0], secrets->port[1]};
+	t->port_range = (uint32_t)conf->port_last - conf->port_first + 1;
+	for (uint32_t i = 0; i < PMTCP_ARRAY_SIZE(t->pair_mult); i++)
+		t->pair_mult[i] = siphash24_12(&t->port_secret, i, UINT32_MAX);
 	t->cookies.master = (struct siphash_key){secrets->cookie[0], secrets->cookie[1]};
 	rng_seed(&t->rng, conf->seed);
 	t->free_permille = 1000;

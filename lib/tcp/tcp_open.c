@@ -42,6 +42,13 @@ tcp_ts_offset(const struct tcp *t, const struct flow_key *key)
 }
 
 void
+tcp_isn_and_ts(const struct tcp *t, const struct flow_key *key, uint32_t *iss, uint32_t *ts_offset)
+{
+	*iss = tcp_isn(t, key);
+	*ts_offset = tcp_ts_offset(t, key);
+}
+
+void
 tcp_set_agreed(struct tcp *t, struct tcb *c, uint32_t flags, uint32_t mss, uint8_t wscale)
 {
 	const struct tcp_class *k = tcp_class(t, c);

@@ -18,60 +18,44 @@
  * nearly always do, and so many never run out in practice. */
 enum { PAIR_WAYS = 64 };
 
-static uint64_t
-pair_hash(const struct tcp *t, const struct flow_key *key)
+/* Others' ports passed over when looking ahead. */
+enum { FORESEE_FOREIGN = 64 };
+
+/* RFC 6056 3.3.3: where a pair's round begins. */
+static uint16_t
+start_of(const struct tcp *t, const struct flow_key *key)
 {
 	uint64_t addrs;
 
 	memcpy(&addrs, key->addrs, 8);
-	return siphash13_12(&t->port_secret, addrs, key->rport);
+	return (uint16_t)((siphash13_12(&t->port_secret, addrs, key->rport) >> 48) % t->port_range);
 }
 
 static bool
 is_pair(const struct tcp_pair *p, const struct flow_key *key)
 {
-	return p->laddr == key->laddr && p->raddr == key->raddr && p->rport == key->rport;
+	uint64_t a, b;
+
+	memcpy(&a, p, 8);
+	memcpy(&b, key->addrs, 8);
+	return a == b && p->rport == key->rport;
 }
 
 static struct tcp_pair *
-pair_at(const struct tcp *t, uint64_t hash, uint32_t way)
+pair_at(const struct tcp *t, uint32_t hash, uint32_t way)
 {
-	return &t->pairs[((uint32_t)hash + way) & (t->n_pairs - 1)];
-}
-
-static uint32_t *
-memo_of(struct tcp *t, const struct flow_key *key)
-{
-	return &t->pair_memo[(key->raddr >> 24 ^ key->rport >> 8) % TCP_PAIR_MEMO];
+	return &t->pairs[(hash + way) & (t->n_pairs - 1)];
 }
 
 static struct tcp_pair *
-remember(struct tcp *t, const struct flow_key *key, struct tcp_pair *p)
+pair_find(const struct tcp *t, const struct flow_key *key)
 {
-	*memo_of(t, key) = (uint32_t)(p - t->pairs);
-	return p;
-}
+	uint32_t hash = tcp_pair_hash(t->pair_mult, key);
 
-/* Most opens go to one of a few remotes, and most entries that expire went there, too. */
-static struct tcp_pair *
-pair_find(struct tcp *t, const struct flow_key *key)
-{
-	struct tcp_pair *last = &t->pairs[*memo_of(t, key)];
-	uint64_t hash;
-
-	if (is_likely(is_pair(last, key)))
-		return last;
-	hash = pair_hash(t, key);
 	for (uint32_t i = 0; i < PAIR_WAYS; i++)
-		if (is_pair(pair_at(t, hash, i), key))
-			return remember(t, key, pair_at(t, hash, i));
+		if (is_likely(is_pair(pair_at(t, hash, i), key)))
+			return pair_at(t, hash, i);
 	return NULL;
-}
-
-static uint32_t
-range_of(const struct tcp *t)
-{
-	return (uint32_t)t->conf.port_last - t->conf.port_first + 1;
 }
 
 /* A pair that nothing uses gives its place to another. */
@@ -79,19 +63,19 @@ static struct tcp_pair *
 pair_get(struct tcp *t, const struct flow_key *key)
 {
 	struct tcp_pair *vacant = NULL, *p = pair_find(t, key);
-	uint64_t hash;
+	uint32_t hash;
 
 	if (is_likely(p != NULL))
 		return p;
-	hash = pair_hash(t, key);
+	hash = tcp_pair_hash(t->pair_mult, key);
 	for (uint32_t i = 0; i < PAIR_WAYS && !vacant; i++)
 		if (pair_at(t, hash, i)->in_use == 0)
-			vacant = remember(t, key, pair_at(t, hash, i));
+			vacant = pair_at(t, hash, i);
 	if (vacant)
 		*vacant = (struct tcp_pair){.laddr = key->laddr,
 				.raddr = key->raddr,
 				.rport = key->rport,
-				.start = (uint16_t)((hash >> 48) % range_of(t))};
+				.start = start_of(t, key)};
 	return vacant;
 }
 
@@ -106,20 +90,33 @@ is_in_range(const struct tcp *t, const struct flow_key *key)
 
 /* OPEN-35: would the answer come back to this core? */
 static bool
-is_ours(const struct tcp *t, const struct tcp_tuple *tuple)
+is_ours(const struct tcp *t, const struct flow_key *key, const struct tcp_tuple *tuple)
 {
-	return !t->owns || t->owns(t->stack, &tuple->key, tuple->is_v6 ? &tuple->addr6 : NULL);
+	return !t->owns || t->owns(t->stack, key, tuple->is_v6 ? &tuple->addr6 : NULL);
 }
 
-/* The port at this place of the pair's round, in the key. */
+/* The port at this step of the pair's round, in the key. */
 static void
-set_port(const struct tcp *t, const struct tcp_pair *p, struct flow_key *key)
+set_port(const struct tcp *t, const struct tcp_pair *p, uint32_t step, struct flow_key *key)
 {
-	uint32_t range = range_of(t);
-	uint32_t place = p->start + p->cursor;
+	uint32_t place = p->start + step;
 
-	place -= place >= range ? range : 0;
+	place -= place >= t->port_range ? t->port_range : 0;
 	key->lport = rte_cpu_to_be_16((uint16_t)(t->conf.port_first + place));
+}
+
+/* `by` is at most the number of ports. */
+static uint16_t
+step_on(const struct tcp *t, uint32_t step, uint32_t by)
+{
+	step += by;
+	return (uint16_t)(step < t->port_range ? step : step - t->port_range);
+}
+
+static void
+add_barren(struct tcp_pair *p, uint32_t steps)
+{
+	p->barren = (uint16_t)min_u32(p->barren + steps, UINT16_MAX);
 }
 
 /* The tuple at the cursor, which moves on. False: another core's. */
@@ -128,12 +125,17 @@ take_step(struct tcp *t, struct tcp_pair *p, struct tcp_tuple *tuple)
 {
 	uint64_t hash = p->next_hash;
 
-	set_port(t, p, &tuple->key);
+	set_port(t, p, p->cursor, &tuple->key);
 	p->next_hash = 0;
-	p->cursor = p->cursor + 1 < range_of(t) ? p->cursor + 1 : 0;
-	if (is_unlikely(!is_ours(t, tuple)))
+	p->cursor = step_on(t, p->cursor, 1);
+	add_barren(p, 1);
+	if (is_likely(hash != 0)) {
+		tuple->hash = hash;
+		return true;
+	}
+	if (is_unlikely(!is_ours(t, &tuple->key, tuple)))
 		return false;
-	tuple->hash = is_likely(hash != 0) ? hash : tcp_hash(t, &tuple->key);
+	tuple->hash = tcp_hash(t, &tuple->key);
 	return true;
 }
 
@@ -146,9 +148,66 @@ look_ahead(struct tcp *t, struct tcp_pair *p, const struct flow_key *key)
 
 	if (is_unlikely(t->owns != NULL))
 		return; /* most likely not ours */
-	set_port(t, p, &next);
+	set_port(t, p, p->cursor, &next);
 	p->next_hash = tcp_hash(t, &next);
 	flow_table_prefetch_both(&t->table, p->next_hash);
+}
+
+void
+tcp_port_foresee_pair(const struct tcp *t, const struct flow_key *key, struct tcp_foresight *f)
+{
+	f->pair = pair_at(t, tcp_pair_hash(t->pair_mult, key), 0);
+	__builtin_prefetch(f->pair, 1);
+}
+
+/* The first step from f->at on whose port is ours; its key. False: none for a while. */
+static bool
+foresee_ours(const struct tcp *t, const struct tcp_tuple *tuple, struct tcp_foresight *f,
+		struct flow_key *key)
+{
+	uint32_t most = t->owns ? min_u32(FORESEE_FOREIGN, t->port_range) : 1;
+
+	for (f->foreign = 0; f->foreign < most; f->foreign++) {
+		set_port(t, f->pair, step_on(t, f->at, f->foreign), key);
+		if (is_likely(is_ours(t, key, tuple)))
+			return true;
+	}
+	return false;
+}
+
+void
+tcp_port_foresee(struct tcp *t, const struct tcp_tuple *tuple, struct tcp_foresight *f)
+{
+	struct flow_key key = tuple->key;
+	struct tcp_pair *p = is_likely(is_pair(f->pair, &key)) ? f->pair : pair_find(t, &key);
+
+	f->pair = p;
+	if (is_unlikely(!p))
+		return;
+	f->at = p->burst == t->open_burst ? p->foreseen : p->cursor;
+	f->foreign = 0;
+	f->hash = is_unlikely(p->next_hash != 0) && f->at == p->cursor ? p->next_hash : 0;
+	if (is_likely(f->hash == 0 && foresee_ours(t, tuple, f, &key)))
+		f->hash = tcp_hash(t, &key);
+	p->foreseen = step_on(t, f->at, f->foreign + (f->hash != 0));
+	p->burst = t->open_burst;
+	if (is_likely(f->hash != 0))
+		flow_table_prefetch_both(&t->table, f->hash);
+}
+
+/* What was foreseen of the cursor's way is not walked again. Returns the steps that it saves,
+ * which are below `limit`. */
+static uint32_t
+follow(const struct tcp *t, struct tcp_pair *p, const struct tcp_foresight *f, uint32_t limit)
+{
+	if (is_unlikely(f->pair != p || f->at != p->cursor || f->foreign >= limit))
+		return 0;
+	p->next_hash = f->hash;
+	if (is_unlikely(f->foreign != 0)) {
+		p->cursor = step_on(t, p->cursor, f->foreign);
+		add_barren(p, f->foreign);
+	}
+	return f->foreign;
 }
 
 static bool
@@ -172,11 +231,12 @@ is_full(const struct tcp_pair *p, uint32_t range)
  * block is returned in `reused`. The first such if no port is free; it is the oldest.
  * @return 0, -EADDRNOTAVAIL, -ENOBUFS (no room to remember the pair) */
 int
-tcp_port_pick(struct tcp *t, struct tcp_tuple *tuple, uint32_t *reused)
+tcp_port_pick(struct tcp *t, struct tcp_tuple *tuple, const struct tcp_foresight *f,
+		uint32_t *reused)
 {
 	struct flow_key *key = &tuple->key;
-	struct tcp_pair *p = pair_get(t, key);
-	uint32_t range = range_of(t);
+	struct tcp_pair *p = f->pair && is_pair(f->pair, key) ? f->pair : pair_get(t, key);
+	uint32_t range = t->port_range;
 	uint32_t limit = range;
 	uint16_t candidate = 0;
 
@@ -187,10 +247,9 @@ tcp_port_pick(struct tcp *t, struct tcp_tuple *tuple, uint32_t *reused)
 		limit = t->conf.tw_reuse != PMTCP_TW_REUSE_OFF
 					? min_u32(TCP_PORT_REUSE_PROBES, range)
 					: 0;
-	for (uint32_t i = 0; i < limit; i++) {
+	for (uint32_t i = follow(t, p, f, limit); i < limit; i++) {
 		uint32_t index;
 
-		p->barren++;
 		if (!take_step(t, p, tuple))
 			continue;
 		tcp_count(t, PMTCP_C_port_probes);
@@ -198,7 +257,8 @@ tcp_port_pick(struct tcp *t, struct tcp_tuple *tuple, uint32_t *reused)
 		if (index == 0) {
 			p->in_use++;
 			p->barren = 0;
-			look_ahead(t, p, key);
+			if (f->is_alone)
+				look_ahead(t, p, key);
 			return 0;
 		}
 		if (*reused == 0 && may_reuse(t, index)) {
@@ -272,7 +332,7 @@ tcp_port_report(struct tcp *t, const struct tcp_tuple *asked, struct pmtcp_port_
 		uint32_t index;
 
 		key->lport = rte_cpu_to_be_16((uint16_t)port);
-		if (!is_ours(t, &tuple)) {
+		if (!is_ours(t, key, &tuple)) {
 			report->foreign++;
 			continue;
 		}

@@ -47,8 +47,6 @@ check_remote(const struct tcp *t, const struct pmtcp_addr *remote)
 {
 	uint32_t ip4 = rte_cpu_to_be_32(remote->ip4);
 
-	if (remote->port == 0)
-		return -EINVAL;
 	if (remote->version == 6) {
 		if (!t->addr6)
 			return -EAFNOSUPPORT;
@@ -63,54 +61,68 @@ check_remote(const struct tcp *t, const struct pmtcp_addr *remote)
 }
 
 /* OPEN-11 (MUST-43, MUST-44): ours unless the application says which. */
-static int
-resolve6(struct tcp *t, const struct pmtcp_addr *local, const struct pmtcp_addr *remote,
+static void
+name6(struct tcp *t, const struct pmtcp_addr *local, const struct pmtcp_addr *remote,
 		struct tcp_tuple *tuple)
 {
 	tuple->is_v6 = true;
 	memcpy(tuple->addr6.remote, remote->ip6, sizeof(remote->ip6));
-	tuple->hop = t->route6(t->stack, remote->ip6);
-	if (tuple->hop == TCP_NO_HOP)
-		return -ENETUNREACH;
 	memcpy(tuple->addr6.local,
-			local && !flow_addr6_is_any(local->ip6)
-					? local->ip6
-					: t->pick_local6(t->stack, remote->ip6),
+			flow_addr6_is_any(local->ip6) ? t->pick_local6(t->stack, remote->ip6)
+						      : local->ip6,
 			sizeof(tuple->addr6.local));
 	flow_key6_digest(&t->flow_secret, &tuple->addr6, &tuple->key);
-	return 0;
 }
 
 static int
-resolve4(struct tcp *t, const struct pmtcp_addr *local, const struct pmtcp_addr *remote,
+name4(struct tcp *t, const struct pmtcp_addr *local, const struct pmtcp_addr *remote,
 		struct tcp_tuple *tuple)
 {
 	struct flow_key *key = &tuple->key;
 
+	tuple->is_v6 = false;
 	key->raddr = rte_cpu_to_be_32(remote->ip4);
-	tuple->hop = t->route(t->stack, key->raddr);
-	if (tuple->hop == TCP_NO_HOP)
-		return -ENETUNREACH;
-	key->laddr = local && local->ip4 ? rte_cpu_to_be_32(local->ip4)
-					 : t->pick_local(t->stack, key->raddr);
+	key->laddr = local->ip4 ? rte_cpu_to_be_32(local->ip4)
+				: t->pick_local(t->stack, key->raddr);
 	return key->laddr == 0 ? -ENETUNREACH : 0;
+}
+
+static bool
+is_same_host4(const struct pmtcp_addr *a, const struct pmtcp_addr *b)
+{
+	return a->version == 4 && b->version == 4 && a->ip4 == b->ip4;
 }
 
 /* OPEN-11: what is not given is chosen here, and fixed. */
 int
-tcp_tuple_resolve(struct tcp *t, const struct pmtcp_addr *local, const struct pmtcp_addr *remote,
+tcp_tuple_name(struct tcp *t, const struct pmtcp_open *open, const struct pmtcp_addr *good,
 		struct tcp_tuple *tuple)
 {
-	int err = check_remote(t, remote);
+	const struct pmtcp_addr *local = &open->local, *remote = &open->remote;
+	int err = 0;
 
-	if (err == 0 && local)
+	if (remote->port == 0)
+		return -EINVAL;
+	if (!good || !is_same_host4(good, remote))
+		err = check_remote(t, remote);
+	if (err == 0)
 		err = tcp_tuple_check_local(t, local);
-	if (err == 0 && local && local->version != 0 && local->version != remote->version)
+	if (err == 0 && local->version != 0 && local->version != remote->version)
 		err = -EINVAL;
 	if (err)
 		return err;
 	tuple->key.rport = rte_cpu_to_be_16(remote->port);
-	tuple->key.lport = local ? rte_cpu_to_be_16(local->port) : 0;
-	return remote->version == 6 ? resolve6(t, local, remote, tuple)
-				    : resolve4(t, local, remote, tuple);
+	tuple->key.lport = rte_cpu_to_be_16(local->port);
+	if (is_likely(remote->version == 4))
+		return name4(t, local, remote, tuple);
+	name6(t, local, remote, tuple);
+	return 0;
+}
+
+int
+tcp_tuple_route(struct tcp *t, struct tcp_tuple *tuple)
+{
+	tuple->hop = is_unlikely(tuple->is_v6) ? t->route6(t->stack, tuple->addr6.remote)
+					       : t->route(t->stack, tuple->key.raddr);
+	return tuple->hop == TCP_NO_HOP ? -ENETUNREACH : 0;
 }

@@ -2,8 +2,8 @@
  * Copyright (c) 2026 pmtcp authors
  */
 
-/* The application's calls that open and close (RFC 9293 3.10.1, 3.10.4, 3.10.5).
- * They change state and mark; segments leave with the next output pass. */
+/* The application's calls that listen and close (RFC 9293 3.10.1, 3.10.4, 3.10.5); OPEN is
+ * tcp_connect.c's. They change state and mark; segments leave with the next output pass. */
 
 #include "tcp/tcp.h"
 
@@ -182,121 +182,6 @@ tcp_user_unlisten(struct pmtcp_listener *l)
 	end_children(t, l);
 	tcp_class_put(t, l->cls);
 	l->is_used = false;
-}
-
-/* ---- OPEN ----------------------------------------------------------------- */
-
-/* What a TIME-WAIT entry hands to the connection that reuses its tuple. */
-struct heritage {
-	bool is_set;
-	uint32_t iss_floor;
-	uint32_t ts_recent;
-};
-
-/* TW-12: the old entry goes, its numbers bind the new connection. */
-static int
-reuse_entry(struct tcp *t, uint32_t index, struct heritage *h)
-{
-	struct time_wait *tw = (struct time_wait *)tcp_block(t, index);
-
-	h->is_set = true;
-	h->iss_floor = tw->snd_nxt + 65537;
-	h->ts_recent = tw->ts_recent ? tw->ts_recent : 1; /* 0 says that there is no heritage */
-	/* The tuple stays counted in its pair: the entry does not give it back. One of a
-	 * passive connection was never counted. */
-	if (!(tw->flags & TW_ACTIVE) && tcp_port_claim(t, &tw->head.key) != 0)
-		return -ENOBUFS;
-	tw->flags &= (uint8_t)~TW_ACTIVE;
-	tcp_time_wait_remove(t, tw, tcp_hash(t, &tw->head.key), PMTCP_C_tw_reused_out);
-	return 0;
-}
-
-/* The application named the port. */
-static int
-claim_tuple(struct tcp *t, struct tcp_tuple *tuple, struct heritage *h)
-{
-	const struct flow_key *key = &tuple->key;
-	const struct block_head *b;
-	uint32_t index;
-
-	tuple->hash = tcp_hash(t, key);
-	index = flow_table_lookup(&t->table, tuple->hash, key);
-	b = tcp_block(t, index);
-	if (index == 0)
-		return tcp_port_claim(t, key);
-	if (b->kind != BLOCK_TIME_WAIT)
-		return -EISCONN;
-	if (!tcp_time_wait_may_reuse(t, (const struct time_wait *)b))
-		return -EBUSY;
-	return reuse_entry(t, index, h);
-}
-
-static int
-pick_tuple(struct tcp *t, struct tcp_tuple *tuple, struct heritage *h)
-{
-	uint32_t reused;
-	int err = tcp_port_pick(t, tuple, &reused);
-
-	return err == 0 && reused ? reuse_entry(t, reused, h) : err;
-}
-
-/* OPEN-1 (RFC 9293 3.10.1). */
-static void
-start_syn(struct tcp *t, struct tcb *c, const struct heritage *h)
-{
-	uint32_t iss = tcp_isn(t, &c->head.key);
-
-	if (h->is_set && seq_lt(iss, h->iss_floor))
-		iss = h->iss_floor;
-	c->ts_recent = h->ts_recent;
-	c->ts_offset = tcp_ts_offset(t, &c->head.key);
-	c->addr_sum = tcp_addr_sum(t, &c->head);
-	c->snd.una = iss;
-	c->snd.nxt = iss + 1;
-	c->smss = (uint16_t)min_u32(tcp_mss_default(tcp_is_v6(t, &c->head)), t->mss);
-	c->rtt.srtt_us8 = t->now_us; /* tcp_open.c: when the SYN left */
-	c->flags = TCB_ACTIVE | TCB_SYN_DUE | TCB_SYN_UNACKED;
-	tcp_conn_set_state(t, c, TCPS_SYN_SENT);
-	tcp_count(t, PMTCP_C_opened_active);
-	tcp_mark(t, &c->head);
-	tcp_timer_open(t, c);
-	if (is_unlikely(tcp_class(t, c)->has_slow_timers))
-		tcp_rare_opened(t, c);
-}
-
-int
-tcp_user_connect(struct tcp *t, const struct pmtcp_addr *local, const struct pmtcp_addr *remote,
-		const struct pmtcp_conn_opts *opts, struct tcb **out)
-{
-	struct tcp_tuple tuple = {.is_v6 = false};
-	struct flow_key *key = &tuple.key;
-	struct heritage h = {0};
-	struct tcb *c;
-	uint16_t cls;
-	int err = tcp_tuple_resolve(t, local, remote, &tuple);
-
-	if (err == 0)
-		err = tcp_class_from_opts(t, opts, &cls);
-	if (err)
-		return err;
-	if (slab_available(&t->tcbs) == 0)
-		return -ENFILE;
-	err = key->lport ? claim_tuple(t, &tuple, &h) : pick_tuple(t, &tuple, &h);
-	if (err)
-		return err;
-	c = tcp_tcb_new(t, key, cls, tuple.hop);
-	CHECK(c);
-	if (tcp_block_enter(t, tuple.hash, tcp_index(t, c)) != 0) {
-		tcp_port_release(t, key);
-		tcp_tcb_undo(t, c);
-		return -ENOBUFS;
-	}
-	if (tuple.is_v6)
-		*tcp_addr6_at(t, &c->head) = tuple.addr6;
-	c->user = opts ? opts->user : NULL;
-	start_syn(t, c, &h);
-	*out = c;
-	return 0;
 }
 
 /* ---- CLOSE ---------------------------------------------------------------- */
