@@ -113,6 +113,9 @@ struct tcp_dry {
 	uint32_t data;
 };
 
+/* Keys of what an opening draws from its tuple. */
+enum { TCP_ISN_SECRET, TCP_TS_SECRET, TCP_OPEN_SECRETS };
+
 struct tcp {
 	/* Touched by every segment. */
 	uint8_t *base; /* block i at base + 64 * i */
@@ -179,8 +182,7 @@ struct tcp {
 	struct rte_mbuf *spare[TCP_SPARES_MAX];
 	struct rte_mbuf *replies[TCP_REPLIES_MAX];
 	struct pmtcp_conf conf;
-	struct siphash_key isn_secret;
-	struct siphash_key ts_secret;
+	struct siphash_key open_secret[TCP_OPEN_SECRETS];
 	struct siphash_key port_secret;
 	struct tcp_cookies cookies;
 	struct rng rng;
@@ -497,7 +499,6 @@ void tcp_sample_rtt(struct tcp *t, struct tcb *c, const struct seg *seg);
 /* Of a new connection (OPEN-7, DATA-26). */
 void tcp_isn_and_ts(const struct tcp *t, const struct flow_key *key, uint32_t *iss,
 		uint32_t *ts_offset);
-uint32_t tcp_isn(const struct tcp *t, const struct flow_key *key);
 /* The same at another time of its clock of 4 us. */
 uint32_t tcp_isn_at(const struct tcp *t, const struct flow_key *key, uint32_t clock);
 uint32_t tcp_ts_offset(const struct tcp *t, const struct flow_key *key);

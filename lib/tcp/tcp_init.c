@@ -206,8 +206,8 @@ tcp_init(struct tcp *t, void *mem, size_t len, const struct pmtcp_conf *conf)
 	t->base = mem;
 	t->mss = (uint16_t)(conf->mtu - 40);
 	t->flow_secret = (struct siphash_key){secrets->flow[0], secrets->flow[1]};
-	t->isn_secret = (struct siphash_key){secrets->isn[0], secrets->isn[1]};
-	t->ts_secret = (struct siphash_key){secrets->ts[0], secrets->ts[1]};
+	t->open_secret[TCP_ISN_SECRET] = (struct siphash_key){secrets->isn[0], secrets->isn[1]};
+	t->open_secret[TCP_TS_SECRET] = (struct siphash_key){secrets->ts[0], secrets->ts[1]};
 	t->port_secret = (struct siphash_key){secrets->port[0], secrets->port[1]};
 	t->port_range = (uint32_t)conf->port_last - conf->port_first + 1;
 	for (uint32_t i = 0; i < PMTCP_ARRAY_SIZE(t->pair_mult); i++)

@@ -185,9 +185,9 @@ fill_half_open(struct tcp *t, struct syn_rcvd *sr, struct pmtcp_listener *l, con
 	sr->irs = seg->seq;
 	/* The same SYN may have had a cookie just now, and its ACK be on the way: the numbers
 	 * agree then (OPEN-25). */
-	sr->iss = is_unlikely(tcp_cookie_is_open(t, l)) ? tcp_cookie_iss(t, l, seg)
-							: tcp_isn(t, &seg->key);
-	sr->ts_offset = tcp_ts_offset(t, &seg->key);
+	tcp_isn_and_ts(t, &seg->key, &sr->iss, &sr->ts_offset);
+	if (is_unlikely(tcp_cookie_is_open(t, l)))
+		sr->iss = tcp_cookie_iss(t, l, seg);
 	sr->wnd = seg->wnd;
 	sr->mss = seg->opts & SEG_OPT_MSS ? seg->mss : tcp_mss_default(seg->is_v6);
 	sr->cls = l->cls;

@@ -10,6 +10,8 @@
 
 #include <string.h>
 
+#include "base/siphash_pair.h"
+
 static uint64_t
 keyed(const struct siphash_key *secret, const struct flow_key *key)
 {
@@ -26,27 +28,28 @@ keyed(const struct siphash_key *secret, const struct flow_key *key)
 uint32_t
 tcp_isn_at(const struct tcp *t, const struct flow_key *key, uint32_t clock)
 {
-	return clock + (uint32_t)keyed(&t->isn_secret, key);
-}
-
-uint32_t
-tcp_isn(const struct tcp *t, const struct flow_key *key)
-{
-	return tcp_isn_at(t, key, (uint32_t)(t->now_ns / 4000));
+	return clock + (uint32_t)keyed(&t->open_secret[TCP_ISN_SECRET], key);
 }
 
 uint32_t
 tcp_ts_offset(const struct tcp *t, const struct flow_key *key)
 {
-	return (uint32_t)keyed(&t->ts_secret, key);
+	return (uint32_t)keyed(&t->open_secret[TCP_TS_SECRET], key);
 }
 
 void
 tcp_isn_and_ts(const struct tcp *t, const struct flow_key *key, uint32_t *iss, uint32_t *ts_offset)
 {
-	*iss = tcp_isn(t, key);
-	*ts_offset = tcp_ts_offset(t, key);
+	uint64_t addrs, drawn[TCP_OPEN_SECRETS];
+	uint32_t ports;
+
+	memcpy(&addrs, key->addrs, 8);
+	memcpy(&ports, &key->lport, 4);
+	siphash24_12_pair(t->open_secret, addrs, ports, drawn);
+	*iss = (uint32_t)(t->now_ns / 4000) + (uint32_t)drawn[TCP_ISN_SECRET];
+	*ts_offset = (uint32_t)drawn[TCP_TS_SECRET];
 }
+
 
 void
 tcp_set_agreed(struct tcp *t, struct tcb *c, uint32_t flags, uint32_t mss, uint8_t wscale)

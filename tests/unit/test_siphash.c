@@ -18,6 +18,7 @@
 #include "base/base.h"
 #include "base/rng.h"
 #include "base/siphash.h"
+#include "base/siphash_pair.h"
 
 #define SEED      20260103
 #define N_VECTORS 64
@@ -207,6 +208,32 @@ siphash13_12_random_words_equal_siphash13(void **state)
 	}
 }
 
+/* Each of the two keys gives what it gives alone. */
+static void
+siphash24_12_pair_equals_two_siphash24(void **state)
+{
+	struct rng rng;
+
+	(void)state;
+	rng_seed(&rng, 12);
+	for (int i = 0; i < 10000; i++) {
+		uint8_t bytes[12];
+		struct siphash_key key[2];
+		uint64_t low, out[2];
+		uint32_t high;
+
+		for (uint32_t k = 0; k < sizeof(bytes); k++)
+			bytes[k] = (uint8_t)rng_next(&rng);
+		for (int k = 0; k < 2; k++)
+			key[k] = (struct siphash_key){rng_next(&rng), rng_next(&rng)};
+		memcpy(&low, bytes, sizeof(low));
+		memcpy(&high, bytes + sizeof(low), sizeof(high));
+		siphash24_12_pair(key, low, high, out);
+		for (int k = 0; k < 2; k++)
+			assert_true(out[k] == siphash24(&key[k], bytes, sizeof(bytes)));
+	}
+}
+
 /* Each input bit flips each output bit about half the time: a mix-up of rounds
  * or words that still agrees with itself would show here. */
 static void
@@ -243,6 +270,7 @@ main(void)
 			cmocka_unit_test(siphash13_reference_input_gives_openssl_values),
 			cmocka_unit_test(siphash_random_input_matches_model),
 			cmocka_unit_test(siphash13_12_random_words_equal_siphash13),
+			cmocka_unit_test(siphash24_12_pair_equals_two_siphash24),
 			cmocka_unit_test(siphash13_12_each_input_bit_avalanches),
 	};
 
