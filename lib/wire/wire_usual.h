@@ -80,17 +80,17 @@ usual_wscale(const uint8_t *p)
 
 /* One's complement additions that hand the carry on in the flag, which no compiler at hand
  * makes of the same in C without an instruction between each two. */
+#define USUAL_WORD(p) (*(const uint8_t(*)[8])(const void *)(p))
+
 static PMTCP_ALWAYS_INLINE bool
 usual_is_ip_good(const uint8_t *p)
 {
-	const uint8_t(*ip)[WIRE_IP4_LEN] = (const void *)(p + USUAL_IP);
-	uint64_t sum = wire_load32(p + USUAL_IP + 16);
+	const uint8_t *ip = p + USUAL_IP;
+	uint64_t sum = wire_load32(ip + 16);
 
-	__asm__("addq %1, %0\n\t"
-		"adcq 8+%1, %0\n\t"
-		"adcq $0, %0"
-			: "+r"(sum)
-			: "o"(*ip)
+	__asm__("addq %1, %0\n\tadcq %2, %0\n\tadcq $0, %0"
+			: "+&r"(sum)
+			: "m"(USUAL_WORD(ip)), "m"(USUAL_WORD(ip + 8))
 			: "cc");
 	return wire_cksum_is_good(sum);
 }
@@ -99,16 +99,14 @@ usual_is_ip_good(const uint8_t *p)
 static PMTCP_ALWAYS_INLINE bool
 usual_is_tcp_good(const uint8_t *p, uint64_t sum)
 {
-	const uint8_t(*addrs)[USUAL_TS_END - USUAL_ADDRS] = (const void *)(p + USUAL_ADDRS);
+	const uint8_t *tcp = p + USUAL_TCP;
 
-	__asm__("addq %1, %0\n\t"
-		"adcq 8+%1, %0\n\t"
-		"adcq 16+%1, %0\n\t"
-		"adcq 24+%1, %0\n\t"
-		"adcq 32+%1, %0\n\t"
-		"adcq $0, %0"
-			: "+r"(sum)
-			: "o"(*addrs)
+	__asm__("addq %1, %0\n\tadcq %2, %0\n\tadcq %3, %0\n\t"
+		"adcq %4, %0\n\tadcq %5, %0\n\tadcq $0, %0"
+			: "+&r"(sum)
+			: "m"(USUAL_WORD(p + USUAL_ADDRS)), "m"(USUAL_WORD(tcp)),
+			"m"(USUAL_WORD(tcp + 8)), "m"(USUAL_WORD(tcp + 16)),
+			"m"(USUAL_WORD(tcp + 24))
 			: "cc");
 	return wire_cksum_is_good(sum);
 }
