@@ -181,6 +181,18 @@ tcp_user_recv(struct tcp *t, struct tcb *c, struct rte_mbuf **pkts, uint16_t n)
 	return got;
 }
 
+/* An ACK is due soon, and until then the peer has most of what it was offered last and more
+ * than provokes an ACK. So it is with a first request above all: what the SYN could not tell
+ * of the window, the response will. */
+static bool
+may_wait(const struct tcp *t, const struct tcb *c, uint32_t now)
+{
+	uint32_t offered = c->rcv.adv - c->ack_sent;
+
+	return tcb_has(c, TCB_DELACK) && now > offered / 2 &&
+	       now >= 4u * tcp_mss_max(t, tcp_class(t, c), tcp_is_v6(t, &c->head));
+}
+
 /* CLOSE-41, DATA-13: a window update leaves at once if the peer was near its edge
  * and the step is worth a segment; never after its FIN. */
 static void
@@ -191,7 +203,7 @@ update_window(struct tcp *t, struct tcb *c)
 
 	if (c->head.kind != BLOCK_TCB || tcb_is_past_fin(c) || !tcb_is_synchronized(c))
 		return;
-	if (now <= full / 2 && tcp_rcv_space(t, c) > now)
+	if (now <= full / 2 && !may_wait(t, c, now) && tcp_rcv_space(t, c) > now)
 		tcp_owe_ack(t, c);
 }
 

@@ -267,6 +267,23 @@ data_13_window_opened_by_a_step_is_told_at_once(void **state)
 	end_by_abort(&ep);
 }
 
+/* A SYN cannot tell of more than 65535, and the buffer has more: a request that was read before
+ * the answer is ready costs no ACK of its own. */
+static void
+data_13_first_request_read_is_no_step(void **state)
+{
+	static const struct ep_opts opts = {.conn = {.no_timestamps = true, .no_sack = true}};
+	static struct ep ep;
+
+	(void)state;
+	rows_begin(&ep, "data_13_request", &opts, "");
+	ep.conn_opts.recv_buffer = 1 << 18;
+	cell_script(&ep, "{listen}; > S p ws=3; < SA i= p+1 wnd=65535; > A p+1 i+1 wnd=1000;"
+			 "[ACCEPTED]; > PA p+1 i+1 len=64 wnd=1000; [READABLE]; {recv 64}; .; +5;"
+			 "{send 64}; < PA i+1 p+65 len=64; > A p+65 i+65 wnd=1000; +50; .");
+	end_by_abort(&ep);
+}
+
 /* A probe of the shut window is answered at once, and never throttled. */
 static void
 data_13_window_probe_is_answered_at_once(void **state)
@@ -548,6 +565,7 @@ main(void)
 			T(data_13_paws_reject_is_acked_at_once),
 			T(data_13_first_eight_full_segments_are_acked_at_once),
 			T(data_13_window_opened_by_a_step_is_told_at_once),
+			T(data_13_first_request_read_is_no_step),
 			T(data_13_window_probe_is_answered_at_once),
 			T(data_14_below_the_range_is_discarded_with_its_text),
 			T(data_15_fins_do_not_count),
