@@ -19,21 +19,24 @@ static void
 set_pairs(struct client *c, struct plan_range pairs)
 {
 	uint32_t sources = c->sources.last - c->sources.first + 1;
+	struct client_round *r = &c->round;
 
-	c->pairs = pairs;
-	c->pair = pairs.first;
-	c->source = c->sources.first + pairs.first % sources;
-	c->target_port = c->target_ports.first + pairs.first / sources;
+	r->pairs = pairs;
+	r->pair = pairs.first;
+	r->source = c->sources.first + pairs.first % sources;
+	r->target_port = c->target_ports.first + pairs.first / sources;
 }
 
 static void
 next_pair(struct client *c)
 {
-	if (c->pair++ == c->pairs.last) {
-		set_pairs(c, c->pairs);
-	} else if (c->source++ == c->sources.last) {
-		c->source = c->sources.first;
-		c->target_port++;
+	struct client_round *r = &c->round;
+
+	if (r->pair++ == r->pairs.last) {
+		set_pairs(c, r->pairs);
+	} else if (r->source++ == c->sources.last) {
+		r->source = c->sources.first;
+		r->target_port++;
 	}
 }
 
@@ -280,7 +283,7 @@ static void
 open_failed(struct client *c, struct pmtcp_ctx *ctx, int rc, uint64_t now_ns)
 {
 	const struct load_conf *conf = c->side.conf;
-	struct pmtcp_addr local = args_subnet_addr(&conf->own, c->source, 0);
+	struct pmtcp_addr local = args_subnet_addr(&conf->own, c->round.source, 0);
 	struct pmtcp_addr remote = conf->target;
 	enum side_open_error e = SIDE_OPEN_OTHER;
 
@@ -297,52 +300,57 @@ open_failed(struct client *c, struct pmtcp_ctx *ctx, int rc, uint64_t now_ns)
 	if (e == SIDE_OPEN_BLOCKS || e == SIDE_OPEN_TABLE)
 		return;
 	c->open_errno = -rc;
-	remote.port = (uint16_t)c->target_port;
+	remote.port = (uint16_t)c->round.target_port;
 	if (e == SIDE_OPEN_PORTS)
 		pmtcp_port_report(ctx, &local, &remote, &c->ports);
-	c->ports_source = c->source;
-	c->ports_target = (uint16_t)c->target_port;
+	c->ports_source = c->round.source;
+	c->ports_target = (uint16_t)c->round.target_port;
 	end_run(c, now_ns);
 }
 
-/* The next pair's. Returns NULL if it was not possible, which is accounted for. */
-static struct pmtcp_conn *
-open_one(struct client *c, struct pmtcp_ctx *ctx, uint64_t now_ns)
+/* Opens the next n pairs', CLIENT_OPENS_MAX at most; `user` of each was set. Returns how many
+ * were possible; the first that was not is accounted for, and its pair is the next. */
+static uint32_t
+open_burst(struct client *c, struct pmtcp_ctx *ctx, struct pmtcp_open *opens, uint32_t n)
 {
 	const struct load_conf *conf = c->side.conf;
-	struct pmtcp_addr local = args_subnet_addr(&conf->own, c->source, 0);
-	struct pmtcp_addr remote = conf->target;
-	struct pmtcp_conn *conn;
-	int rc;
+	struct client_round first = c->round;
+	uint32_t done;
+	int err;
 
-	remote.port = (uint16_t)c->target_port;
-	rc = pmtcp_connect(ctx, &local, &remote, &c->opts, &conn);
-	if (rc != 0) {
-		open_failed(c, ctx, rc, now_ns);
-		return NULL;
+	for (uint32_t i = 0; i < n; i++, next_pair(c)) {
+		opens[i].local = args_subnet_addr(&conf->own, c->round.source, 0);
+		opens[i].remote = conf->target;
+		opens[i].remote.port = (uint16_t)c->round.target_port;
+		opens[i].opts = &c->opts;
 	}
-	next_pair(c);
-	return conn;
+	done = pmtcp_connect_burst(ctx, opens, (uint16_t)n, &err);
+	if (done == n)
+		return n;
+	c->round = first;
+	for (uint32_t i = 0; i < done; i++)
+		next_pair(c);
+	open_failed(c, ctx, err, pmtcp_now(ctx));
+	return done;
 }
 
 static void
 open_due(struct client *c, struct pmtcp_ctx *ctx, uint64_t now_ns)
 {
 	uint32_t room = c->n_unused < CLIENT_OPENS_MAX ? c->n_unused : CLIENT_OPENS_MAX;
+	uint32_t n = pace_due(&c->pace, now_ns, room);
+	struct pmtcp_open opens[CLIENT_OPENS_MAX];
 
-	for (uint32_t n = pace_due(&c->pace, now_ns, room); n > 0; n--) {
-		struct client_conn *cc = c->unused[c->n_unused - 1];
-		struct pmtcp_conn *conn = open_one(c, ctx, now_ns);
-
-		if (conn == NULL)
-			return;
-		*cc = (struct client_conn){.launch_ns = pace_intended(&c->pace, now_ns)};
-		pmtcp_set_user(conn, cc);
-		c->n_unused--;
-		c->side.live++;
-		c->side.n.opened++;
+	for (uint32_t i = 0; i < n; i++)
+		opens[i].user = c->unused[c->n_unused - 1 - i];
+	n = open_burst(c, ctx, opens, n);
+	for (uint32_t i = 0; i < n; i++) {
+		*c->unused[--c->n_unused] =
+				(struct client_conn){.launch_ns = pace_intended(&c->pace, now_ns)};
 		pace_launched(&c->pace, now_ns);
 	}
+	c->side.live += n;
+	c->side.n.opened += n;
 }
 
 static void
@@ -366,6 +374,7 @@ open_held(struct client *c, struct pmtcp_ctx *ctx, uint64_t now_ns)
 	const struct side_counts *n = &c->side.n;
 	uint64_t left = c->hold - n->held;
 	uint64_t room = c->concurrency - c->side.held_opening;
+	struct pmtcp_open opens[CLIENT_OPENS_MAX] = {{.user = NULL}};
 
 	if (atomic_load(&c->side.clock->is_stop_asked)) {
 		end_run(c, now_ns);
@@ -375,13 +384,10 @@ open_held(struct client *c, struct pmtcp_ctx *ctx, uint64_t now_ns)
 			run_clock_tick_off(&c->side.clock->n_unheld, &c->side.is_holding))
 		start_clock(c, now_ns);
 	left = left < room ? left : room;
-	for (left = left < CLIENT_OPENS_MAX ? left : CLIENT_OPENS_MAX; left > 0; left--) {
-		struct pmtcp_conn *conn = open_one(c, ctx, now_ns);
-
-		if (conn == NULL)
-			return;
-		hold_add(&c->side, &c->held, conn);
-	}
+	left = left < CLIENT_OPENS_MAX ? left : CLIENT_OPENS_MAX;
+	left = open_burst(c, ctx, opens, (uint32_t)left);
+	for (uint32_t i = 0; i < left; i++)
+		hold_add(&c->side, &c->held, opens[i].conn);
 }
 
 /* All next hops are known to all workers before the clock starts; the last one starts it. */

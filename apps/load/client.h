@@ -25,6 +25,14 @@ struct client_conn {
 	bool is_ended; /* while deferred */
 };
 
+/* Pairs of source and target port, in turn: the first and the last ... */
+struct client_round {
+	struct plan_range pairs;
+	uint32_t pair; /* ... and the next, which is of ... */
+	uint32_t source;
+	uint32_t target_port;
+};
+
 struct client {
 	struct side side;
 	struct pace pace;
@@ -35,11 +43,7 @@ struct client {
 	struct plan_range sources;
 	struct plan_range target_ports;
 	struct pmtcp_conn_opts opts; /* of every open */
-	/* Pairs of source and target port, in turn: the first and the last ... */
-	struct plan_range pairs;
-	uint32_t pair; /* ... and the next, which is of ... */
-	uint32_t source;
-	uint32_t target_port;
+	struct client_round round;
 	struct plan_range run_pairs; /* once everything is held */
 	uint64_t hold;               /* so many stay */
 	struct pmtcp_conn *held;     /* the chain of them */
