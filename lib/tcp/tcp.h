@@ -42,7 +42,7 @@
 enum {
 	TCP_REPLIES_MAX = 256, /* RSTs, ARP, ICMP built in received mbufs, per turn */
 	TCP_SPARES_MAX = 64,
-	TCP_SPARES_LOW = 8, /* that many are left: time to fetch others */
+	TCP_SPARES_LOW = 8,      /* that many are left: time to fetch others */
 	TCP_DUP_ACKS_OWED = 3,   /* DATA-29 */
 	TCP_DUP_ACKS_REXMT = 3,  /* RFC 5681 3.2 */
 	TCP_QUICKACKS = 8,       /* first segments acknowledged at once (DATA-13) */
@@ -131,7 +131,7 @@ struct tcp {
 	uint16_t fate;         /* enum pmtcp_counter of the segment whose text is being taken */
 	uint16_t n_spare;
 	uint16_t n_replies;
-	uint64_t plain_src; /* wire_plain_src() of our MAC; 0: a device makes the sums */
+	uint64_t plain_src;    /* wire_plain_src() of our MAC; 0: a device makes the sums */
 	struct mark_list ctl;  /* control marks */
 	struct mark_list data; /* data marks */
 	uint32_t ready_head;   /* connections with events */

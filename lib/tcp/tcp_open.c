@@ -50,7 +50,6 @@ tcp_isn_and_ts(const struct tcp *t, const struct flow_key *key, uint32_t *iss, u
 	*ts_offset = (uint32_t)drawn[TCP_TS_SECRET];
 }
 
-
 void
 tcp_set_agreed(struct tcp *t, struct tcb *c, uint32_t flags, uint32_t mss, uint8_t wscale)
 {
