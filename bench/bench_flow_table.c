@@ -164,6 +164,7 @@ ours_bulk(struct world *w)
 		for (uint32_t j = 0; j < BURST; j++) {
 			key[j] = &w->ask[i + j];
 			hash[j] = flow_key_hash(&w->secret, key[j]);
+			flow_table_prefetch(&w->t, hash[j]);
 		}
 		flow_table_lookup_bulk(&w->t, hash, key, index, BURST);
 		for (uint32_t j = 0; j < BURST; j++)

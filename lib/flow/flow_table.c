@@ -159,8 +159,8 @@ flow_table_lookup(const struct flow_table *t, uint64_t hash, const struct flow_k
 	return match_key(t, b, match_tags(b, tag), key);
 }
 
-/* Up to FLOW_BULK_MAX keys in four sweeps, each of which starts the misses of the
- * next: first buckets; tags; tags of the other bucket, only for keys without a
+/* Up to FLOW_BULK_MAX keys in three sweeps, each of which starts the misses of the
+ * next: tags of the first buckets; tags of the other bucket, only for keys without a
  * match in the first; keys. Most entries lie in their first bucket, so a hit
  * seldom costs a third line. A first tag that belongs to another key (8 in 65536)
  * takes the way of a single lookup. */
@@ -172,8 +172,6 @@ lookup_some(const struct flow_table *t, const uint64_t *hash, const struct flow_
 	uint8_t open[FLOW_BULK_MAX];
 	uint32_t open_count = 0;
 
-	for (uint32_t i = 0; i < n; i++)
-		flow_table_prefetch(t, hash[i]);
 	for (uint32_t i = 0; i < n; i++) {
 		uint16_t tag = hash_tag(hash[i]);
 		uint32_t bucket = flow_table_bucket(t, hash[i]);

@@ -60,7 +60,8 @@ int flow_table_init(
 uint32_t flow_table_lookup(const struct flow_table *t, uint64_t hash, const struct flow_key *key);
 
 /* The same for n keys at once, any n, with their cache misses overlapped:
- * index[i] = flow_table_lookup(t, hash[i], key[i]). */
+ * index[i] = flow_table_lookup(t, hash[i], key[i]). The caller has asked for the first buckets
+ * by flow_table_prefetch(), best as soon as it had each hash. */
 void flow_table_lookup_bulk(const struct flow_table *t, const uint64_t *hash,
 		const struct flow_key *const *key, uint32_t *index, uint16_t n);
 
