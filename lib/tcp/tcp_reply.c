@@ -33,13 +33,15 @@ is_reusable(const struct tcp *t, const struct rte_mbuf *m)
 }
 
 /* Half of the stack goes back to its pools, the longest unused, at one stroke for each
- * run of one pool. They are as rte_pktmbuf_free() would leave them. */
-static PMTCP_NOINLINE void
+ * run of one pool. They are as rte_pktmbuf_free() would leave them. False: there are none. */
+static PMTCP_NOINLINE bool
 spares_give_back(struct tcp *t)
 {
 	uint16_t n = t->n_spare / 2 + 1;
 	uint16_t from = 0;
 
+	if (t->n_spare == 0)
+		return false;
 	for (uint16_t i = 1; i <= n; i++) {
 		if (i < n && t->spare[i]->pool == t->spare[from]->pool)
 			continue;
@@ -49,17 +51,21 @@ spares_give_back(struct tcp *t)
 	}
 	t->n_spare = (uint16_t)(t->n_spare - n);
 	memmove(t->spare, &t->spare[n], t->n_spare * sizeof(t->spare[0]));
+	return true;
 }
 
 void
 tcp_spare_put(struct tcp *t, struct rte_mbuf *m)
 {
-	if (is_unlikely(t->conf.spare_max == 0 || !is_reusable(t, m))) {
+	if (is_unlikely(!is_reusable(t, m))) {
 		rte_pktmbuf_free(m);
 		return;
 	}
-	if (is_unlikely(t->n_spare == t->conf.spare_max))
-		spares_give_back(t);
+	/* Still none if there may be none. */
+	if (is_unlikely(t->n_spare == t->conf.spare_max && !spares_give_back(t))) {
+		rte_pktmbuf_free(m);
+		return;
+	}
 	t->spare[t->n_spare++] = m;
 }
 

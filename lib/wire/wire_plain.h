@@ -68,16 +68,17 @@ wire_plain_put32(uint8_t *p, uint32_t value)
 static PMTCP_ALWAYS_INLINE void
 wire_plain_put_ip(uint8_t *ip, const struct wire_plain *w, uint16_t total)
 {
-	uint32_t first = 0x45000000u | (uint32_t)w->dscp << 18 | (uint32_t)w->ecn << 16 | total;
-	uint16_t tos = rte_cpu_to_be_16((uint16_t)(first >> 16));
-	uint16_t ttl = rte_cpu_to_be_16((uint16_t)(w->ttl << 8 | 6));
-	uint32_t sum = w->addr_sum + (uint32_t)tos + rte_cpu_to_be_16(total) + RTE_BE16(0x4000) +
-		       ttl;
+	uint32_t first = wire_plain_put32(
+			ip, 0x45000000u | (uint32_t)w->dscp << 18 | (uint32_t)w->ecn << 16 | total);
+	/* Two octets in a row, the TTL and the protocol. */
+	uint32_t ttl = RTE_BYTE_ORDER == RTE_LITTLE_ENDIAN ? 6u << 8 | w->ttl
+							   : (uint32_t)w->ttl << 8 | 6;
+	uint32_t sum = w->addr_sum + (first & UINT16_MAX) + (first >> 16) + RTE_BE16(0x4000) + ttl;
 	uint16_t cksum = (uint16_t) ~((sum + (sum << 16 | sum >> 16)) >> 16);
+	uint16_t word = (uint16_t)ttl;
 
-	wire_plain_put32(ip, first);
 	wire_plain_put32(ip + 4, 0x4000u);
-	memcpy(ip + 8, &ttl, sizeof(ttl));
+	memcpy(ip + 8, &word, sizeof(word));
 	memcpy(ip + 10, &cksum, sizeof(cksum));
 }
 
