@@ -331,22 +331,36 @@ take_window(struct tcp *t, struct tcb *c, const struct seg *seg)
 	tcp_mark_data(t, c);
 }
 
-/* Our FIN is acknowledged: the states of section 3.6 move on (CLOSE-7, -12, -15). */
-static enum verdict
-fin_acked(struct tcp *t, struct tcb *c)
+/* CLOSE-37; with the application attached only if it wants so (CLOSE-38). */
+static void
+wait_for_fin(struct tcp *t, struct tcb *c)
 {
 	const struct tcp_class *k = tcp_class(t, c);
 
+	if (tcb_has(c, TCB_ORPHAN))
+		tcp_timer_start(t, c, TIMER_FW2, k->fw2_ms);
+	else if (k->fw2_attached_ms)
+		tcp_timer_start(t, c, TIMER_FW2, k->fw2_attached_ms);
+}
+
+/* The last steps for this segment will take the FIN, and nothing can be in their way. */
+static bool
+is_fin_next(const struct tcb *c, const struct seg *seg)
+{
+	return (seg->flags & TCP_FIN) && seg->len == 0 && seg->seq == c->rcv.nxt && c->rx == 0;
+}
+
+/* Our FIN is acknowledged: the states of section 3.6 move on (CLOSE-7, -12, -15). */
+static enum verdict
+fin_acked(struct tcp *t, struct tcb *c, const struct seg *seg)
+{
 	switch (c->head.state) {
 	case TCPS_FIN_WAIT_1:
 		tcp_timer_stop(c);
 		tcp_conn_set_state(t, c, TCPS_FIN_WAIT_2);
 		tcp_tx_release(t, c);
-		/* CLOSE-37; with the application attached only if it wants so (CLOSE-38). */
-		if (tcb_has(c, TCB_ORPHAN))
-			tcp_timer_start(t, c, TIMER_FW2, k->fw2_ms);
-		else if (k->fw2_attached_ms)
-			tcp_timer_start(t, c, TIMER_FW2, k->fw2_attached_ms);
+		if (!is_fin_next(c, seg))
+			wait_for_fin(t, c);
 		return NEXT;
 	case TCPS_CLOSING:
 		tcp_time_wait_enter(t, c, PMTCP_GRACEFUL);
@@ -397,6 +411,6 @@ tcp_check_ack(struct tcp *t, struct tcb *c, struct seg *seg)
 	if (seq_geq(seg->ack, una))
 		take_window(t, c, seg);
 	if (tcb_fin_is_acked(c))
-		return fin_acked(t, c);
+		return fin_acked(t, c, seg);
 	return NEXT;
 }
