@@ -258,60 +258,56 @@ send_notices(struct pmtcp_worker *w)
 
 /* ---- in ------------------------------------------------------------------------------ */
 
-/* Sees to the notices of a burst; returns how many frames are left of it, in order. */
+/* Sees to the notices of a burst; the frames join those that wait. Returns how many there were. */
 static uint16_t
-take_notices(struct pmtcp_worker *w, uint64_t now_ns, void **entries, uint16_t n)
+sort_in(struct pmtcp_worker *w, uint64_t now_ns, void **entries, uint16_t n)
 {
+	struct steer_stage *stage = w->stage;
+	uint16_t before = stage->n_in;
 	struct pmtcp_neigh neigh;
-	uint16_t k = 0;
 
 	for (uint16_t i = 0; i < n; i++) {
 		struct rte_mbuf *m = frame_of(entries[i]);
 
 		if (is_likely(m == entries[i])) {
 			__builtin_prefetch(m);
-			entries[k++] = m;
+			stage->in[stage->n_in++] = m;
 			continue;
 		}
 		memcpy(&neigh, rte_pktmbuf_mtod(m, void *), sizeof(neigh));
 		rte_pktmbuf_free(m);
 		pmtcp_neigh_update(w->ctx, now_ns, &neigh);
 	}
-	return k;
-}
-
-/* Workers of one port have one table of owners, so a frame that was handed over is at home.
- * If not (the application set conf.rss or conf.owner at odds), it goes no further: nothing
- * may circle. */
-static void
-drop_strays(struct pmtcp_worker *w)
-{
-	struct rte_mbuf *pkts[STEER_BURST];
-	uint16_t owners[STEER_BURST];
-	uint16_t n;
-
-	while ((n = pmtcp_misdirected(w->ctx, pkts, owners, STEER_BURST)) > 0) {
-		pmtcp_misdirected_drop(w->ctx, pkts, n);
-		w->stats.steer_dropped += n;
-	}
+	return (uint16_t)(stage->n_in - before);
 }
 
 static uint16_t
 take_from(struct pmtcp_worker *w, uint64_t now_ns, uint16_t from)
 {
 	struct rte_ring *ring = w->steer->hand[from][w->queue];
+	struct steer_stage *stage = w->stage;
 	void *entries[STEER_BURST];
-	uint16_t n, frames;
+	uint16_t n;
 
 	if (is_likely(rte_ring_empty(ring)))
 		return 0;
 	n = (uint16_t)rte_ring_sc_dequeue_burst(ring, entries, STEER_BURST, NULL);
-	frames = take_notices(w, now_ns, entries, n);
-	if (frames == 0)
-		return n;
-	w->stats.steer_taken += frames;
-	pmtcp_input_handed(w->ctx, now_ns, (struct rte_mbuf **)entries, frames);
-	drop_strays(w);
+	if (stage->n_in + n > STEER_BURST) {
+		pmtcp_input_handed(w->ctx, now_ns, stage->in, stage->n_in, stage->n_in);
+		stage->n_in = 0;
+	}
+	w->stats.steer_taken += sort_in(w, now_ns, entries, n);
+	return n;
+}
+
+uint16_t
+steer_in(struct pmtcp_worker *w, struct rte_mbuf **pkts)
+{
+	struct steer_stage *stage = w->stage;
+	uint16_t n = stage->n_in;
+
+	memcpy(pkts, stage->in, n * sizeof(pkts[0]));
+	stage->n_in = 0;
 	return n;
 }
 

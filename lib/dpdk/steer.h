@@ -43,9 +43,12 @@ struct steer {
 	struct steer_end end[STEER_WORKERS_MAX];
 };
 
-/* Frames on their way to the rings: one burst each behind a received one. */
+/* Frames on their way to the rings: one burst each behind a received one. And those that came
+ * by them, which wait for the device's. */
 struct steer_stage {
 	uint16_t n[STEER_WORKERS_MAX];
+	uint16_t n_in;
+	struct rte_mbuf *in[STEER_BURST];
 	struct rte_mbuf *pkts[STEER_WORKERS_MAX][STEER_BURST];
 };
 
@@ -92,10 +95,14 @@ struct pmtcp_worker;
 /* Behind an input of the device's frames: those of others leave the context for their rings. */
 void steer_out(struct pmtcp_worker *w);
 
-/* Once a turn, before the device is read: frames that others handed over go into the context.
- * Should a device begin to bring a connection's frames to the right worker, those that were
- * handed over before are older. Notices about neighbours come and go. Returns frames and
- * notices taken. */
+/* Once a turn, before the device is read: takes frames that others handed over, one burst at
+ * most of which waits for steer_in(). Should a device begin to bring a connection's frames to
+ * the right worker, those that were handed over before are older. Notices about neighbours come
+ * and go. Returns frames and notices taken. */
 uint32_t steer_turn(struct pmtcp_worker *w, uint64_t now_ns);
+
+/* Those that wait, at most STEER_BURST: they go into the context in front of the device's, in
+ * one burst with these, for many at once cost less. Returns how many. */
+uint16_t steer_in(struct pmtcp_worker *w, struct rte_mbuf **pkts);
 
 #endif /* PMTCP_DPDK_STEER_H */

@@ -229,9 +229,12 @@ receive_faulty(struct pmtcp_worker *w, uint64_t now_ns, struct rte_mbuf **pkts, 
 static inline uint16_t
 receive_input(struct pmtcp_worker *w, uint64_t now_ns, struct stamps *s)
 {
-	struct rte_mbuf *pkts[WORKER_BURST];
-	uint16_t n = 0, received;
+	struct rte_mbuf *all[STEER_BURST + WORKER_BURST], **pkts;
+	uint16_t n = 0, handed = 0, received;
 
+	if (is_unlikely(w->steer != NULL))
+		handed = steer_in(w, all);
+	pkts = all + handed;
 	if (is_likely(w->has_rx))
 		n = rte_eth_rx_burst(w->port_id, w->queue, pkts, WORKER_BURST);
 	if (is_unlikely(w->faults != NULL))
@@ -249,8 +252,11 @@ receive_input(struct pmtcp_worker *w, uint64_t now_ns, struct stamps *s)
 	if (is_unlikely(w->frag != NULL) && n > 0)
 		n = frag_filter(w->frag, now_ns, pkts, n);
 	stamp(w, s, PMTCP_PHASE_RX);
-	if (n > 0) {
+	if (is_unlikely(handed > 0))
+		pmtcp_input_handed(w->ctx, now_ns, all, handed, (uint16_t)(handed + n));
+	else if (n > 0)
 		pmtcp_input(w->ctx, now_ns, pkts, n);
+	if (n > 0) {
 		if (is_unlikely(w->steer != NULL))
 			steer_out(w);
 		stamp(w, s, PMTCP_PHASE_INPUT);

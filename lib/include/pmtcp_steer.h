@@ -51,9 +51,15 @@ struct pmtcp_rss {
 uint16_t pmtcp_misdirected(
 		struct pmtcp_ctx *ctx, struct rte_mbuf **pkts, uint16_t *owners, uint16_t n);
 
-/** pmtcp_input() of packets that another context's pmtcp_misdirected() gave out, unchanged: checksums
- * that were added up there are not again. */
-void pmtcp_input_handed(struct pmtcp_ctx *ctx, uint64_t now_ns, struct rte_mbuf **pkts, uint16_t n);
+/**
+ * pmtcp_input() of a burst whose first packets another context's pmtcp_misdirected() gave out,
+ * unchanged: checksums that were added up there are not again. What is not this context's either
+ * goes no further: its fate is `drop_misdirected`.
+ *
+ * @param handed so many come from another context, at most n; the rest is as of pmtcp_input()
+ */
+void pmtcp_input_handed(struct pmtcp_ctx *ctx, uint64_t now_ns, struct rte_mbuf **pkts,
+		uint16_t handed, uint16_t n);
 
 /** Packets of pmtcp_misdirected() that could not be handed over: frees them, and their fate
  * is `drop_misdirected` of this context. */

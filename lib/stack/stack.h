@@ -41,7 +41,8 @@ struct pmtcp_ctx {
 	uint16_t n_answers;     /* told in this millisecond */
 	uint32_t answers_ms;    /* which */
 	bool is_device_steered; /* frames of others should not come */
-	bool is_handed;         /* this input comes from another worker */
+	bool is_handed;         /* these frames come from another worker */
+	bool is_unsure;         /* each segment's owner is to be judged */
 	uint16_t n_glances;     /* as many bursts are sorted before they are parsed */
 	uint32_t icmp_tokens;   /* SEC-7 */
 	uint32_t icmp_tokens_ms;
@@ -77,6 +78,11 @@ uint16_t stack_route6(void *stack, const uint8_t *raddr);
 uint16_t stack_find_hop6(const struct pmtcp_ctx *s, const uint8_t *raddr);
 const uint8_t *stack_pick_local6(void *stack, const uint8_t *raddr);
 
+/* ---- stack_input.c ---- */
+/* The first `handed` frames were another worker's. */
+void stack_input(struct pmtcp_ctx *s, uint64_t now_ns, struct rte_mbuf **pkts, uint16_t handed,
+		uint16_t n);
+
 /* ---- stack_steer.c: other workers ---- */
 int stack_steer_init(struct pmtcp_ctx *s, const struct pmtcp_rss *rss);
 bool stack_owns(const void *stack, const struct flow_key *key, const struct flow_addr6 *addr6);
@@ -87,8 +93,11 @@ uint16_t stack_owner6(const struct pmtcp_ctx *s, const struct flow_key *key,
 void stack_set_aside(struct pmtcp_ctx *s, struct seg *seg, uint16_t owner);
 /* Sets the others' frames of a burst aside as far as a glance tells: they are parsed, and their
  * sums added up, at their owner alone. While none come, a glance is more work than the parser's
- * is saved: it is taken for s->n_glances bursts. Returns how many are left, in order. */
+ * is saved: it is taken for s->n_glances bursts. s->is_unsure tells whether there was a frame of
+ * which it told nothing. Returns how many are left, in order. */
 uint16_t stack_sort_out(struct pmtcp_ctx *s, struct rte_mbuf **pkts, uint16_t n);
+/* Between these two calls frames are another worker's, who has added up their sums. */
+void stack_trust_handed(struct pmtcp_ctx *s, bool is_handed);
 /* The same of one that a device which steers should not have brought here. */
 void stack_set_astray(struct pmtcp_ctx *s, struct seg *seg, uint16_t owner);
 /* Frees what was not taken. */

@@ -134,16 +134,16 @@ owner_of(const struct pmtcp_ctx *s, const struct seg *seg)
 static PMTCP_NOINLINE bool
 is_astray(struct pmtcp_ctx *s, struct seg *seg)
 {
-	enum pmtcp_counter fate = seg->is_v6 ? PMTCP_C_seg_taken : judge_addresses(s, seg);
-	uint16_t owner;
+	uint16_t owner = owner_of(s, seg);
+	enum pmtcp_counter fate;
 
+	if (owner == s->t.conf.owner)
+		return false;
+	fate = seg->is_v6 ? PMTCP_C_seg_taken : judge_addresses(s, seg);
 	if (fate != PMTCP_C_seg_taken) {
 		tcp_drop(&s->t, fate);
 		return true;
 	}
-	owner = owner_of(s, seg);
-	if (owner == s->t.conf.owner)
-		return false;
 	stack_set_astray(s, seg, owner);
 	return true;
 }
@@ -162,7 +162,7 @@ tcp_frame(struct pmtcp_ctx *s, struct seg *seg)
 		tcp_drop(&s->t, fate);
 		return false;
 	}
-	return is_likely(s->t.conf.owners <= 1) || !is_astray(s, seg);
+	return is_likely(!s->is_unsure) || !is_astray(s, seg);
 }
 
 static PMTCP_ALWAYS_INLINE void
@@ -305,43 +305,75 @@ frame_input(struct pmtcp_ctx *s, struct rte_mbuf *m, struct batch *b, struct seg
 	return false;
 }
 
-static void
-burst_input(struct pmtcp_ctx *s, struct rte_mbuf **pkts, uint16_t n)
+static PMTCP_ALWAYS_INLINE void
+frames_input(struct pmtcp_ctx *s, struct rte_mbuf **pkts, uint16_t n, struct batch *b)
 {
-	struct rte_mbuf **end;
-	struct batch b;
-	uint32_t at = 0;
+	struct rte_mbuf **end = pkts + n;
+	uint32_t at = b->n;
 
-	if (is_unlikely(s->n_glances))
-		n = stack_sort_out(s, pkts, n);
-	end = pkts + n;
+	for (; pkts < end; pkts++) {
+		struct seg *seg = &b->seg[at];
+
+		if (is_likely(frame_input(s, *pkts, b, seg)))
+			batch_add(&s->t, b, seg, at++);
+		else
+			at = b->n; /* an error has run the batch */
+	}
+}
+
+/* Apart: the device's are parsed in place. */
+static PMTCP_NOINLINE void
+handed_input(struct pmtcp_ctx *s, struct rte_mbuf **pkts, uint16_t n, struct batch *b)
+{
+	stack_trust_handed(s, true);
+	frames_input(s, pkts, n, b);
+	stack_trust_handed(s, false);
+}
+
+/* Frames of other workers, then those of the device. */
+static void
+burst_input(struct pmtcp_ctx *s, struct rte_mbuf **pkts, uint16_t handed, uint16_t n)
+{
+	bool is_one_of_many = s->is_unsure;
+	struct batch b;
+
 	b.n = 0;
 	/* Headers end in their second line, wherever they begin; both are another core's, so
 	 * that a few packets' work ahead would not do. */
-	for (struct rte_mbuf **m = pkts; m < end; m++) {
-		const uint8_t *p = rte_pktmbuf_mtod(*m, const uint8_t *);
+	for (uint16_t i = 0; i < n; i++) {
+		const uint8_t *p = rte_pktmbuf_mtod(pkts[i], const uint8_t *);
 
 		__builtin_prefetch(p);
 		__builtin_prefetch(p + PMTCP_CACHE_LINE - 1);
 	}
-	for (; pkts < end; pkts++) {
-		struct seg *seg = &b.seg[at];
-
-		if (is_likely(frame_input(s, *pkts, &b, seg)))
-			batch_add(&s->t, &b, seg, at++);
-		else
-			at = b.n; /* an error has run the batch */
-	}
+	if (is_unlikely(handed > 0))
+		handed_input(s, pkts, handed, &b);
+	if (is_unlikely(s->n_glances))
+		n = (uint16_t)(handed + stack_sort_out(s, pkts + handed, n - handed));
+	frames_input(s, pkts + handed, n - handed, &b);
+	s->is_unsure = is_one_of_many;
 	batch_input(s, &b);
 }
 
 void
-pmtcp_input(struct pmtcp_ctx *s, uint64_t now_ns, struct rte_mbuf **pkts, uint16_t n)
+stack_input(struct pmtcp_ctx *s, uint64_t now_ns, struct rte_mbuf **pkts, uint16_t handed,
+		uint16_t n)
 {
 	tcp_set_now(&s->t, now_ns);
 	s->t.counter[PMTCP_C_rx_frames] += n;
 	if (is_unlikely(s->n_misdirected))
 		stack_misdirected_fini(s);
-	for (uint32_t done = 0; done < n; done += STACK_BURST)
-		burst_input(s, pkts + done, (uint16_t)min_u32(n - done, STACK_BURST));
+	for (uint32_t done = 0; done < n; done += STACK_BURST) {
+		uint32_t left = min_u32(n - done, STACK_BURST);
+
+		burst_input(s, pkts + done,
+				(uint16_t)min_u32(handed > done ? handed - done : 0, left),
+				(uint16_t)left);
+	}
+}
+
+void
+pmtcp_input(struct pmtcp_ctx *s, uint64_t now_ns, struct rte_mbuf **pkts, uint16_t n)
+{
+	stack_input(s, now_ns, pkts, 0, n);
 }

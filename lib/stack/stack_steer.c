@@ -21,6 +21,7 @@ stack_steer_init(struct pmtcp_ctx *s, const struct pmtcp_rss *rss)
 	int err = flow_owner_init(&s->owner, has_key ? rss->key : NULL, key_len, conf->owners);
 
 	s->n_glances = conf->owners > 1 ? STACK_GLANCES : 0;
+	s->is_unsure = conf->owners > 1;
 	if (err || !rss)
 		return err;
 	s->t.conf.rss = NULL; /* the caller's memory may go */
@@ -64,29 +65,50 @@ restore_tag(const struct pmtcp_ctx *s, struct rte_mbuf *m)
 	       wire_vlan_put(m, s->t.conf.vlan);
 }
 
+/* False: it stays the caller's to free, a loss like any other. */
+static bool
+keep(struct pmtcp_ctx *s, struct rte_mbuf *m, uint16_t owner)
+{
+	/* RES-14: the room is bounded. Contexts that are at odds about a tuple do not let its frames
+	 * circle. */
+	if (is_unlikely(s->n_misdirected == STACK_MISDIRECTED || s->is_handed)) {
+		tcp_drop(&s->t, PMTCP_C_drop_misdirected);
+		return false;
+	}
+	tcp_count(&s->t, PMTCP_C_misdirected);
+	s->misdirected[s->n_misdirected] = m;
+	s->misdirected_owner[s->n_misdirected++] = owner;
+	return true;
+}
+
 void
 stack_set_aside(struct pmtcp_ctx *s, struct seg *seg, uint16_t owner)
 {
-	/* RES-14: the room is bounded. Freed by the caller: a loss like any other. */
-	if (s->n_misdirected == STACK_MISDIRECTED || !restore_tag(s, seg->m)) {
+	struct rte_mbuf *m = seg->m;
+
+	if (!restore_tag(s, m)) {
 		tcp_drop(&s->t, PMTCP_C_drop_misdirected);
 		return;
 	}
-	tcp_count(&s->t, PMTCP_C_misdirected);
-	seg->m->ol_flags = (seg->m->ol_flags & ~CKSUM_MASKS) | CKSUM_VERIFIED;
-	s->misdirected[s->n_misdirected] = seg->m;
-	s->misdirected_owner[s->n_misdirected++] = owner;
-	seg->m = NULL;
+	m->ol_flags = (m->ol_flags & ~CKSUM_MASKS) | CKSUM_VERIFIED;
+	if (keep(s, m, owner))
+		seg->m = NULL;
 }
 
 /* OPEN-35: what the device says of its steering is held against every frame. */
+static void
+note_astray(struct pmtcp_ctx *s)
+{
+	s->n_glances = STACK_GLANCES;
+	if (s->is_device_steered && stack_diag_is_due(s, &s->steering_ms))
+		stack_diag(s, PMTCP_DIAG_STEERING, (uint32_t)s->t.counter[PMTCP_C_misdirected]);
+}
+
 void
 stack_set_astray(struct pmtcp_ctx *s, struct seg *seg, uint16_t owner)
 {
 	stack_set_aside(s, seg, owner);
-	s->n_glances = STACK_GLANCES;
-	if (s->is_device_steered && stack_diag_is_due(s, &s->steering_ms))
-		stack_diag(s, PMTCP_DIAG_STEERING, (uint32_t)s->t.counter[PMTCP_C_misdirected]);
+	note_astray(s);
 }
 
 uint16_t
@@ -111,48 +133,46 @@ is_to_us(const struct pmtcp_ctx *s, const struct rte_mbuf *m)
 	return rte_is_same_ether_addr(&eth->dst_addr, &s->t.conf.mac);
 }
 
-/* False: it is ours, or for the parser to judge. */
-static bool
-sort_out_one(struct pmtcp_ctx *s, struct rte_mbuf *m)
+/* The owner of a frame at a glance; our own number where the parser has to judge, too. */
+static inline uint16_t
+glance(struct pmtcp_ctx *s, const struct rte_mbuf *m)
 {
-	const struct pmtcp_caps *caps = &s->t.conf.caps;
-	uint64_t flags = m->ol_flags;
-	struct seg seg = {.m = m};
 	struct flow_key key;
-	uint16_t owner;
 
-	if (!wire_peek_tuple(m, &s->rx_conf, &key) || !is_to_us(s, m))
-		return false;
-	owner = flow_owner(&s->owner, &key);
-	if (owner == s->t.conf.owner)
-		return false;
-	stack_set_astray(s, &seg, owner);
-	if (seg.m) {
-		rte_pktmbuf_free(m);
-		return true;
-	}
-	/* Nobody has added up its sums yet; only a device's word counts (W-25). */
-	m->ol_flags = flags &
-		      ~((caps->rx_ip_cksum ? 0 : RTE_MBUF_F_RX_IP_CKSUM_MASK) |
-				      (caps->rx_tcp_cksum ? 0 : RTE_MBUF_F_RX_L4_CKSUM_MASK));
-	return true;
+	if (is_likely(wire_peek_tuple(m, &s->rx_conf, &key)) && is_likely(is_to_us(s, m)))
+		return flow_owner(&s->owner, &key);
+	s->is_unsure = true;
+	return s->t.conf.owner;
+}
+
+/* Nobody has added up their sums yet; only a device's word counts (W-25). */
+static uint64_t
+doubtful_flags(const struct pmtcp_caps *caps)
+{
+	return (caps->rx_ip_cksum ? 0 : RTE_MBUF_F_RX_IP_CKSUM_MASK) |
+	       (caps->rx_tcp_cksum ? 0 : RTE_MBUF_F_RX_L4_CKSUM_MASK);
 }
 
 uint16_t
 stack_sort_out(struct pmtcp_ctx *s, struct rte_mbuf **pkts, uint16_t n)
 {
+	uint64_t doubtful = doubtful_flags(&s->t.conf.caps);
 	uint16_t k = 0;
 
-	if (s->is_handed)
-		return n;
-	s->n_glances--;
-	for (uint16_t i = 0; i < n && i < 4; i++)
-		__builtin_prefetch(rte_pktmbuf_mtod(pkts[i], void *));
+	s->n_glances -= n > 0;
+	s->is_unsure = false;
 	for (uint16_t i = 0; i < n; i++) {
-		if (i + 4 < n)
-			__builtin_prefetch(rte_pktmbuf_mtod(pkts[i + 4], void *));
-		if (!sort_out_one(s, pkts[i]))
-			pkts[k++] = pkts[i];
+		struct rte_mbuf *m = pkts[i];
+		uint16_t owner = glance(s, m);
+
+		if (owner == s->t.conf.owner) {
+			pkts[k++] = m;
+			continue;
+		}
+		m->ol_flags &= ~doubtful;
+		if (!keep(s, m, owner))
+			rte_pktmbuf_free(m);
+		note_astray(s);
 	}
 	return k;
 }
@@ -165,17 +185,21 @@ trust_cksums(struct wire_rx_conf *conf, bool ip, bool tcp)
 }
 
 void
-pmtcp_input_handed(struct pmtcp_ctx *s, uint64_t now_ns, struct rte_mbuf **pkts, uint16_t n)
+stack_trust_handed(struct pmtcp_ctx *s, bool is_handed)
 {
 	const struct pmtcp_caps *caps = &s->t.conf.caps;
+	bool ip = is_handed || caps->rx_ip_cksum, tcp = is_handed || caps->rx_tcp_cksum;
 
-	trust_cksums(&s->rx_conf, true, true);
-	trust_cksums(&s->untagged_conf, true, true);
-	s->is_handed = true;
-	pmtcp_input(s, now_ns, pkts, n);
-	s->is_handed = false;
-	trust_cksums(&s->rx_conf, caps->rx_ip_cksum, caps->rx_tcp_cksum);
-	trust_cksums(&s->untagged_conf, caps->rx_ip_cksum, caps->rx_tcp_cksum);
+	s->is_handed = is_handed;
+	trust_cksums(&s->rx_conf, ip, tcp);
+	trust_cksums(&s->untagged_conf, ip, tcp);
+}
+
+void
+pmtcp_input_handed(struct pmtcp_ctx *s, uint64_t now_ns, struct rte_mbuf **pkts, uint16_t handed,
+		uint16_t n)
+{
+	stack_input(s, now_ns, pkts, handed, n);
 }
 
 /* RES-16: what does not arrive at its owner has its fate here. */

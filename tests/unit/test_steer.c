@@ -220,10 +220,10 @@ w_25_plain_frame_is_judged_by_its_owner(void **state)
 	m = handed_of(syn_of(&second, 4, 3000, true));
 	assert_non_null(m);
 	assert_int_equal(bed_counter(&first, PMTCP_C_drop_tcp_cksum), 0);
-	pmtcp_input_handed(second.ctx, second.now, &m, 1);
+	pmtcp_input_handed(second.ctx, second.now, &m, 1, 1);
 	assert_int_equal(bed_counter(&second, PMTCP_C_drop_tcp_cksum), 1);
 	m = handed_of(syn_of(&second, 4, 3000, false));
-	pmtcp_input_handed(second.ctx, second.now, &m, 1);
+	pmtcp_input_handed(second.ctx, second.now, &m, 1, 1);
 	assert_int_equal(bed_stats(&second).half_open, 1);
 	bed_turn(&second);
 	bed_forget(&second);
@@ -246,7 +246,7 @@ w_25_sums_are_added_up_once(void **state)
 	m = handed_of(syn_of(&second, 6, 3000, false));
 	assert_non_null(m);
 	rte_pktmbuf_mtod(m, uint8_t *)[14 + 40 + 16] ^= 1; /* TCP's sum */
-	pmtcp_input_handed(second.ctx, second.now, &m, 1);
+	pmtcp_input_handed(second.ctx, second.now, &m, 1, 1);
 	assert_int_equal(bed_stats(&second).half_open, 1);
 	bed_turn(&second);
 	bed_forget(&second);

@@ -62,7 +62,8 @@ pmtcp_input(struct pmtcp_ctx *ctx, uint64_t now_ns, struct rte_mbuf **pkts, uint
 }
 
 void
-pmtcp_input_handed(struct pmtcp_ctx *ctx, uint64_t now_ns, struct rte_mbuf **pkts, uint16_t n)
+pmtcp_input_handed(struct pmtcp_ctx *ctx, uint64_t now_ns, struct rte_mbuf **pkts, uint16_t handed,
+		uint16_t n)
 {
 	fail();
 }
