@@ -11,6 +11,8 @@
 
 #include <rte_byteorder.h>
 
+#include "tcp/tcp_connect.h"
+
 static inline struct tcb *
 tcb_of(struct pmtcp_conn *conn)
 {

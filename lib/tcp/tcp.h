@@ -428,20 +428,6 @@ void tcp_class_put(struct tcp *t, uint16_t cls);
 int tcp_class_set(struct tcp *t, struct tcb *c, enum pmtcp_opt opt, uint64_t value);
 int tcp_class_default(struct tcp *t);
 
-/* ---- tcp_tuple.c: addresses that the application named ---- */
-void tcp_tuple_normal(struct pmtcp_addr *addr);
-int tcp_tuple_check_local(const struct tcp *t, const struct pmtcp_addr *local);
-/* Addresses and ports of a new connection; no effect on anything else. good: a remote
- * address that has been judged already, most likely the same; or NULL. @return 0 or -errno of connect */
-int tcp_tuple_name(struct tcp *t, const struct pmtcp_open *open, const struct pmtcp_addr *good,
-		struct tcp_tuple *tuple);
-/* Its next hop, which may be a new one and holds until the next is asked for. @return as above */
-int tcp_tuple_route(struct tcp *t, struct tcp_tuple *tuple);
-
-/* ---- tcp_connect.c: OPEN of RFC 9293 3.10.1 ---- */
-/* As pmtcp_connect_burst(). */
-uint16_t tcp_user_connect(struct tcp *t, struct pmtcp_open *opens, uint16_t n, int *err);
-
 /* ---- tcp_user.c: the other calls of RFC 9293 3.10.1-3.10.6 ---- */
 int tcp_user_listen(struct tcp *t, const struct pmtcp_addr *local,
 		const struct pmtcp_listen_opts *opts, struct pmtcp_listener **out);

@@ -8,7 +8,7 @@
  * that is made, the buckets'. Looking ahead has no effect on what an open finds: the opens of a
  * burst are made one after the other, each as if it were alone. */
 
-#include "tcp/tcp.h"
+#include "tcp/tcp_connect.h"
 
 #include <errno.h>
 #include <string.h>

@@ -5,7 +5,7 @@
 /* The addresses that the application names in OPEN and LISTEN: are they possible, which
  * version, whose next hop (RFC 9293 3.9.1.1; OPEN-10, OPEN-11, OPEN-28). */
 
-#include "tcp/tcp.h"
+#include "tcp/tcp_connect.h"
 
 #include <errno.h>
 #include <string.h>

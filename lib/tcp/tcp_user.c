@@ -5,7 +5,7 @@
 /* The application's calls that listen and close (RFC 9293 3.10.1, 3.10.4, 3.10.5); OPEN is
  * tcp_connect.c's. They change state and mark; segments leave with the next output pass. */
 
-#include "tcp/tcp.h"
+#include "tcp/tcp_connect.h"
 
 #include <errno.h>
 #include <string.h>
