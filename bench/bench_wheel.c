@@ -146,13 +146,32 @@ their_arm_cancel(struct world *w, uint64_t *arm, uint64_t *cancel)
 }
 
 /* The block at which step `step` of a life is when life `i` begins; 0: none. Its
- * line is asked for well before, as the stack does with each burst. */
+ * line is asked for well before, as the stack does with each burst. Without divisions:
+ * six of them would take as long as the timers of a life. */
 static inline uint32_t
 life_at(const struct world *w, uint64_t i, uint32_t step)
 {
 	uint64_t life = i - step * w->gap;
 
-	return i < step * w->gap ? 0 : w->arm_order[life % w->n];
+	life -= life >= w->n ? w->n : 0;
+	life -= life >= w->n ? w->n : 0; /* what is asked for ahead of the last life */
+	return i < step * w->gap ? 0 : w->arm_order[life];
+}
+
+/* The millisecond of life i, 2 * TIME_WAIT_MS * i / n, as i goes up by one. */
+struct pace {
+	uint64_t ms;
+	uint64_t rest;
+};
+
+static inline void
+pace_step(struct pace *p, uint32_t n)
+{
+	p->rest += 2 * TIME_WAIT_MS;
+	while (p->rest >= n) {
+		p->rest -= n;
+		p->ms++;
+	}
 }
 
 static inline void
@@ -185,21 +204,20 @@ ours_advance(struct world *w, uint64_t now)
 static uint64_t
 ours_lives(struct world *w)
 {
-	uint64_t base = w->wheel->now;
-	uint64_t now = base;
+	uint64_t now = w->wheel->now;
+	struct pace pace = {.ms = now};
 	uint64_t cycles = 0;
 
-	for (uint64_t i = 0; i < 2 * (uint64_t)w->n; i++) {
+	for (uint64_t i = 0; i < 2 * (uint64_t)w->n; i++, pace_step(&pace, w->n)) {
 		uint32_t syn = life_at(w, i, 0), rto = life_at(w, i, 1), last = life_at(w, i, 2);
-		uint64_t tick = base + i * 2 * TIME_WAIT_MS / w->n;
 
 		if (i == w->n) {
 			w->population[0] = w->wheel->armed;
 			cycles = rte_rdtsc();
 		}
 		life_prefetch(w, i, w->blocks, WHEEL_STRIDE);
-		if (now != tick)
-			ours_advance(w, now = tick);
+		if (now != pace.ms)
+			ours_advance(w, now = pace.ms);
 		wheel_arm(w->wheel, syn, now + SYN_MS, 0);
 		if (rto != 0)
 			wheel_arm(w->wheel, rto, now + RTO_MS, 0);
@@ -230,10 +248,11 @@ their_lives(struct world *w)
 	uint64_t ms = w->life_cycles / TIME_WAIT_MS;
 	uint64_t begin = rte_rdtsc();
 	uint64_t middle = begin, waited = 0, next = 0, end;
+	struct pace pace = {.ms = 0};
 
 	w->expired = 0;
 
-	for (uint64_t i = 0; i < 2 * (uint64_t)w->n; i++) {
+	for (uint64_t i = 0; i < 2 * (uint64_t)w->n; i++, pace_step(&pace, w->n)) {
 		uint32_t syn = life_at(w, i, 0), rto = life_at(w, i, 1), last = life_at(w, i, 2);
 
 		if (i == w->n) {
@@ -242,8 +261,8 @@ their_lives(struct world *w)
 		}
 		life_prefetch(w, i, w->timers, sizeof(*w->timers));
 		/* As often as the wheel is: once per millisecond or life. */
-		if (next != i * 2 * TIME_WAIT_MS / w->n) {
-			next = i * 2 * TIME_WAIT_MS / w->n;
+		if (next != pace.ms) {
+			next = pace.ms;
 			rte_timer_manage();
 		}
 		/* Faster than the clock was scaled for: the block's last life goes on. */
