@@ -111,17 +111,17 @@ serve(struct pmtcp_ctx *ctx, void *arg)
 static void
 open_some(struct pmtcp_ctx *ctx, struct app *app)
 {
-	struct pmtcp_conn *conn;
+	struct pmtcp_open opens[OPENS] = {{.user = NULL}};
+	uint32_t n = app->must_end ? 0 : min_u32(OPENS, AT_ONCE - open_of(app));
+	int err;
 
-	for (uint32_t i = 0; i < OPENS && open_of(app) < AT_ONCE && !app->must_end; i++) {
-		struct pmtcp_addr local = pmtcp_addr4(CLIENT_IP + app->next % SOURCES, 0);
-		struct pmtcp_addr remote = pmtcp_addr4(
+	for (uint32_t i = 0; i < n; i++, app->next++) {
+		opens[i].local = pmtcp_addr4(CLIENT_IP + app->next % SOURCES, 0);
+		opens[i].remote = pmtcp_addr4(
 				SERVER_IP, (uint16_t)(PORT + app->next / SOURCES % PORTS));
-
-		BENCH_VERIFY(pmtcp_connect(ctx, &local, &remote, NULL, &conn) == 0);
-		app->next++;
-		set_open(app, open_of(app) + 1);
 	}
+	BENCH_VERIFY(pmtcp_connect_burst(ctx, opens, (uint16_t)n, &err) == n);
+	set_open(app, open_of(app) + n);
 }
 
 static void
