@@ -6,7 +6,8 @@
  * a host that others use too, and what is measured there moves by a factor of two with what
  * these do; so each figure of bench/run has this beside it. Two threads, each on a CPU of its
  * own, count at the same time how many independent additions they get done in a TSC cycle (two
- * hyperthreads of one core, or a busy one beside ours, leave half); then one walks through
+ * hyperthreads of one core, or a busy one beside ours, leave half), and then for what part of a
+second, and for how long at most, they were away; then one walks through
  * memory that no cache holds, each step of which waits for the one before; then both pass a
  * cache line to and fro. Where there is one CPU only, the first two for it alone. */
 
@@ -21,6 +22,7 @@ enum {
 	CPUS = 2,
 	ADDS = 8, /* a round */
 	ROUNDS = 4000000,
+	GAPS_PER_S = 10000, /* those of 100 us and more count */
 	CHASE_MB = 64,
 	CHASE_STEPS = 500000,
 	PASSES = 200000,
@@ -31,7 +33,9 @@ struct probe {
 	pthread_t thread;
 	int cpu;
 	int runs;
-	struct bench_case adds; /* its cycles are additions per cycle */
+	struct bench_case adds;    /* its cycles are additions per cycle, */
+	struct bench_case away;    /* permille of the time, */
+	struct bench_case longest; /* and microseconds */
 };
 
 static atomic_uint_fast64_t ball;
@@ -74,6 +78,42 @@ add_for_a_while(void)
 	return rte_rdtsc() - start;
 }
 
+/* Without EAL, which nothing else here needs, nobody has counted them. */
+static uint64_t
+count_tsc_hz(void)
+{
+	const int64_t wait_ns = 50000000;
+	struct timespec from, now;
+	uint64_t start = rte_rdtsc();
+	int64_t ns;
+
+	BENCH_VERIFY(clock_gettime(CLOCK_MONOTONIC, &from) == 0);
+	do {
+		BENCH_VERIFY(clock_gettime(CLOCK_MONOTONIC, &now) == 0);
+		ns = (now.tv_sec - from.tv_sec) * 1000000000 + now.tv_nsec - from.tv_nsec;
+	} while (ns < wait_ns);
+	return (uint64_t)((double)(rte_rdtsc() - start) * 1e9 / (double)ns);
+}
+
+/* For a second: how much of it was in gaps that no program makes itself? */
+static void
+watch(struct probe *p)
+{
+	const uint64_t second = count_tsc_hz(), gap_min = second / GAPS_PER_S;
+	uint64_t start = rte_rdtsc(), last = start, away = 0, longest = 0;
+
+	while (last - start < second) {
+		uint64_t now = rte_rdtsc();
+		uint64_t gap = now - last;
+
+		away += gap >= gap_min ? gap : 0;
+		longest = max_u64(longest, gap);
+		last = now;
+	}
+	bench_add(&p->away, away * 1000, second);
+	bench_add(&p->longest, longest * 1000000, second);
+}
+
 static void *
 add(void *arg)
 {
@@ -85,6 +125,7 @@ add(void *arg)
 		continue;
 	for (int i = 0; i < p->runs; i++)
 		bench_add(&p->adds, (uint64_t)ROUNDS * ADDS, add_for_a_while());
+	watch(p);
 	return NULL;
 }
 
@@ -183,20 +224,27 @@ find_cpus(int cpus[CPUS])
 }
 
 static void
-measure_adds(const int *cpus, int n, int runs)
+measure_cpus(const int *cpus, int n, int runs)
 {
-	static const char *const names[CPUS] = {"adds_per_cycle.first", "adds_per_cycle.second"};
+	static const char *const adds[CPUS] = {"adds_per_cycle.first", "adds_per_cycle.second"};
+	static const char *const away[CPUS] = {"away_permille.first", "away_permille.second"};
+	static const char *const longest[CPUS] = {"away_us_max.first", "away_us_max.second"};
 	struct probe probes[CPUS];
 
 	atomic_store(&n_ready, n);
 	for (int i = 0; i < n; i++) {
-		probes[i] = (struct probe){
-				.cpu = cpus[i], .runs = runs, .adds = {.name = names[i]}};
+		probes[i] = (struct probe){.cpu = cpus[i],
+				.runs = runs,
+				.adds = {.name = adds[i]},
+				.away = {.name = away[i]},
+				.longest = {.name = longest[i]}};
 		BENCH_VERIFY(pthread_create(&probes[i].thread, NULL, add, &probes[i]) == 0);
 	}
 	for (int i = 0; i < n; i++) {
 		BENCH_VERIFY(pthread_join(probes[i].thread, NULL) == 0);
 		report(&probes[i].adds, "op/cyc");
+		report(&probes[i].away, "permille");
+		report(&probes[i].longest, "us");
 	}
 }
 
@@ -209,7 +257,7 @@ main(int argc, char **argv)
 	int cpus[CPUS];
 	int n = find_cpus(cpus);
 
-	measure_adds(cpus, n, runs);
+	measure_cpus(cpus, n, runs);
 	pin(cpus[0]);
 	for (int i = 0; i < runs; i++)
 		chase(mem, &miss);
