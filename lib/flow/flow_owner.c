@@ -21,7 +21,6 @@ enum {
 	KEY_LEN_SHORT = 40,
 	KEY_LEN_LONG = 52,
 	V6_ADDR_LEN = 16,
-	PORT6_AT = 2 * V6_ADDR_LEN + 2, /* the local port in an IPv6 input */
 };
 STATIC_ASSERT(FLOW_OWNER_INPUT_MAX + 4 <= KEY_LEN_SHORT);
 
@@ -56,17 +55,14 @@ fill_parts(struct flow_owner *o)
 			o->part[half][value] = part_of(o->rss_key, half, value);
 }
 
-/* Row by row of the table: which byte of the input, and of the half bytes that make it up. */
+/* Each byte is two half bytes. */
 static void
 fill_low(struct flow_owner *o)
 {
-	for (uint32_t row = 0; row < PMTCP_ARRAY_SIZE(o->low); row++) {
-		uint32_t byte = row < FLOW_OWNER_PORT6 ? row : row - FLOW_OWNER_PORT6 + PORT6_AT;
-
+	for (uint32_t byte = 0; byte < FLOW_OWNER_INPUT4; byte++)
 		for (uint32_t value = 0; value < 256; value++)
-			o->low[row][value] = (uint16_t)(o->part[byte * 2][value >> 4] ^
-							o->part[byte * 2 + 1][value & 15]);
-	}
+			o->low[byte][value] = (uint16_t)(o->part[byte * 2][value >> 4] ^
+							 o->part[byte * 2 + 1][value & 15]);
 }
 
 static bool
@@ -140,7 +136,7 @@ flow_owner_hash6(const struct flow_owner *o, const struct flow_owner_tuple6 *tup
 	return hash_bytes(o, tuple->raddr, 0, V6_ADDR_LEN) ^
 	       hash_bytes(o, tuple->laddr, V6_ADDR_LEN, V6_ADDR_LEN) ^
 	       hash_bytes(o, &tuple->rport, 2 * V6_ADDR_LEN, 2) ^
-	       hash_bytes(o, &tuple->lport, PORT6_AT, 2);
+	       hash_bytes(o, &tuple->lport, 2 * V6_ADDR_LEN + 2, 2);
 }
 
 uint32_t

@@ -24,8 +24,7 @@ enum {
 	FLOW_OWNER_KEY_MAX = 52,   /* bytes of RSS key; devices have 40 or 52 */
 	FLOW_OWNER_RETA_MAX = 512, /* entries of the redirection table */
 	FLOW_OWNER_INPUT_MAX = 36, /* two IPv6 addresses and two ports */
-	FLOW_OWNER_PORT4 = 10,     /* where the local port stands, after two IPv4 addresses ... */
-	FLOW_OWNER_PORT6 = 12,     /* ... and of IPv6, in flow_owner.low */
+	FLOW_OWNER_INPUT4 = 12,    /* two IPv4 addresses and two ports */
 };
 
 struct flow_owner {
@@ -36,8 +35,8 @@ struct flow_owner {
 	bool is_periodic;
 	uint16_t reta[FLOW_OWNER_RETA_MAX];
 	/* What each byte of an IPv4 input adds to the hash, of which the table needs the low
-	 * bits only: Toeplitz is linear. Then the same of an IPv6 input's local port. */
-	uint16_t low[FLOW_OWNER_PORT6 + 2][256];
+	 * bits only: Toeplitz is linear. */
+	uint16_t low[FLOW_OWNER_INPUT4][256];
 	/* The same of each half byte and the whole hash. */
 	uint32_t part[FLOW_OWNER_INPUT_MAX * 2][16];
 	uint8_t rss_key[FLOW_OWNER_KEY_MAX];
@@ -121,13 +120,6 @@ flow_owner_low6(const struct flow_owner *o, const struct flow_owner_tuple6 *tupl
 	sum = l[0] ^ l[1] ^ r[0] ^ r[1];
 	sum ^= sum >> 32;
 	return flow_owner_low_word(o, 0, (uint16_t)(sum ^ sum >> 16 ^ tuple->lport ^ tuple->rport));
-}
-
-/* What a local port (network byte order) adds. */
-static inline uint32_t
-flow_owner_low_port(const struct flow_owner *o, uint16_t lport, bool is_v6)
-{
-	return flow_owner_low_word(o, is_v6 ? FLOW_OWNER_PORT6 : FLOW_OWNER_PORT4, lport);
 }
 
 /* The worker of an IPv4 connection. */
