@@ -77,6 +77,7 @@ static const struct word words[] = {
 	{"syn-retries", 0, ARG_COUNT, ALL, AT(syn_retries), "give a SYN up after so many repetitions (3: 15 s)"},
 	{"idle", 0, ARG_TEXT, ALL, AT(idle_word), "auto | spin | yield | sleep, when there is nothing to do (auto)"},
 	{"workers", 'w', ARG_U16, ALL, AT(workers), "threads at each end, 1 to 16 (queues of the link, else 1)"},
+	{"burst", 0, ARG_U16, ALL, AT(burst), "frames moved at a time, 1 to 64 (32)"},
 	{"mtu", 0, ARG_U16, ALL, AT(mtu), "IP packet octets, 576 to 9000 (the device's)"},
 	{"ecn", 0, ARG_ECN, ALL, AT(ecn), "explicit congestion notification: off | accept | offer (accept)"},
 	{"syn-cookies", 0, ARG_COOKIES, LOAD_RUN | LOAD_SERVER, AT(syn_cookies), "auto | always | off (auto)"},
@@ -231,6 +232,8 @@ resolve_link(struct load_conf *c, char *err)
 		c->workers = word.queues == 0 ? 1 : word.queues;
 	if (c->workers > LOAD_WORKERS_MAX || c->workers < word.queues)
 		return say(err, "workers", "must be 1 to 16, and one for each queue of the link");
+	if (c->burst > BURST_MAX)
+		return say(err, "burst", "must be between 1 and 64 frames");
 	if (c->mtu != 0 && (c->mtu < MTU_MIN || c->mtu > MTU_MAX))
 		return say(err, "mtu", "must be between 576 and 9000 octets");
 	return 0;
@@ -259,10 +262,9 @@ resolve_words(struct load_conf *c, char *err)
 		return say(err, "listen", "must be at most 1024 ports");
 	if (c->target_ports.last - c->target_ports.first >= PLAN_LISTEN_MAX)
 		return say(err, "target", "must be at most 1024 ports");
-	if (c->mac_word != NULL && rte_ether_unformat_addr(c->mac_word, &c->mac) != 0)
-		return say(err, "mac", "must be like 02:00:00:00:00:01");
-	if (c->mac_word != NULL && !rte_is_valid_assigned_ether_addr(&c->mac))
-		return say(err, "mac", "must be neither zero nor a group address");
+	if (c->mac_word != NULL && (rte_ether_unformat_addr(c->mac_word, &c->mac) != 0 ||
+						   !rte_is_valid_assigned_ether_addr(&c->mac)))
+		return say(err, "mac", "must be like 02:00:00:00:00:01, no zero or group address");
 	return 0;
 }
 
@@ -300,9 +302,7 @@ resolve_numbers(struct load_conf *c, char *err)
 			(c->keepalive_ns < KEEPALIVE_MIN_NS || c->keepalive_ns > KEEPALIVE_MAX_NS))
 		return say(err, "keepalive", "must be 0, or between 100ms and 168h");
 	c->keepalive_ms = (uint32_t)(c->keepalive_ns / NS_PER_MS);
-	c->keepalive_intvl_ms = (uint32_t)(c->keepalive_ms < APART_MIN_MS   ? APART_MIN_MS
-					   : c->keepalive_ms < APART_MAX_MS ? c->keepalive_ms
-									    : APART_MAX_MS);
+	c->keepalive_intvl_ms = RTE_MIN(RTE_MAX(c->keepalive_ms, APART_MIN_MS), APART_MAX_MS);
 	if (c->rate > 100000000)
 		return say(err, "rate", "must be at most 100m opens per second");
 	if (c->concurrency > 16000000)

@@ -33,6 +33,7 @@ enum load_close {
 };
 
 #define LOAD_OPTS_MAX    40
+#define BURST_MAX        64 /* a worker's (pmtcp_dpdk.h) */
 #define LOAD_WORKERS_MAX 16
 #define LOAD_ERR_LEN     640
 /* "Not given", where 0 means something. */
@@ -65,6 +66,7 @@ struct load_conf {
 	uint64_t syn_retries;
 	const char *idle_word;
 	uint16_t mtu;
+	uint16_t burst;      /* frames moved at a time; 0: the worker's own number */
 	uint16_t workers;    /* of each end; 0: as many as the link has queues */
 	uint8_t ecn;         /* enum pmtcp_ecn */
 	uint8_t syn_cookies; /* enum pmtcp_syn_cookies */

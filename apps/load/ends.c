@@ -46,6 +46,7 @@ make_worker(struct load *l, struct side *s, const struct pmtcp_conf *conf, uint1
 			.pcap_packets = c->pcap.packets,
 			.faults = l->link.faults,
 			.reassemble = c->reassemble,
+			.burst = c->burst,
 	};
 
 	return pmtcp_worker_create(l->link.ports[port], number, conf, &opts, &s->worker);

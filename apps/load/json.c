@@ -196,6 +196,7 @@ put_config(struct json *j, const struct load *l)
 	json_text(j, "preset", c->preset == ARGS_PRESET_RFC ? "rfc" : "default");
 	json_u64(j, "syn_retries", c->syn_retries);
 	json_text(j, "idle", c->idle_word);
+	json_u64(j, "burst", c->burst);
 	json_text(j, "ecn", ecn[c->ecn]);
 	json_double(j, "keepalive_s", (double)c->keepalive_ms / 1e3, 3);
 	json_text(j, "pcap", c->pcap.file[0] == '\0' ? NULL : c->pcap.file);

@@ -155,7 +155,7 @@ send_frames(struct pmtcp_worker *w, uint64_t now_ns, struct rte_mbuf **pkts, uin
 static uint32_t
 relay_frames(struct pmtcp_worker *w, uint64_t now_ns, struct rte_ring *ring)
 {
-	struct rte_mbuf *pkts[WORKER_BURST];
+	struct rte_mbuf *pkts[WORKER_BURST_MAX];
 	uint32_t total = 0;
 	uint16_t n, sent;
 
@@ -194,7 +194,7 @@ exchange(struct pmtcp_worker *w, uint64_t now_ns)
 static inline uint32_t
 send_output(struct pmtcp_worker *w, uint64_t now_ns, struct stamps *s)
 {
-	struct rte_mbuf *pkts[WORKER_BURST];
+	struct rte_mbuf *pkts[WORKER_BURST_MAX];
 	uint32_t total = 0;
 	uint16_t n;
 
@@ -203,7 +203,7 @@ send_output(struct pmtcp_worker *w, uint64_t now_ns, struct stamps *s)
 	if (is_unlikely(worker_has_backlog(w)) && now_ns - w->tx_moved_ns < WORKER_STUCK_NS)
 		return total;
 	for (int i = 0; i < OUTPUT_BURSTS_MAX; i++) {
-		n = pmtcp_output(w->ctx, now_ns, pkts, WORKER_BURST);
+		n = pmtcp_output(w->ctx, now_ns, pkts, w->burst);
 		stamp(w, s, PMTCP_PHASE_OUTPUT);
 		if (n == 0)
 			break;
@@ -211,7 +211,7 @@ send_output(struct pmtcp_worker *w, uint64_t now_ns, struct stamps *s)
 		send_frames(w, now_ns, pkts, n);
 		stamp(w, s, PMTCP_PHASE_TX);
 		/* Less than a burst is all there was. */
-		if (n < WORKER_BURST || is_unlikely(worker_has_backlog(w)))
+		if (n < w->burst || is_unlikely(worker_has_backlog(w)))
 			break;
 	}
 	return total;
@@ -223,20 +223,20 @@ static PMTCP_COLD uint16_t
 receive_faulty(struct pmtcp_worker *w, uint64_t now_ns, struct rte_mbuf **pkts, uint16_t n)
 {
 	faults_push(w->faults, now_ns, pkts, n);
-	return faults_pop(w->faults, now_ns, pkts, WORKER_BURST);
+	return faults_pop(w->faults, now_ns, pkts, w->burst);
 }
 
 static inline uint16_t
 receive_input(struct pmtcp_worker *w, uint64_t now_ns, struct stamps *s)
 {
-	struct rte_mbuf *all[STEER_BURST + WORKER_BURST], **pkts;
+	struct rte_mbuf *all[STEER_BURST + WORKER_BURST_MAX], **pkts;
 	uint16_t n = 0, handed = 0, received;
 
 	if (is_unlikely(w->steer != NULL))
 		handed = steer_in(w, all);
 	pkts = all + handed;
 	if (is_likely(w->has_rx))
-		n = rte_eth_rx_burst(w->port_id, w->queue, pkts, WORKER_BURST);
+		n = rte_eth_rx_burst(w->port_id, w->queue, pkts, w->burst);
 	if (is_unlikely(w->faults != NULL))
 		n = receive_faulty(w, now_ns, pkts, n);
 	if (n > 0) {
@@ -306,7 +306,7 @@ catch_up(struct pmtcp_worker *w, uint64_t now_ns, struct stamps *s)
 {
 	w->stats.loop_stalls++;
 	for (int i = 0; i < STALL_BURSTS_MAX; i++)
-		if (receive_input(w, now_ns, s) < WORKER_BURST)
+		if (receive_input(w, now_ns, s) < w->burst)
 			break;
 }
 
@@ -463,6 +463,8 @@ pmtcp_worker_create(struct pmtcp_port *port, uint16_t queue, const struct pmtcp_
 		return -EBUSY;
 	if (opts == NULL)
 		opts = &defaults;
+	if (opts->burst > WORKER_BURST_MAX)
+		return -EINVAL;
 	w = aligned_alloc(PMTCP_CACHE_LINE, sizeof(*w));
 	if (w == NULL)
 		return -ENOMEM;
@@ -475,6 +477,7 @@ pmtcp_worker_create(struct pmtcp_port *port, uint16_t queue, const struct pmtcp_
 	w->steer = port->steer;
 	w->clock = *clock_get();
 	w->idle = opts->idle;
+	w->burst = opts->burst == 0 ? WORKER_BURST : opts->burst;
 	w->profile = opts->profile;
 	w->stats.free_permille = 1000;
 	w->was_away = true;
@@ -496,11 +499,11 @@ pmtcp_worker_create(struct pmtcp_port *port, uint16_t queue, const struct pmtcp_
 static void
 drain_queue(struct pmtcp_worker *w)
 {
-	struct rte_mbuf *pkts[WORKER_BURST];
+	struct rte_mbuf *pkts[WORKER_BURST_MAX];
 	uint16_t n;
 
 	for (int i = 0; i < DRAIN_BURSTS_MAX && w->has_rx; i++) {
-		n = rte_eth_rx_burst(w->port_id, w->queue, pkts, WORKER_BURST);
+		n = rte_eth_rx_burst(w->port_id, w->queue, pkts, WORKER_BURST_MAX);
 		if (n == 0)
 			break;
 		rte_pktmbuf_free_bulk(pkts, n);

@@ -21,7 +21,9 @@
 #include "dpdk/port.h"
 #include "dpdk/steer.h"
 
-#define WORKER_BURST 32
+/* Frames moved at a time: by default, and at most. */
+#define WORKER_BURST     32
+#define WORKER_BURST_MAX 64
 
 /* Frames the device did not take yet (RES-7). */
 #define WORKER_BACKLOG 256
@@ -64,6 +66,7 @@ struct pmtcp_worker {
 	uint16_t backlog_head;
 	uint16_t backlog_tail; /* frames are in [head, tail) */
 	uint16_t n_relayed;    /* so many of these, the first ones, are another worker's */
+	uint16_t burst;        /* frames moved at a time */
 	bool has_rx;           /* such a receive queue exists ... */
 	bool has_tx;           /* ... and such a transmit queue */
 	bool profile;

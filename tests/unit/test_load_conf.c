@@ -118,7 +118,7 @@ yaml_every_word_reaches_its_field(void **state)
 				   "mtu: 9000\nno-offloads: true\npcap: x.pcap,10\njson: '-'\n"
 				   "eal: a b\ncheck: on\nverbose: yes\nlisten: 80-81\n"
 				   "ecn: offer\nsyn-cookies: always\nkeepalive: 30s\n"
-				   "cc: newreno\ntw-reuse: force\nreassemble: 64\n"),
+				   "cc: newreno\ntw-reuse: force\nreassemble: 64\nburst: 8\n"),
 			0);
 	conf.cmd = LOAD_CLIENT;
 	assert_int_equal(conf_resolve(&conf, err), 0);
@@ -158,6 +158,7 @@ yaml_every_word_reaches_its_field(void **state)
 	assert_int_equal(conf.cc, PMTCP_CC_NEWRENO);
 	assert_int_equal(conf.tw_reuse, PMTCP_TW_REUSE_FORCE);
 	assert_int_equal(conf.reassemble, 64);
+	assert_int_equal(conf.burst, 8);
 }
 
 static void
@@ -330,6 +331,7 @@ resolve_contradictions_name_the_word(void **state)
 			{"source: 2001:db8::1\n", "source: "},
 			{"keepalive: 99ms\n", "keepalive: "},
 			{"keepalive: 169h\n", "keepalive: "},
+			{"burst: 65\n", "burst: "},
 			{"mtu: 575\n", "mtu: "},
 			{"mtu: 9001\n", "mtu: "},
 			{"rate: 1g\n", "rate: "},

@@ -82,6 +82,7 @@ create_errors_leave_nothing_behind(void **state)
 {
 	const struct pmtcp_worker_opts no_file = {.pcap = "/nonexistent/x"};
 	const struct pmtcp_worker_opts bad_share = {.faults.loss_ppm = 2000000};
+	const struct pmtcp_worker_opts bad_burst = {.burst = 65};
 	const struct pmtcp_conf conf = {.n_ranges = 1};
 	struct pmtcp_worker *second;
 	struct bed bed;
@@ -92,6 +93,7 @@ create_errors_leave_nothing_behind(void **state)
 	init_result = 0;
 	assert_int_equal(bed_try(&bed, &conf, &no_file), -ENOENT);
 	assert_int_equal(bed_try(&bed, &conf, &bad_share), -EINVAL);
+	assert_int_equal(bed_try(&bed, &conf, &bad_burst), -EINVAL);
 	bed_open(&bed, NULL);
 	assert_int_equal(pmtcp_worker_create(link_ring.ports[0], 0, &conf, NULL, &second), -EBUSY);
 	bed_close(&bed);
@@ -326,6 +328,29 @@ w_12_reassemble_gives_the_context_whole_packets(void **state)
 	bed_close(&bed);
 }
 
+/* A burst bounds what one turn takes from the device; all of it comes in the end. */
+static void
+burst_is_what_a_turn_takes(void **state)
+{
+	static const struct {
+		uint16_t burst, first;
+	} cases[] = {{0, 32}, {1, 1}, {5, 5}, {64, 64}};
+	struct pmtcp_worker_opts opts = {0};
+	struct bed bed;
+
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		opts.burst = cases[i].burst;
+		bed_open(&bed, &opts);
+		far_send(&bed, 0, 70);
+		pmtcp_worker_turn(bed.w, NULL, NULL);
+		assert_int_equal(stats_of(&bed).rx_packets, cases[i].first);
+		for (int turn = 0; turn < 70; turn++)
+			pmtcp_worker_turn(bed.w, NULL, NULL);
+		assert_int_equal(stats_of(&bed).rx_packets, 70);
+		bed_close(&bed);
+	}
+}
+
 static void
 res_17_long_pause_is_counted(void **state)
 {
@@ -432,6 +457,7 @@ main(void)
 			cmocka_unit_test(res_7_stuck_device_drops_above_the_backlog),
 			cmocka_unit_test(destroy_with_full_backlog_gives_all_buffers_back),
 			cmocka_unit_test(res_5_context_learns_the_buffer_level),
+			cmocka_unit_test(burst_is_what_a_turn_takes),
 			cmocka_unit_test(w_12_reassemble_gives_the_context_whole_packets),
 			cmocka_unit_test(res_17_long_pause_is_counted),
 			cmocka_unit_test(profile_accounts_every_phase),
