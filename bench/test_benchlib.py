@@ -134,6 +134,15 @@ class Goals(unittest.TestCase):
             self.assertIn(part, text)
         self.assertNotIn("logscale y", text)
 
+    def test_stacks_have_their_parts(self):
+        results = self.results()
+        results.bars("c", "cycles", ["device", "state machine"], {"client": [1, 2.5],
+                                                                 "server": [3, 4]})
+        text = plots.script(results.curves["c"], "/x.svg")
+        for part in ('set output "/x.svg"', '"end" "device" "state machine"',
+                     '"client" 1.0 2.5', '"server" 3.0 4.0', "plot for [i=2:3]"):
+            self.assertIn(part, text)
+
 
 class Cycles(unittest.TestCase):
     def test_files_belong_to_parts(self):

@@ -53,6 +53,10 @@ class Results:
                     for at, case in sorted(points, key=lambda point: point[0])]
             for title, points in series.items()}}
 
+    def bars(self, name, y, parts, stacks):
+        """Stacks of parts, one for each name in `stacks`, which lists a value for each part."""
+        self.curves[name] = {"y": y, "parts": parts, "stacks": stacks}
+
     def add(self, name, values, unit="conn/s", digits=0, **extra):
         self.put(name, unit, digits, {"median": statistics.median(values), "min": min(values),
                                       "max": max(values), "n": len(values), **extra})

@@ -136,6 +136,9 @@ def cycles(tools, results, args):
         for part in PARTS:
             results.add(f"cycles.{end}.{part.replace(' ', '_')}", [r[part] for r in runs],
                         "cyc/conn")
+    results.bars("cycles", "cycles per open + close", list(PARTS),
+                 {end: [results.cases[f"cycles.{end}.{part.replace(' ', '_')}"]["median"]
+                        for part in PARTS] for end in found})
 
 
 def by_end(samples, base, exe):

@@ -21,7 +21,32 @@ set format y "{format}"
 """
 
 
+BARS = """set terminal svg size 760,440 noenhanced font "sans,12" background "white"
+set output "{path}"
+set title "{y}"
+set ylabel "{y}"
+set yrange [0:*]
+set grid ytics
+set key outside right invert
+set style data histograms
+set style histogram rowstacked
+set style fill solid 0.8 border -1
+set boxwidth 0.6
+"""
+
+
+def bars(curve, path):
+    text = BARS.format(path=path, y=curve["y"]) + "$data << EOD\n"
+    text += " ".join(f'"{word}"' for word in ("end", *curve["parts"])) + "\n"
+    for name, values in curve["stacks"].items():
+        text += f'"{name}" ' + " ".join(f"{value:.1f}" for value in values) + "\n"
+    return text + (f"EOD\nplot for [i=2:{len(curve['parts']) + 1}] $data using i:xtic(1) "
+                   "title columnheader(i)\n")
+
+
 def script(curve, path):
+    if "stacks" in curve:
+        return bars(curve, path)
     scale = ['set logscale x\nset format x "%.0s%c"'] if "x" in curve["log"] else []
     scale.append("set logscale y" if "y" in curve["log"] else "set yrange [0:*]")
     text = HEAD.format(path=path, x=curve["x"], y=curve["y"], scale="\n".join(scale),

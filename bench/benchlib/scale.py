@@ -15,7 +15,7 @@ HELD_2MSL_S = 10
 LOADS = (50, 90)
 LOAD_CURVE = (10, 25, 50, 75, 90, 95)
 CONCURRENCY_CURVE = (10, 100, 1000, 10000, 100000, 1000000)
-DEVICE_CURVE = (8, 32, 128, 512, 2048)
+BURST_CURVE = (1, 2, 4, 8, 16, 32, 64)
 FLOW_TABLE_SIZE = 1000000
 
 
@@ -136,7 +136,8 @@ def flow_table_ns(text):
 # ---- curves ----
 
 def curves(tools, results, args):
-    """Rate against connections open at once, against idle ones; latency against load."""
+    """Rate against connections open at once, frames a burst and idle connections; latency
+    against load."""
     points = []
     for number in (10, 1000) if args.quick else CONCURRENCY_CURVE:
         name = f"curve.concurrency.{short(number)}"
@@ -148,8 +149,23 @@ def curves(tools, results, args):
         points.append((number, results.cases[name]))
     results.curve("rate_concurrency", "connections open at once", "connections/s",
                   {"net_ring": points}, log="x")
+    curve_of_bursts(tools, results, args)
     curve_of_held(tools, results, args)
     latency(tools, results, args, (50,) if args.quick else LOAD_CURVE)
+
+
+def curve_of_bursts(tools, results, args):
+    points = []
+    for number in (1, 32) if args.quick else BURST_CURVE:
+        name = f"curve.burst.{number}"
+        say(f"{name}: {args.runs} runs")
+        reports = ring_runs(tools, args, name, "--concurrency", 256, "--burst", number)
+        results.add(name, [r["closes_per_s"] for r in reports],
+                    connect_p50_us=float(statistics.median(r["connect_us"]["p50"]
+                                                           for r in reports)))
+        points.append((number, results.cases[name]))
+    results.curve("rate_burst", "frames moved at a time", "connections/s", {"net_ring": points},
+                  log="x")
 
 
 def curve_of_held(tools, results, args):
@@ -164,37 +180,3 @@ def curve_of_held(tools, results, args):
         points.append((number, results.cases[name]))
     results.curve("rate_held", "idle connections beside", "connections/s", {"net_ring": points},
                   log="x")
-
-
-def devices(tools, results, args):
-    """The rate against connections open at once with the kernel as the server, and of the
-    kernel with itself."""
-    if not lab.is_root():
-        say("devices: skipped, it needs root")
-        return
-    series = {}
-    with lab.Network(tools) as net:
-        for number in (8, 32) if args.quick else DEVICE_CURVE:
-            name = f"curve.kernel.{number}"
-            text = tools.run("kernel_loop", *cases.kernel_loop_args(args, name, 0, 0, number),
-                             netns=net.kernel)
-            cases.add_kernel_line(results, text, name)
-            series.setdefault("kernel, loopback", []).append((number, results.cases[name]))
-            for kind, title in (("veth", "net_af_packet to kernel"), ("tap", "net_tap to kernel")):
-                case = device_point(cases.Device(tools, net, kind), results, args, number)
-                series.setdefault(title, []).append((number, case))
-    results.curve("rate_devices", "connections open at once", "connections/s", series, log="x")
-
-
-def device_point(device, results, args, number):
-    name = f"curve.{device.kind}.{number}"
-    say(f"{name}: {args.runs} runs")
-    server = device.kernel_server()
-    reports = [device.load(f"{name}-{i}", "client", "--target",
-                           f"{device.kernel_ip}:{cases.PORT}", "--warmup", "1s", "--duration",
-                           f"{args.seconds}s", "--concurrency", number).finish(120)
-               for i in range(args.runs)]
-    server.interrupt()
-    results.add(name, [r["closes_per_s"] for r in reports], tw="60s",
-                retransmitted=sum(r["retransmitted"] for r in reports))
-    return results.cases[name]
