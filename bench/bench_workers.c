@@ -19,6 +19,7 @@
 #include <unistd.h>
 
 #include <rte_eth_ring.h>
+#include <rte_ethdev.h>
 #include <rte_ring.h>
 
 #include "base/check.h"
@@ -59,9 +60,21 @@ struct app {
 	uint64_t failed;
 };
 
+/* A queue of net_ring as the driver lays it out: a ring and two counters, each written at each
+ * poll, even one in vain. Those of queues next to each other share a line. */
+struct ring_queue {
+	struct rte_ring *ring;
+	uint64_t frames[2];
+};
+
+struct queue_line {
+	__attribute__((aligned(PMTCP_CACHE_LINE))) struct ring_queue queue;
+};
+
 struct world {
 	const struct scene *scene;
-	struct rte_ring *rings[2][WORKERS_MAX]; /* to the server, to the client */
+	struct rte_ring *rings[2][WORKERS_MAX];     /* to the server, to the client */
+	struct queue_line lines[2][WORKERS_MAX][2]; /* to receive, to send */
 	struct pmtcp_port *ports[2];
 	struct pmtcp_worker *workers[2][WORKERS_MAX];
 	struct app apps[2][WORKERS_MAX];
@@ -147,6 +160,27 @@ load(struct pmtcp_ctx *ctx, void *arg)
 
 /* ---- the world ------------------------------------------------------------------ */
 
+/* Two threads that poll queues of net_ring wait for each other at each poll, which no device's
+ * queues make them do: each queue gets a line of its own. */
+static void
+part_queues(struct world *w, int end, uint16_t id)
+{
+	struct rte_eth_fp_ops *ops = &rte_eth_fp_ops[id];
+
+	for (uint16_t q = 0; q < w->scene->workers; q++) {
+		struct queue_line *line = w->lines[end][q];
+
+		for (int i = 0; i < 2; i++) {
+			void **data = i == 0 ? ops->rxq.data : ops->txq.data;
+			struct rte_ring *ring = w->rings[i == 0 ? end : 1 - end][q];
+
+			memcpy(&line[i].queue, data[q], sizeof(line[i].queue));
+			BENCH_VERIFY(line[i].queue.ring == ring);
+			data[q] = &line[i];
+		}
+	}
+}
+
 static struct pmtcp_port *
 open_port(struct world *w, int end)
 {
@@ -165,6 +199,7 @@ open_port(struct world *w, int end)
 	BENCH_VERIFY(id >= 0);
 	conf.port_id = (uint16_t)id;
 	BENCH_VERIFY(pmtcp_port_open(&conf, &port) == 0);
+	part_queues(w, end, (uint16_t)id);
 	return port;
 }
 
