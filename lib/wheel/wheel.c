@@ -31,6 +31,7 @@ struct pass {
 enum {
 	PAGE_SHIFT = 8,
 	COARSE_BITS = WHEEL_PAGES * WHEEL_CHAINS,
+	RING_SPAN = WHEEL_PAGES << PAGE_SHIFT, /* ticks */
 };
 #define CHAINS_MASK ((1ull << WHEEL_CHAINS) - 1)
 STATIC_ASSERT((WHEEL_CHAINS & (WHEEL_CHAINS - 1)) == 0 && WHEEL_CHAINS < 64);
@@ -56,9 +57,11 @@ list_push(struct wheel *w, uint32_t list, uint32_t index)
 	node->next = head;
 	node->prev = WHEEL_FIRST | list;
 	w->list[list] = index;
-	w->map[list / 64] |= 1ull << (list % 64);
-	if (head != 0)
+	/* A list that has nodes has its bit. */
+	if (is_likely(head != 0))
 		wheel_node(w, head)->prev = index;
+	else
+		w->map[list / 64] |= 1ull << (list % 64);
 }
 
 /* Makes `index` the first of a list whose earlier nodes were taken off. */
@@ -87,7 +90,8 @@ close_page(struct wheel *w)
 static inline void
 node_unlink(struct wheel *w, const struct wheel_node *node)
 {
-	if (is_unlikely(w->open != 0))
+	/* The node may be one of its heads. Of the other lists none depends on it. */
+	if (is_unlikely(w->open != 0) && node->tick % 256 == 0)
 		close_page(w);
 	if (is_unlikely(node->prev & WHEEL_FIRST)) {
 		list_set_head(w, node->prev & ~WHEEL_FIRST, node->next);
@@ -144,14 +148,13 @@ wheel_init(struct wheel *w, void *nodes, uint64_t now_tick)
 	};
 }
 
-void
-wheel_arm(struct wheel *w, uint32_t index, uint64_t deadline_tick, uint32_t slack)
+/* Whatever the node is and wherever it goes. */
+static PMTCP_NOINLINE void
+file_any(struct wheel *w, uint32_t index, uint64_t deadline_tick, uint32_t slack)
 {
 	struct wheel_node *node = wheel_node(w, index);
 	uint64_t tick = min_u64(deadline_tick, w->now + WHEEL_SPAN - WHEEL_SLACK_MIN);
 
-	ASSERT(index != 0);
-	ASSERT(index < WHEEL_FIRST);
 	if (slack >= WHEEL_SLACK_MIN)
 		tick = (tick + 255) >> PAGE_SHIFT << PAGE_SHIFT;
 	tick = max_u64(tick, w->now);
@@ -168,6 +171,40 @@ wheel_arm(struct wheel *w, uint32_t index, uint64_t deadline_tick, uint32_t slac
 	file_level(w, index, tick);
 }
 
+/* Nearly all are new, and due within the ticks of level 0: no level is to be found. */
+void
+wheel_arm_fine(struct wheel *w, uint32_t index, uint64_t deadline_tick)
+{
+	struct wheel_node *node = wheel_node(w, index);
+
+	ASSERT(index != 0);
+	ASSERT(index < WHEEL_FIRST);
+	if (is_unlikely(node->prev != 0 || deadline_tick - w->now >= WHEEL_SLOTS)) {
+		file_any(w, index, deadline_tick, 0);
+		return;
+	}
+	node->tick = (uint32_t)deadline_tick;
+	w->armed++;
+	w->next = min_u64(w->next, deadline_tick);
+	list_push(w, level_list(0, deadline_tick), index);
+}
+
+/* Nearly all are new, and the ring reaches them. */
+void
+wheel_arm_coarse(struct wheel *w, uint32_t index, uint64_t deadline_tick)
+{
+	uint64_t page = (deadline_tick + 255) >> PAGE_SHIFT;
+
+	ASSERT(index != 0);
+	ASSERT(index < WHEEL_FIRST);
+	if (is_unlikely(wheel_node(w, index)->prev != 0 || deadline_tick - w->now >= RING_SPAN ||
+			    !file_coarse(w, index, page))) {
+		file_any(w, index, deadline_tick, WHEEL_SLACK_MIN);
+		return;
+	}
+	w->armed++;
+}
+
 void
 wheel_cancel(struct wheel *w, uint32_t index)
 {
@@ -178,6 +215,33 @@ wheel_cancel(struct wheel *w, uint32_t index)
 	node_unlink(w, node);
 	node->prev = 0;
 	w->armed--;
+}
+
+/* The ring's chains go by the index: what may lie there is filed anew. */
+void
+wheel_move(struct wheel *w, uint32_t from, uint32_t to)
+{
+	struct wheel_node *node = wheel_node(w, from), *heir = wheel_node(w, to);
+
+	ASSERT(heir->prev == 0);
+	if (node->prev == 0)
+		return;
+	if (is_unlikely(node->tick % 256 == 0)) {
+		uint64_t tick = node_tick(w, node);
+
+		wheel_cancel(w, from);
+		/* One of the ring may have come already. */
+		wheel_arm_fine(w, to, tick - w->now > WHEEL_SPAN ? w->now : tick);
+		return;
+	}
+	*heir = *node;
+	node->prev = 0;
+	if (heir->prev & WHEEL_FIRST)
+		w->list[heir->prev & ~WHEEL_FIRST] = to;
+	else
+		wheel_node(w, heir->prev)->next = to;
+	if (heir->next != 0)
+		wheel_node(w, heir->next)->prev = to;
 }
 
 /* Distance from bit `from` to the next set bit of a ring of `bits` bits (a power

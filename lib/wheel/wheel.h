@@ -84,12 +84,27 @@ wheel_is_armed(const struct wheel *w, uint32_t index)
 	return wheel_node(w, index)->prev != 0;
 }
 
+/* What wheel_arm() does without slack, and with. */
+void wheel_arm_fine(struct wheel *w, uint32_t index, uint64_t deadline_tick);
+void wheel_arm_coarse(struct wheel *w, uint32_t index, uint64_t deadline_tick);
+
 /* Arms the node, or moves it if it is armed. It becomes due in the first
  * wheel_advance whose now_tick >= deadline_tick, at the latest slack + 1 ticks
  * after; a deadline that has passed is due in the next call. Slack below
  * WHEEL_SLACK_MIN counts as 0, more than that is not used. The one early case: a
  * deadline more than 46 days away comes after 46 days, and the owner arms again. */
-void wheel_arm(struct wheel *w, uint32_t index, uint64_t deadline_tick, uint32_t slack);
+static inline void
+wheel_arm(struct wheel *w, uint32_t index, uint64_t deadline_tick, uint32_t slack)
+{
+	if (slack >= WHEEL_SLACK_MIN)
+		wheel_arm_coarse(w, index, deadline_tick);
+	else
+		wheel_arm_fine(w, index, deadline_tick);
+}
+
+/* Gives the node `to`, which is not armed, the place of `from`, which is taken off; nothing
+ * happens when that is not armed. */
+void wheel_move(struct wheel *w, uint32_t from, uint32_t to);
 
 /* Takes the node off; nothing happens when it is not armed. */
 void wheel_cancel(struct wheel *w, uint32_t index);

@@ -101,6 +101,20 @@ model_cancel(struct model *m, uint32_t i)
 	assert_false(wheel_is_armed(&m->w, i));
 }
 
+/* To a node that is not armed, of one that may be or not. */
+static void
+model_move(struct model *m, uint32_t from, uint32_t to)
+{
+	if (wheel_is_armed(&m->w, to))
+		return;
+	wheel_move(&m->w, from, to);
+	m->deadline[to] = m->deadline[from];
+	m->slack[to] = m->slack[from];
+	m->deadline[from] = NOT_ARMED;
+	assert_false(wheel_is_armed(&m->w, from));
+	assert_int_equal(wheel_is_armed(&m->w, to), m->deadline[to] != NOT_ARMED);
+}
+
 /* Takes one call's worth and holds every node against the array. */
 static uint32_t
 model_take(struct model *m, uint16_t room)
@@ -180,6 +194,9 @@ model_run(uint64_t start, uint64_t seed, uint32_t ops, bool complete)
 			break;
 		case 1:
 			model_advance(m, complete);
+			break;
+		case 3:
+			model_move(m, i, 1 + (uint32_t)rng_below(&m->rng, MODEL_NODES - 1));
 			break;
 		case 2:
 			m->now += rng_below(&m->rng, 3);
