@@ -192,9 +192,10 @@ struct syn_rcvd {
 	uint16_t wnd; /* of the SYN, unscaled */
 	uint16_t mss; /* the peer's, options not taken off */
 	uint16_t cls;
-	uint8_t wscale;  /* the peer's shift */
-	uint8_t tries;   /* SYN-ACKs sent again */
-	uint32_t parked; /* TIME-WAIT entry this one replaced, 0 none */
+	uint8_t wscale : 4;   /* the peer's shift */
+	uint8_t is_early : 1; /* the node stands before the deadline (tcp_timer.c) */
+	uint8_t tries;        /* SYN-ACKs sent again */
+	uint32_t parked;      /* TIME-WAIT entry this one replaced, 0 none */
 	uint32_t ts_offset;
 };
 STATIC_ASSERT(sizeof(struct syn_rcvd) == 64);

@@ -558,8 +558,8 @@ void tcp_timer_arm(struct tcp *t, struct tcb *c);
 void tcp_timer_rexmt(struct tcp *t, struct tcb *c);
 void tcp_delack_start(struct tcp *t, struct tcb *c);
 uint32_t tcp_rto_ms(const struct tcp *t, const struct tcb *c);
-/* Arms the node for the next repetition of the SYN-ACK. */
-void tcp_syn_rcvd_start(struct tcp *t, struct syn_rcvd *sr);
+/* Arms the node of a new half-open. */
+void tcp_syn_rcvd_open(struct tcp *t, struct syn_rcvd *sr);
 uint32_t tcp_syn_rto_ms(const struct tcp *t, uint8_t tries);
 /* Deadlines up to 2^31 ms away as a 64-bit wheel tick. */
 static inline uint64_t

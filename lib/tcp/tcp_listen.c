@@ -276,7 +276,7 @@ tcp_listen_syn(struct tcp *t, struct pmtcp_listener *l, struct seg *seg, struct 
 		tcp_mark_wait(t, &sr->head);
 	else
 		tcp_mark(t, &sr->head);
-	tcp_syn_rcvd_start(t, sr);
+	tcp_syn_rcvd_open(t, sr);
 }
 
 /* OPEN-24. */
@@ -342,7 +342,8 @@ promote(struct tcp *t, struct syn_rcvd *sr, struct pmtcp_listener *l, const stru
 		return NULL;
 	was_there = flow_table_replace(&t->table, hash, tcp_index(t, sr), tcp_index(t, c));
 	CHECK(was_there);
-	wheel_cancel(&t->wheel, tcp_index(t, sr));
+	/* It stands where the first deadline of the connection may be. */
+	wheel_move(&t->wheel, tcp_index(t, sr), tcp_index(t, c));
 	if (sr->parked)
 		tcp_time_wait_drop_parked(t, sr);
 	restore_options(t, c, sr);

@@ -28,9 +28,9 @@ delack_deadline(const struct tcp *t, const struct tcb *c)
 
 /* The node stands early enough for this deadline, and for all others anyway. */
 static bool
-is_armed_by(const struct tcp *t, const struct tcb *c, uint32_t at)
+is_armed_by(const struct tcb *c, uint32_t at)
 {
-	return wheel_is_armed(&t->wheel, tcp_index(t, c)) && seq_leq(c->head.timer.tick, at);
+	return c->head.timer.prev != 0 && seq_leq(c->head.timer.tick, at);
 }
 
 /* Arms the node for the earliest deadline, unless it stands early enough. */
@@ -55,7 +55,7 @@ arm(struct tcp *t, struct tcb *c)
 	}
 	if (!has_timer)
 		return;
-	if (is_armed_by(t, c, at))
+	if (is_armed_by(c, at))
 		return;
 	in_ms = seq_diff(at, t->now_ms);
 	wheel_arm(&t->wheel, index, t->now_tick + (in_ms > 0 ? (uint32_t)in_ms : 0), 0);
@@ -73,7 +73,7 @@ tcp_timer_start(struct tcp *t, struct tcb *c, enum tcb_timer timer, uint32_t in_
 {
 	tcb_set_timer(c, timer);
 	c->deadline = t->now_ms + t->tick_begun + in_ms;
-	if (!is_armed_by(t, c, c->deadline))
+	if (!is_armed_by(c, c->deadline))
 		tcp_timer_arm(t, c);
 }
 
@@ -117,9 +117,9 @@ tcp_syn_rto_ms(const struct tcp *t, uint8_t tries)
 	return (uint32_t)min_u64(ms, t->conf.rto_max_ms);
 }
 
-/* The loss probe before the RTO, if there is one; one that would come later goes at the RTO's
+/* The loss probe before the RTO, if there is one, else the RTO; one that would come later goes at the RTO's
  * time in its stead, and the RTO runs anew (DATA-40, RFC 8985 7.2, 7.3). */
-static PMTCP_NOINLINE bool
+static PMTCP_NOINLINE void
 start_probe(struct tcp *t, struct tcb *c, uint32_t rto_ms)
 {
 	struct tcp_tx *tx = tcp_tx(t, c);
@@ -127,21 +127,21 @@ start_probe(struct tcp *t, struct tcb *c, uint32_t rto_ms)
 
 	tx->flags &= (uint16_t) ~(TX_REO_TIMER | TX_TLP_DUE);
 	tlp_ms = tcp_tlp_ms(t, c, tx);
-	if (tlp_ms == UINT32_MAX)
-		return false;
+	if (tlp_ms == UINT32_MAX) {
+		tcp_timer_start(t, c, TIMER_REXMT, rto_ms);
+		return;
+	}
 	tx->rto_at = t->now_ms + t->tick_begun + rto_ms;
 	tcp_timer_start(t, c, TIMER_PROBE, min_u32(tlp_ms, rto_ms));
-	return true;
 }
 
 void
 tcp_timer_rexmt(struct tcp *t, struct tcb *c)
 {
-	uint32_t rto_ms = tcp_rto_ms(t, c);
-
-	if (c->tx && tcb_has(c, TCB_SACK) && start_probe(t, c, rto_ms))
-		return;
-	tcp_timer_start(t, c, TIMER_REXMT, rto_ms);
+	if (c->tx && tcb_has(c, TCB_SACK))
+		start_probe(t, c, tcp_rto_ms(t, c));
+	else
+		tcp_timer_start(t, c, TIMER_REXMT, tcp_rto_ms(t, c));
 }
 
 void
@@ -154,23 +154,29 @@ tcp_delack_start(struct tcp *t, struct tcb *c)
 	at = t->now_ms + t->tick_begun + tcp_class(t, c)->delack_ms;
 	c->flags |= TCB_DELACK;
 	c->delack = (uint16_t)at;
-	if (!is_armed_by(t, c, at))
+	if (!is_armed_by(c, at))
 		arm(t, c);
 }
 
-/* TIMER_SYN of an active open. The node goes to where the first deadline behind the handshake
- * will be at the earliest, so that no connection moves it that is over by then. One whose
- * handshake takes longer finds it expired for nothing, once. */
+/* Where the node of a handshake goes: to where the first deadline behind it will be at the
+ * earliest, so that no connection moves it that is over by then. One whose handshake takes
+ * longer finds it expired for nothing, once. */
+static uint32_t
+first_ms(const struct tcp *t, const struct tcp_class *k)
+{
+	return k->delack_ms ? k->delack_ms : t->conf.rto_min_ms;
+}
+
+/* TIMER_SYN of an active open. */
 void
 tcp_timer_open(struct tcp *t, struct tcb *c)
 {
-	const struct tcp_class *k = tcp_class(t, c);
 	uint32_t ms = tcp_syn_rto_ms(t, 0);
-	uint32_t first_ms = k->delack_ms ? k->delack_ms : t->conf.rto_min_ms;
 
 	tcb_set_timer(c, TIMER_SYN);
 	c->deadline = t->now_ms + t->tick_begun + ms;
-	wheel_arm(&t->wheel, tcp_index(t, c), tcp_tick_in(t, min_u32(ms, first_ms)), 0);
+	wheel_arm(&t->wheel, tcp_index(t, c),
+			tcp_tick_in(t, min_u32(ms, first_ms(t, tcp_class(t, c)))), 0);
 }
 
 /* OPEN-6, OPEN-12: the same SYN again, for so long as nothing acknowledges it. */
@@ -305,15 +311,40 @@ half_open_left_ms(const struct tcp *t, const struct tcp_class *k, const struct s
 	return gone < k->user_timeout_ms ? k->user_timeout_ms - (uint32_t)gone : 0;
 }
 
-void
-tcp_syn_rcvd_start(struct tcp *t, struct syn_rcvd *sr)
+/* Until the SYN-ACK is repeated, or the half-open ends. */
+static uint32_t
+half_open_ms(const struct tcp *t, const struct tcp_class *k, const struct syn_rcvd *sr)
 {
-	const struct tcp_class *k = &t->classes[sr->cls];
 	uint32_t ms = tcp_syn_rto_ms(t, sr->tries);
 
-	if (is_unlikely(k->user_timeout_ms))
-		ms = min_u32(ms, half_open_left_ms(t, k, sr));
-	wheel_arm(&t->wheel, tcp_index(t, sr), tcp_tick_in(t, ms), 0);
+	return is_unlikely(k->user_timeout_ms) ? min_u32(ms, half_open_left_ms(t, k, sr)) : ms;
+}
+
+void
+tcp_syn_rcvd_open(struct tcp *t, struct syn_rcvd *sr)
+{
+	const struct tcp_class *k = &t->classes[sr->cls];
+
+	sr->is_early = true;
+	wheel_arm(&t->wheel, tcp_index(t, sr),
+			tcp_tick_in(t, min_u32(half_open_ms(t, k, sr), first_ms(t, k))), 0);
+}
+
+/* The node stood where a connection of this half-open would have wanted it. False: its own
+ * deadline has come with that. */
+static PMTCP_NOINLINE bool
+syn_rcvd_was_early(struct tcp *t, struct syn_rcvd *sr)
+{
+	const struct tcp_class *k = &t->classes[sr->cls];
+	uint32_t ms = half_open_ms(t, k, sr);
+	uint32_t at = sr->head.timer.tick - min_u32(ms, first_ms(t, k)) + ms;
+	int32_t in_ms = seq_diff(at, t->now_ms);
+
+	sr->is_early = false;
+	if (in_ms <= 0)
+		return false;
+	wheel_arm(&t->wheel, tcp_index(t, sr), t->now_tick + (uint32_t)in_ms, 0);
+	return true;
 }
 
 /* OPEN-14. */
@@ -323,6 +354,8 @@ syn_rcvd_timeout(struct tcp *t, struct syn_rcvd *sr)
 	const struct tcp_class *k = &t->classes[sr->cls];
 	uint32_t rto_ms = tcp_syn_rto_ms(t, sr->tries);
 
+	if (sr->is_early && syn_rcvd_was_early(t, sr))
+		return;
 	if (is_unlikely(k->user_timeout_ms) && half_open_left_ms(t, k, sr) <= rto_ms) {
 		tcp_syn_rcvd_reset(t, sr);
 		tcp_syn_rcvd_end(t, sr, PMTCP_C_half_open_timeout);
@@ -337,7 +370,7 @@ syn_rcvd_timeout(struct tcp *t, struct syn_rcvd *sr)
 	tcp_count(t, PMTCP_C_retransmitted);
 	tcp_count(t, PMTCP_C_synack_retransmitted);
 	tcp_mark(t, &sr->head);
-	tcp_syn_rcvd_start(t, sr);
+	wheel_arm(&t->wheel, tcp_index(t, sr), tcp_tick_in(t, half_open_ms(t, k, sr)), 0);
 }
 
 static void
