@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "wire/wire_cksum.h"
+#include "wire/wire_usual.h"
 #include "wire/wire_vlan.h"
 
 /* Parser's reasons to counters, one to one. */
@@ -175,7 +176,6 @@ batch_add(const struct tcp *t, struct batch *b, struct seg *seg, uint32_t at)
 	seg->hash_hi = (uint32_t)(hash >> 32);
 	b->hash[at] = hash;
 	b->key[at] = &seg->key;
-	b->n = (uint16_t)(at + 1);
 }
 
 static PMTCP_ALWAYS_INLINE void
@@ -289,18 +289,26 @@ other_input(struct pmtcp_ctx *s, struct rte_mbuf *m, struct batch *b, struct jud
 		tcp_spare_put(&s->t, m);
 }
 
-/* One frame: into the batch, or to its end. seg: the next one of the batch. */
-static PMTCP_ALWAYS_INLINE bool
-frame_input(struct pmtcp_ctx *s, struct rte_mbuf *m, struct batch *b, struct seg *seg)
+/* One frame that was not taken as it is: to its end, or into the batch after all. */
+static PMTCP_NOINLINE bool
+odd_input(struct pmtcp_ctx *s, struct rte_mbuf *m, struct batch *b, enum usual usual)
 {
-	struct judged frame = {.reason = 0};
+	struct seg *seg = &b->seg[b->n];
+	struct judged frame = {.kind = WIRE_TCP, .reason = 0};
 
-	frame.kind = wire_parse(m, &s->rx_conf, seg, &frame.reason);
-	if (is_unlikely(frame.kind == WIRE_DROP) &&
-			(s->is_tagged || frame.reason == WIRE_DROP_VLAN_BAD))
-		frame.kind = parse_tagged(s, m, seg, &frame.reason);
-	if (is_likely(frame.kind == WIRE_TCP && tcp_frame(s, seg)))
-		return true;
+	if (usual == USUAL_TAKEN) {
+		if (is_likely(!is_astray(s, seg)))
+			return true;
+	} else {
+		frame.kind = usual == USUAL_TEXT
+					     ? wire_parse_text(m, &s->rx_conf, seg, &frame.reason)
+					     : wire_parse_plain(m, &s->rx_conf, seg, &frame.reason);
+		if (is_unlikely(frame.kind == WIRE_DROP) &&
+				(s->is_tagged || frame.reason == WIRE_DROP_VLAN_BAD))
+			frame.kind = parse_tagged(s, m, seg, &frame.reason);
+		if (is_likely(frame.kind == WIRE_TCP && tcp_frame(s, seg)))
+			return true;
+	}
 	other_input(s, m, b, frame);
 	return false;
 }
@@ -308,25 +316,39 @@ frame_input(struct pmtcp_ctx *s, struct rte_mbuf *m, struct batch *b, struct seg
 static PMTCP_ALWAYS_INLINE void
 frames_input(struct pmtcp_ctx *s, struct rte_mbuf **pkts, uint16_t n, struct batch *b)
 {
+	const struct usual_rx rx = usual_begin(&s->rx_conf, &s->t.conf.mac);
 	struct rte_mbuf **end = pkts + n;
 	uint32_t at = b->n;
 
 	for (; pkts < end; pkts++) {
 		struct seg *seg = &b->seg[at];
+		enum usual usual = usual_take(*pkts, &rx, seg);
 
-		if (is_likely(frame_input(s, *pkts, b, seg)))
-			batch_add(&s->t, b, seg, at++);
-		else
-			at = b->n; /* an error has run the batch */
+		if (is_unlikely(usual != USUAL_TAKEN || s->is_unsure)) {
+			b->n = (uint16_t)at;
+			if (!odd_input(s, *pkts, b, usual)) {
+				at = b->n; /* an error has run the batch */
+				continue;
+			}
+		}
+		batch_add(&s->t, b, seg, at++);
 	}
+	b->n = (uint16_t)at;
 }
 
-/* Apart: the device's are parsed in place. */
+/* Apart: nobody adds up their sums, which the short way cannot leave out. */
 static PMTCP_NOINLINE void
 handed_input(struct pmtcp_ctx *s, struct rte_mbuf **pkts, uint16_t n, struct batch *b)
 {
 	stack_trust_handed(s, true);
-	frames_input(s, pkts, n, b);
+	for (uint16_t i = 0; i < n; i++) {
+		uint16_t at = b->n;
+
+		if (is_likely(odd_input(s, pkts[i], b, USUAL_NOT))) {
+			batch_add(&s->t, b, &b->seg[at], at);
+			b->n = (uint16_t)(at + 1);
+		}
+	}
 	stack_trust_handed(s, false);
 }
 

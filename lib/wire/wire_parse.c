@@ -420,8 +420,8 @@ parse_plain6(struct rte_mbuf *m, const struct wire_rx_conf *conf, struct seg *se
 	return take_tcp(tcp, WIRE_ETH_LEN + WIRE_IP6_LEN, tcp_len, seg, drop_reason);
 }
 
-static PMTCP_NOINLINE enum wire_kind
-parse_plain(struct rte_mbuf *m, const struct wire_rx_conf *conf, struct seg *seg,
+PMTCP_NOINLINE enum wire_kind
+wire_parse_plain(struct rte_mbuf *m, const struct wire_rx_conf *conf, struct seg *seg,
 		uint16_t *drop_reason)
 {
 	const uint8_t *p = rte_pktmbuf_mtod(m, const uint8_t *);
@@ -457,26 +457,27 @@ parse_plain(struct rte_mbuf *m, const struct wire_rx_conf *conf, struct seg *seg
 
 #ifdef WIRE_HAS_USUAL
 
-static PMTCP_NOINLINE enum wire_kind
-parse_text(struct rte_mbuf *m, const struct wire_rx_conf *conf, struct seg *seg,
+PMTCP_NOINLINE enum wire_kind
+wire_parse_text(struct rte_mbuf *m, const struct wire_rx_conf *conf, struct seg *seg,
 		uint16_t *drop_reason)
 {
 	if (is_likely(usual_take_text(m, seg)))
 		return WIRE_TCP;
-	return parse_plain(m, conf, seg, drop_reason);
+	return wire_parse_plain(m, conf, seg, drop_reason);
 }
 
-PMTCP_HOT enum wire_kind
+enum wire_kind
 wire_parse(struct rte_mbuf *m, const struct wire_rx_conf *conf, struct seg *seg,
 		uint16_t *drop_reason)
 {
-	enum usual usual = usual_take(m, conf, seg);
+	struct usual_rx rx = usual_begin(conf, NULL);
+	enum usual usual = usual_take(m, &rx, seg);
 
-	if (usual == USUAL_TS || usual == USUAL_SYN)
+	if (usual == USUAL_TAKEN)
 		return WIRE_TCP;
 	if (usual == USUAL_TEXT)
-		return parse_text(m, conf, seg, drop_reason);
-	return parse_plain(m, conf, seg, drop_reason);
+		return wire_parse_text(m, conf, seg, drop_reason);
+	return wire_parse_plain(m, conf, seg, drop_reason);
 }
 
 #else
@@ -485,7 +486,14 @@ enum wire_kind
 wire_parse(struct rte_mbuf *m, const struct wire_rx_conf *conf, struct seg *seg,
 		uint16_t *drop_reason)
 {
-	return parse_plain(m, conf, seg, drop_reason);
+	return wire_parse_plain(m, conf, seg, drop_reason);
+}
+
+enum wire_kind
+wire_parse_text(struct rte_mbuf *m, const struct wire_rx_conf *conf, struct seg *seg,
+		uint16_t *drop_reason)
+{
+	return wire_parse_plain(m, conf, seg, drop_reason);
 }
 
 #endif

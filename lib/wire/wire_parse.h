@@ -75,6 +75,14 @@ struct wire_rx_conf {
 enum wire_kind wire_parse(struct rte_mbuf *m, const struct wire_rx_conf *conf, struct seg *seg,
 		uint16_t *drop_reason);
 
+/* The same of a frame that usual_take() (wire_usual.h) did not take. */
+enum wire_kind wire_parse_plain(struct rte_mbuf *m, const struct wire_rx_conf *conf,
+		struct seg *seg, uint16_t *drop_reason);
+
+/* The same of one that it found to be text: it begins there. */
+enum wire_kind wire_parse_text(struct rte_mbuf *m, const struct wire_rx_conf *conf, struct seg *seg,
+		uint16_t *drop_reason);
+
 /* The tuple of a frame of the plain shape, nearly all that come: untagged IPv4 without options,
  * TCP. Nobody has looked at its sums. False: it takes wire_parse() to know. */
 bool wire_peek_tuple(
