@@ -39,14 +39,28 @@ no_block_input(struct tcp *t, struct seg *seg)
 	tcp_reply_rst(t, seg);
 }
 
-/* The end of a segment that reached its text: one fate, whatever happens there. */
-void
-tcp_input_from_text(struct tcp *t, struct tcb *c, struct seg *seg)
+static PMTCP_NOINLINE void
+urgent_or_text(struct tcp *t, struct tcb *c, struct seg *seg)
 {
 	t->fate = PMTCP_C_seg_taken;
 	if (is_unlikely(seg->flags & TCP_URG))
 		tcp_check_urg(t, c, seg);
 	if (seg->len == 0 || tcp_take_text(t, c, seg) == NEXT)
+		tcp_check_fin(t, c, seg);
+	tcp_count(t, t->fate);
+}
+
+/* The end of a segment that reached its text: one fate, whatever happens there. Without text of
+ * either kind there is a FIN at most, and often not even that. */
+void
+tcp_input_from_text(struct tcp *t, struct tcb *c, struct seg *seg)
+{
+	if (seg->len != 0 || is_unlikely(seg->flags & TCP_URG) || is_unlikely(c->rx != 0)) {
+		urgent_or_text(t, c, seg);
+		return;
+	}
+	t->fate = PMTCP_C_seg_taken;
+	if (seg->flags & TCP_FIN)
 		tcp_check_fin(t, c, seg);
 	tcp_count(t, t->fate);
 }

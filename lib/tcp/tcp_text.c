@@ -208,7 +208,7 @@ tcp_take_text(struct tcp *t, struct tcb *c, struct seg *seg)
 }
 
 /* CLOSE-25: remembered at its number until the hole below is filled. */
-static enum verdict
+static PMTCP_NOINLINE enum verdict
 hold_fin(struct tcp *t, struct tcb *c, struct seg *seg, uint32_t fin)
 {
 	struct tcp_rx *rx;
