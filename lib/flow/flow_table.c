@@ -153,7 +153,7 @@ flow_table_lookup(const struct flow_table *t, uint64_t hash, const struct flow_k
 	const struct flow_bucket *b = &t->buckets[bucket];
 	uint32_t index = match_key(t, b, match_tags(b, tag), key);
 
-	if (is_likely(index != 0))
+	if (is_likely(index != 0 || b->away == 0))
 		return index;
 	b = &t->buckets[other_bucket(t, bucket, tag)];
 	return match_key(t, b, match_tags(b, tag), key);
@@ -161,7 +161,7 @@ flow_table_lookup(const struct flow_table *t, uint64_t hash, const struct flow_k
 
 /* Up to FLOW_BULK_MAX keys in three sweeps, each of which starts the misses of the
  * next: tags of the first buckets; tags of the other bucket, only for keys without a
- * match in the first; keys. Most entries lie in their first bucket, so a hit
+ * match in a first bucket whose entries are not all there; keys. Most entries lie in their first bucket, so a hit
  * seldom costs a third line. A first tag that belongs to another key (8 in 65536)
  * takes the way of a single lookup. */
 static void
@@ -178,13 +178,13 @@ lookup_some(const struct flow_table *t, const uint64_t *hash, const struct flow_
 		const struct flow_bucket *b = &t->buckets[bucket];
 		uint32_t mask = match_tags(b, tag);
 
-		/* An empty mask takes slot 0 here, which the next sweep replaces. */
 		index[i] = b->index[__builtin_ctz(mask | 1u << 8) & 7];
+		index[i] = mask != 0 ? index[i] : 0;
 		other[i] = other_bucket(t, bucket, tag);
 		open[open_count] = (uint8_t)i;
-		open_count += mask == 0;
-		__builtin_prefetch(mask != 0 ? (const void *)block_key(t, index[i])
-					     : (const void *)&t->buckets[other[i]]);
+		open_count += mask == 0 && b->away != 0;
+		__builtin_prefetch(mask != 0 || b->away == 0 ? (const void *)block_key(t, index[i])
+							     : (const void *)&t->buckets[other[i]]);
 	}
 	for (uint32_t j = 0; j < open_count; j++) {
 		uint32_t i = open[j];
@@ -219,6 +219,21 @@ bucket_set(struct flow_bucket *b, uint32_t slot, uint16_t tag, uint32_t index)
 	b->index[slot] = index;
 }
 
+/* The entry in this slot lies not in its first bucket, which is `home`; or does so no more. */
+static void
+guest_comes(struct flow_bucket *b, uint32_t slot, struct flow_bucket *home)
+{
+	b->guests |= 1u << slot;
+	home->away++;
+}
+
+static void
+guest_goes(struct flow_bucket *b, uint32_t slot, struct flow_bucket *home)
+{
+	b->guests &= ~(1u << slot);
+	home->away--;
+}
+
 /* Moves the entries of the path from a root to queue[*at] one step each, the last
  * one first into slot `to`, and returns the slot of the root, *at, that is free
  * then. No bucket is on a path twice, so none of these moves undoes another. */
@@ -227,10 +242,15 @@ shift_path(struct flow_table *t, const struct search_node *queue, uint32_t *at, 
 {
 	while (queue[*at].parent >= 0) {
 		const struct search_node *node = &queue[*at];
-		const struct flow_bucket *from = &t->buckets[queue[node->parent].bucket];
+		struct flow_bucket *from = &t->buckets[queue[node->parent].bucket];
+		struct flow_bucket *b = &t->buckets[node->bucket];
 
-		bucket_set(&t->buckets[node->bucket], to, from->tag[node->slot],
-				from->index[node->slot]);
+		bucket_set(b, to, from->tag[node->slot], from->index[node->slot]);
+		/* From the one of its two buckets to the other. */
+		if (from->guests >> node->slot & 1)
+			guest_goes(from, node->slot, b);
+		else
+			guest_comes(b, to, from);
 		to = node->slot;
 		*at = (uint32_t)node->parent;
 	}
@@ -282,31 +302,46 @@ insert_by_moving(struct flow_table *t, const uint32_t root[2], uint16_t tag, uin
 			continue;
 		}
 		uint32_t slot = shift_path(t, queue, &at, (uint32_t)__builtin_ctz(empty));
+		struct flow_bucket *b = &t->buckets[queue[at].bucket];
 
-		bucket_set(&t->buckets[queue[at].bucket], slot, tag, index);
+		bucket_set(b, slot, tag, index);
+		if (queue[at].bucket != root[0])
+			guest_comes(b, slot, &t->buckets[root[0]]);
 		t->count++;
 		return 0;
 	}
 	return -ENOSPC;
 }
 
+/* The first bucket is full. */
+static PMTCP_NOINLINE int
+insert_beside(struct flow_table *t, uint32_t first, uint16_t tag, uint32_t index)
+{
+	uint32_t root[2] = {first, other_bucket(t, first, tag)};
+	struct flow_bucket *b = &t->buckets[root[1]];
+	uint32_t empty = match_tags(b, 0);
+	uint32_t slot;
+
+	if (is_unlikely(empty == 0))
+		return insert_by_moving(t, root, tag, index);
+	slot = (uint32_t)__builtin_ctz(empty);
+	bucket_set(b, slot, tag, index);
+	guest_comes(b, slot, &t->buckets[first]);
+	t->count++;
+	return 0;
+}
+
 int
 flow_table_insert(struct flow_table *t, uint64_t hash, uint32_t index)
 {
 	uint16_t tag = hash_tag(hash);
-	uint32_t root[2] = {flow_table_bucket(t, hash)};
-	uint32_t empty = match_tags(&t->buckets[root[0]], 0);
-	uint32_t choice = 0;
+	uint32_t bucket = flow_table_bucket(t, hash);
+	uint32_t empty = match_tags(&t->buckets[bucket], 0);
 
 	ASSERT(index != 0);
-	if (is_unlikely(empty == 0)) {
-		root[1] = other_bucket(t, root[0], tag);
-		empty = match_tags(&t->buckets[root[1]], 0);
-		choice = 1;
-	}
 	if (is_unlikely(empty == 0))
-		return insert_by_moving(t, root, tag, index);
-	bucket_set(&t->buckets[root[choice]], (uint32_t)__builtin_ctz(empty), tag, index);
+		return insert_beside(t, bucket, tag, index);
+	bucket_set(&t->buckets[bucket], (uint32_t)__builtin_ctz(empty), tag, index);
 	t->count++;
 	return 0;
 }
@@ -337,28 +372,26 @@ flow_table_remove(struct flow_table *t, uint64_t hash, uint32_t index)
 	if (b == NULL)
 		return false;
 	bucket_set(b, slot, 0, 0);
+	if (is_unlikely(b->guests >> slot & 1))
+		guest_goes(b, slot, &t->buckets[flow_table_bucket(t, hash)]);
 	t->count--;
 	return true;
 }
 
 uint32_t
-flow_table_remove_bulk(struct flow_table *t, uint64_t *hash, uint32_t *index, uint32_t n)
+flow_table_remove_bulk(struct flow_table *t, const uint32_t *hash_lo, uint32_t *index, uint32_t n)
 {
 	uint32_t left = 0;
 
 	for (uint32_t i = 0; i < n; i++) {
-		uint32_t first = flow_table_bucket(t, hash[i]);
-		struct flow_bucket *b = &t->buckets[first];
+		struct flow_bucket *b = &t->buckets[flow_table_bucket(t, hash_lo[i])];
 		uint32_t mask = match_index(b, index[i]);
 
 		ASSERT(index[i] != 0);
-		if (is_likely(mask != 0)) {
+		if (is_likely(mask != 0))
 			bucket_set(b, (uint32_t)__builtin_ctz(mask), 0, 0);
-			continue;
-		}
-		__builtin_prefetch(&t->buckets[other_bucket(t, first, hash_tag(hash[i]))], 1);
-		hash[left] = hash[i];
-		index[left++] = index[i];
+		else
+			index[left++] = index[i];
 	}
 	t->count -= n - left;
 	return left;
@@ -409,6 +442,7 @@ check_entry(const struct flow_table *t, const struct siphash_key *secret, uint32
 	CHECK(index != 0);
 	CHECK(tag == hash_tag(hash));
 	CHECK(bucket == home || other == home);
+	CHECK((t->buckets[bucket].guests >> slot & 1) == (bucket != home));
 	CHECK(other < t->bucket_count);
 	CHECK(other_bucket(t, other, tag) == bucket);
 	/* Of two entries with one key the lookup would find the same one twice. */
@@ -418,20 +452,23 @@ check_entry(const struct flow_table *t, const struct siphash_key *secret, uint32
 void
 flow_table_check(const struct flow_table *t, const struct siphash_key *secret)
 {
-	uint32_t count = 0;
+	uint32_t count = 0, away = 0, guests = 0;
 
 	for (uint32_t bucket = 0; bucket < t->bucket_count; bucket++) {
 		const struct flow_bucket *b = &t->buckets[bucket];
 
+		away += b->away;
+		guests += (uint32_t)__builtin_popcount(b->guests);
 		for (uint32_t slot = 0; slot < FLOW_BUCKET_SLOTS; slot++) {
 			if (b->tag[slot] == 0) {
-				CHECK(b->index[slot] == 0);
+				CHECK(b->index[slot] == 0 && !(b->guests >> slot & 1));
 				continue;
 			}
 			check_entry(t, secret, bucket, slot);
 			count++;
 		}
-		CHECK((b->spare[0] | b->spare[1] | b->spare[2] | b->spare[3]) == 0);
+		CHECK((b->spare[0] | b->spare[1]) == 0);
 	}
 	CHECK(count == t->count);
+	CHECK(away == guests); /* and no bucket counts too few, or a lookup had failed */
 }

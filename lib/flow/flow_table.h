@@ -11,6 +11,9 @@
  * inverse for every n, so the bucket count needs no power of two and entries
  * move between their two buckets by tag alone, without a look at any block.
  *
+ * Each bucket counts the entries that found it full and went to their other one. Nearly
+ * always there are none, and then a key that is not in its first bucket is in none.
+ *
  * The caller brings the hash: flow_key_hash(), keyed and not linear, so nobody
  * outside can aim at one bucket (SEC-14). One writer, which is also the only
  * reader; the memory is the caller's. It knows neither TCP nor packets. */
@@ -36,7 +39,9 @@ enum {
 struct flow_bucket {
 	uint16_t tag[FLOW_BUCKET_SLOTS];   /* 0: empty */
 	uint32_t index[FLOW_BUCKET_SLOTS]; /* block, 0: empty */
-	uint32_t spare[4];                 /* always 0 */
+	uint32_t away;     /* entries tried here first that lie in their other one */
+	uint32_t guests;   /* bit: the slot holds such an entry of another bucket */
+	uint32_t spare[2]; /* always 0 */
 } __attribute__((aligned(PMTCP_CACHE_LINE)));
 STATIC_ASSERT(sizeof(struct flow_bucket) == PMTCP_CACHE_LINE);
 
@@ -73,11 +78,11 @@ int flow_table_insert(struct flow_table *t, uint64_t hash, uint32_t index);
 /* Takes out the entry of this very block; touches no block. False: not there. */
 bool flow_table_remove(struct flow_table *t, uint64_t hash, uint32_t index);
 
-/* Takes out many at once, up to FLOW_BULK_MAX, whose first buckets were asked for by
- * flow_table_prefetch(): those that lie there go. The others move to the front of hash[] and
- * index[], and their other buckets are asked for; flow_table_remove() takes them out, a little
- * later without waiting. Returns how many these are. */
-uint32_t flow_table_remove_bulk(struct flow_table *t, uint64_t *hash, uint32_t *index, uint32_t n);
+/* Takes out many at once, any n, whose first buckets were asked for by flow_table_prefetch():
+ * those that lie there go, for which the lower half of each hash is enough. The others move to the
+ * front of index[]; flow_table_remove() takes them out. Returns how many these are. */
+uint32_t flow_table_remove_bulk(
+		struct flow_table *t, const uint32_t *hash_lo, uint32_t *index, uint32_t n);
 
 /* The block of a key changes (half-open to full, full to TIME-WAIT) and the
  * entry stays where it is: cannot fail for room. False: old_index not there. */
@@ -110,8 +115,16 @@ flow_table_prefetch(const struct flow_table *t, uint64_t hash)
 	__builtin_prefetch(&t->buckets[flow_table_bucket(t, hash)]);
 }
 
-/* The same of both buckets of this hash, for a lookup that will find nothing. */
+/* The same of both buckets of this hash. */
 void flow_table_prefetch_both(const struct flow_table *t, uint64_t hash);
+
+/* Once the first bucket has come: of the other one, should a lookup have to go there. */
+static inline void
+flow_table_prefetch_rest(const struct flow_table *t, uint64_t hash)
+{
+	if (is_unlikely(t->buckets[flow_table_bucket(t, hash)].away != 0))
+		flow_table_prefetch_both(t, hash);
+}
 
 /* CHECKs every invariant, above all that each entry is found by the key in its
  * block and no key is in twice. For tests and the simulator. */

@@ -157,15 +157,16 @@ STATIC_ASSERT(sizeof(struct tcb) == 128);
 STATIC_ASSERT(offsetof(struct tcb, snd) == 32);
 STATIC_ASSERT(offsetof(struct tcb, user) == 64);
 
+/* It ends at the tick of its timer, which stays there while it is parked. */
 struct time_wait {
 	struct block_head head;
 	uint32_t snd_nxt;
 	uint32_t rcv_nxt;
 	uint32_t ts_recent;
 	uint32_t ts_offset;
-	uint32_t entered;  /* ms; the age of ts_recent and TW-12 need it */
-	uint32_t deadline; /* ms; kept while parked */
-	uint16_t window;   /* last window field sent */
+	uint32_t entered; /* ms; the age of ts_recent and TW-12 need it */
+	uint32_t hash_lo; /* lower half of the key's hash: its first bucket */
+	uint16_t window;  /* last window field sent */
 	uint16_t cls;
 	uint16_t addr_sum;
 	uint8_t flags; /* enum time_wait_flag */

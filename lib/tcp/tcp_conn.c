@@ -182,7 +182,7 @@ least_missed(const struct tcp *t, uint64_t hash)
 		struct syn_rcvd *sr = (struct syn_rcvd *)tcp_block(t, index[i]);
 
 		if (tw->head.kind == BLOCK_TIME_WAIT) {
-			if (!oldest || seq_lt(tw->deadline, oldest->deadline))
+			if (!oldest || seq_lt(tw->head.timer.tick, oldest->head.timer.tick))
 				oldest = tw;
 		} else if (sr->head.kind == BLOCK_SYN_RCVD && !sr->parked) {
 			if (!worst || sr->tries > worst->tries)

@@ -314,7 +314,7 @@ report_entry(const struct tcp *t, uint32_t index, struct pmtcp_port_report *repo
 		report->in_use++;
 		return;
 	}
-	left = seq_diff(tw->deadline, t->now_ms);
+	left = seq_diff(tw->head.timer.tick, t->now_ms);
 	left = left > 0 ? left : 0;
 	if (report->time_wait == 0 || (uint32_t)left < report->next_free_ms)
 		report->next_free_ms = (uint32_t)left;

@@ -38,36 +38,48 @@ tcp_time_wait_remove(struct tcp *t, struct time_wait *tw, uint64_t hash, enum pm
 	give_back(t, tw);
 }
 
-/* Each costs a line of the table nearly always, sometimes two, and all of these are cold. While
- * the keys are hashed the first buckets come; while the blocks, which the wheel has touched, are
- * given back, the other buckets of those that were not in their first. */
-void
-tcp_time_wait_expire(struct tcp *t, const uint32_t *due, uint32_t n)
+/* Those that were not in their first bucket: few. Their blocks are free, but nobody has used them
+ * since. */
+static PMTCP_NOINLINE void
+remove_rest(struct tcp *t, const uint32_t *index, uint32_t n)
 {
-	struct time_wait *tw[FLOW_BULK_MAX];
-	uint32_t index[FLOW_BULK_MAX];
 	uint64_t hash[FLOW_BULK_MAX];
-	uint32_t count = 0, left;
 
 	for (uint32_t i = 0; i < n; i++) {
-		struct block_head *b = tcp_block(t, due[i]);
-
-		/* A restart by another timer of the batch wins (TW-18). */
-		if (is_unlikely(b->kind != BLOCK_TIME_WAIT || wheel_is_armed(&t->wheel, due[i])))
-			continue;
-		hash[count] = tcp_hash(t, &b->key);
-		flow_table_prefetch(&t->table, hash[count]);
-		index[count] = due[i];
-		tw[count++] = (struct time_wait *)b;
+		hash[i] = tcp_hash(t, &tcp_block(t, index[i])->key);
+		flow_table_prefetch_both(&t->table, hash[i]);
 	}
-	left = flow_table_remove_bulk(&t->table, hash, index, count);
-	for (uint32_t i = 0; i < count; i++)
-		give_back(t, tw[i]);
-	for (uint32_t i = 0; i < left; i++) {
+	for (uint32_t i = 0; i < n; i++) {
 		bool was_there = flow_table_remove(&t->table, hash[i], index[i]);
 
 		CHECK(was_there);
 	}
+}
+
+/* Each costs a line of the table nearly always, and all of these are cold. They come while the
+ * blocks, which the wheel has touched, are given back. */
+void
+tcp_time_wait_expire(struct tcp *t, const uint32_t *due, uint32_t n)
+{
+	uint32_t index[FLOW_BULK_MAX];
+	uint32_t hash_lo[FLOW_BULK_MAX];
+	uint32_t count = 0, left;
+
+	for (uint32_t i = 0; i < n; i++) {
+		const struct time_wait *tw = (struct time_wait *)tcp_block(t, due[i]);
+
+		/* A restart by another timer of the batch wins (TW-18). */
+		if (is_unlikely(tw->head.kind != BLOCK_TIME_WAIT || tw->head.timer.prev != 0))
+			continue;
+		hash_lo[count] = tw->hash_lo;
+		flow_table_prefetch(&t->table, tw->hash_lo);
+		index[count++] = due[i];
+	}
+	for (uint32_t i = 0; i < count; i++)
+		give_back(t, (struct time_wait *)tcp_block(t, index[i]));
+	left = flow_table_remove_bulk(&t->table, hash_lo, index, count);
+	if (is_unlikely(left != 0))
+		remove_rest(t, index, left);
 	t->state[TCPS_TIME_WAIT] -= count;
 	t->counter[PMTCP_C_tw_expired] += count;
 }
@@ -89,7 +101,7 @@ evict_oldest(struct tcp *t)
 		tw = (struct time_wait *)tcp_block(t, at);
 		if (at >= t->time_waits.fresh || tw->head.kind != BLOCK_TIME_WAIT)
 			continue;
-		if (!oldest || seq_lt(tw->deadline, oldest->deadline))
+		if (!oldest || seq_lt(tw->head.timer.tick, oldest->head.timer.tick))
 			oldest = tw;
 	}
 	if (++t->tw_hand >= t->time_waits.end)
@@ -117,18 +129,17 @@ alloc_entry(struct tcp *t)
 static void
 arm(struct tcp *t, struct time_wait *tw, uint32_t ms)
 {
-	tw->deadline = t->now_ms + t->tick_begun + ms;
 	wheel_arm(&t->wheel, tcp_index(t, tw), tcp_tick_in(t, ms), TCP_TW_SLACK_MS);
 }
 
 static void
 fill_entry(struct tcp *t, struct time_wait *tw, const struct tcb *c)
 {
-	memset(tw, 0, sizeof(*tw));
-	tw->head.key = c->head.key;
+	/* Key and hop, and no mark or timer. */
+	memcpy(&tw->head, &c->head, offsetof(struct block_head, mark_next));
+	memset(&tw->head.mark_next, 0, sizeof(tw->head) - offsetof(struct block_head, mark_next));
 	tw->head.kind = BLOCK_TIME_WAIT;
 	tw->head.state = TCPS_TIME_WAIT;
-	tw->head.hop = c->head.hop;
 	tw->snd_nxt = c->snd.nxt;
 	tw->rcv_nxt = c->rcv.nxt;
 	tw->ts_recent = c->ts_recent;
@@ -141,8 +152,8 @@ fill_entry(struct tcp *t, struct time_wait *tw, const struct tcb *c)
 	tw->cls = c->cls;
 	tw->addr_sum = c->addr_sum;
 	tw->challenge_epoch = c->challenge_epoch;
-	tw->flags = tcb_has(c, TCB_ACTIVE) ? TW_ACTIVE : 0;
-	tw->flags |= tcb_has(c, TCB_TS) ? TW_TS : 0;
+	STATIC_ASSERT((int)TW_ACTIVE == (int)TCB_ACTIVE && (int)TW_TS == (int)TCB_TS);
+	tw->flags = c->flags & (TCB_ACTIVE | TCB_TS);
 	tw->flags |= tcb_has(c, TCB_CHALLENGED) ? TW_CHALLENGED : 0;
 }
 
@@ -176,6 +187,7 @@ tcp_time_wait_enter(struct tcp *t, struct tcb *c, enum pmtcp_reason reason)
 	}
 	tw = (struct time_wait *)tcp_block(t, index);
 	fill_entry(t, tw, c);
+	tw->hash_lo = (uint32_t)hash;
 	tw->flags |= reason == PMTCP_LOCAL_ABORT ? TW_ABORTED : 0;
 	tcp_addr6_copy(t, &tw->head, &c->head);
 	t->classes[tw->cls].refs++;
@@ -303,14 +315,14 @@ tcp_time_wait_unpark(struct tcp *t, struct syn_rcvd *sr)
 {
 	struct time_wait *tw = (struct time_wait *)tcp_block(t, sr->parked);
 	uint64_t hash = tcp_hash(t, &tw->head.key);
-	int32_t left = seq_diff(tw->deadline, t->now_ms);
+	int32_t left = seq_diff(tw->head.timer.tick, t->now_ms);
 	bool was_there = flow_table_replace(&t->table, hash, tcp_index(t, sr), sr->parked);
 
 	CHECK(was_there && tw->head.kind == BLOCK_PARKED);
 	sr->parked = 0;
 	tw->head.kind = BLOCK_TIME_WAIT;
 	/* Its old expiry; if that has passed, the next tick ends it. */
-	wheel_arm(&t->wheel, tcp_index(t, tw), tcp_tick_in(t, left > 0 ? (uint32_t)left : 0),
+	wheel_arm(&t->wheel, tcp_index(t, tw), t->now_tick + (left > 0 ? (uint32_t)left : 0),
 			TCP_TW_SLACK_MS);
 	t->parked--;
 	t->state[TCPS_TIME_WAIT]++;

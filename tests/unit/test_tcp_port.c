@@ -270,8 +270,8 @@ res_3_exhaustion_report_adds_up(void **state)
 	assert_int_equal(r.in_use, 6);
 	assert_int_equal(r.time_wait, 4);
 	assert_int_equal(r.foreign, 0);
-	/* The first one entered at 0 s, now it is 10 s later. */
-	assert_in_range(r.next_free_ms, 49990, 50010);
+	/* The first one entered at 0 s, now it is 10 s later, and the end may be a little late. */
+	assert_in_range(r.next_free_ms, 49990, 50270);
 	/* Nobody else's. */
 	r = report_on(TEST_PEER, 81);
 	assert_int_equal(r.in_use + r.time_wait, 0);
