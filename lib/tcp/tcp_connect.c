@@ -2,10 +2,10 @@
  * Copyright (c) 2026 pmtcp authors
  */
 
-/* OPEN (RFC 9293 3.10.1, active), in bursts. A free tuple is told by two buckets of the flow
- * table without it, and those lie cold in memory, as does the count of the pair. So the lines
- * of all opens of a burst are asked for first: the pairs', and then, some opens ahead of the one
- * that is made, the buckets'. Looking ahead has no effect on what an open finds: the opens of a
+/* OPEN (RFC 9293 3.10.1, active), in bursts. A free tuple is told by a bucket of the flow
+ * table without it, seldom two, and those lie cold in memory, as does the count of the pair. So
+ * the lines of all opens of a burst are asked for first: the pairs', and then, some opens ahead of
+ * the one that is made, the buckets'. Looking ahead has no effect on what an open finds: the opens of a
  * burst are made one after the other, each as if it were alone. */
 
 #include "tcp/tcp_connect.h"
@@ -15,7 +15,8 @@
 
 enum {
 	CHUNK = 32, /* opens prepared together */
-	AHEAD = 8,  /* opens from asking for the buckets to looking into them */
+	AHEAD = 8,  /* opens from asking for the first bucket to looking into it */
+	REST = 4,   /* ... from seeing that the other one is needed, too */
 };
 
 /* An open that is prepared. */
@@ -104,19 +105,21 @@ start_syn(struct tcp *t, struct tcb *c, const struct heritage *h)
 static void
 prepare(struct tcp *t, const struct pmtcp_open *open, struct opening *o, uint32_t n)
 {
-	const struct pmtcp_addr *good = NULL;
+	const struct pmtcp_open *good = NULL;
+	const struct tcp_tuple *named = NULL;
 
 	t->open_burst++;
 	for (uint32_t i = 0; i < n; i++, open++, o++) {
-		o->err = tcp_tuple_name(t, open, good, &o->tuple);
+		o->err = tcp_tuple_name(t, open, good, named, &o->tuple);
 		if (is_unlikely(o->err))
 			continue;
-		good = &open->remote;
+		good = open;
+		named = &o->tuple;
 		tcp_port_foresee_pair(t, &o->tuple.key, &o->ahead);
 	}
 }
 
-/* The lines of the buckets. */
+/* The lines of the first buckets. */
 static void
 look_into(struct tcp *t, struct opening *o, bool is_alone)
 {
@@ -130,7 +133,8 @@ look_into(struct tcp *t, struct opening *o, bool is_alone)
 		return;
 	}
 	tuple->hash = tcp_hash(t, &tuple->key);
-	flow_table_prefetch_both(&t->table, tuple->hash);
+	o->ahead.hash = tuple->hash;
+	flow_table_prefetch(&t->table, tuple->hash);
 }
 
 static int
@@ -161,6 +165,18 @@ open_prepared(struct tcp *t, struct pmtcp_open *open, struct opening *o, uint16_
 	return 0;
 }
 
+/* The next hop of the open before serves the same address, and its connection holds it. */
+static int
+route(struct tcp *t, struct tcp_tuple *tuple, const struct tcp_tuple *last)
+{
+	if (is_likely(last && !tuple->is_v6 && !last->is_v6 &&
+			    tuple->key.raddr == last->key.raddr)) {
+		tuple->hop = last->hop;
+		return 0;
+	}
+	return tcp_tuple_route(t, tuple);
+}
+
 /* One chunk; returns how many were opened. */
 static uint16_t
 open_chunk(struct tcp *t, struct pmtcp_open *open, uint16_t n, int *err)
@@ -169,21 +185,25 @@ open_chunk(struct tcp *t, struct pmtcp_open *open, uint16_t n, int *err)
 	uint16_t cls = 0;
 
 	prepare(t, open, o, n);
-	for (uint32_t i = 0; i < min_u32(AHEAD, n); i++)
-		look_into(t, &o[i], n == 1);
-	for (uint16_t i = 0; i < n; i++) {
-		if (i + AHEAD < n)
-			look_into(t, &o[i + AHEAD], false);
+	for (uint32_t ahead = 0; ahead < (uint32_t)n + AHEAD; ahead++) {
+		uint32_t i = ahead - AHEAD;
+
+		if (ahead < n)
+			look_into(t, &o[ahead], n == 1);
+		if (ahead - REST < n && is_likely(o[ahead - REST].err == 0))
+			flow_table_prefetch_rest(&t->table, o[ahead - REST].ahead.hash);
+		if (ahead < AHEAD)
+			continue;
 		*err = o[i].err;
 		if (is_likely(*err == 0))
-			*err = tcp_tuple_route(t, &o[i].tuple);
+			*err = route(t, &o[i].tuple, i ? &o[i - 1].tuple : NULL);
 		/* The class of the one before has a connection, so it is still there. */
 		if (*err == 0 && (i == 0 || open[i].opts != open[i - 1].opts))
 			*err = tcp_class_from_opts(t, open[i].opts, &cls);
 		if (is_likely(*err == 0))
 			*err = open_prepared(t, &open[i], &o[i], cls);
-		if (*err)
-			return i;
+		if (is_unlikely(*err))
+			return (uint16_t)i;
 	}
 	return n;
 }

@@ -139,7 +139,7 @@ take_step(struct tcp *t, struct tcp_pair *p, struct tcp_tuple *tuple)
 	return true;
 }
 
-/* A free port is told by two buckets without it, nearly always cold ones. The pair's next
+/* A free port is told by its buckets being without it, nearly always cold ones. The pair's next
  * open will ask for these: they are fetched meanwhile. */
 static void
 look_ahead(struct tcp *t, struct tcp_pair *p, const struct flow_key *key)
@@ -161,11 +161,11 @@ tcp_port_foresee_pair(const struct tcp *t, const struct flow_key *key, struct tc
 }
 
 /* The first step from f->at on whose port is ours; its key. False: none for a while. */
-static bool
+static PMTCP_NOINLINE bool
 foresee_ours(const struct tcp *t, const struct tcp_tuple *tuple, struct tcp_foresight *f,
 		struct flow_key *key)
 {
-	uint32_t most = t->owns ? min_u32(FORESEE_FOREIGN, t->port_range) : 1;
+	uint32_t most = min_u32(FORESEE_FOREIGN, t->port_range);
 
 	for (f->foreign = 0; f->foreign < most; f->foreign++) {
 		set_port(t, f->pair, step_on(t, f->at, f->foreign), key);
@@ -182,17 +182,22 @@ tcp_port_foresee(struct tcp *t, const struct tcp_tuple *tuple, struct tcp_foresi
 	struct tcp_pair *p = is_likely(is_pair(f->pair, &key)) ? f->pair : pair_find(t, &key);
 
 	f->pair = p;
+	f->hash = 0;
 	if (is_unlikely(!p))
 		return;
 	f->at = p->burst == t->open_burst ? p->foreseen : p->cursor;
 	f->foreign = 0;
-	f->hash = is_unlikely(p->next_hash != 0) && f->at == p->cursor ? p->next_hash : 0;
-	if (is_likely(f->hash == 0 && foresee_ours(t, tuple, f, &key)))
+	if (is_unlikely(p->next_hash != 0) && f->at == p->cursor)
+		f->hash = p->next_hash;
+	set_port(t, p, f->at, &key);
+	if (is_likely(f->hash == 0 && (!t->owns || foresee_ours(t, tuple, f, &key))))
 		f->hash = tcp_hash(t, &key);
-	p->foreseen = step_on(t, f->at, f->foreign + (f->hash != 0));
+	f->lport = key.lport;
+	f->behind = step_on(t, f->at, f->foreign + (f->hash != 0));
+	p->foreseen = f->behind;
 	p->burst = t->open_burst;
 	if (is_likely(f->hash != 0))
-		flow_table_prefetch_both(&t->table, f->hash);
+		flow_table_prefetch(&t->table, f->hash);
 }
 
 /* What was foreseen of the cursor's way is not walked again. Returns the steps that it saves,
@@ -227,12 +232,36 @@ is_full(const struct tcp_pair *p, uint32_t range)
 	return p->in_use >= range || p->barren >= range;
 }
 
+/* The tuple that was foreseen, if it is the cursor's still and free: so it is nearly always.
+ * False: nothing was changed. */
+static inline bool
+take_foreseen(struct tcp *t, struct tcp_tuple *tuple, const struct tcp_foresight *f)
+{
+	struct flow_key *key = &tuple->key;
+	struct tcp_pair *p = f->pair;
+
+	if (is_unlikely(!p || f->hash == 0 || !is_pair(p, key)))
+		return false;
+	if (is_unlikely(f->at != p->cursor || p->in_use >= t->port_range))
+		return false;
+	key->lport = f->lport;
+	if (is_unlikely(flow_table_lookup(&t->table, f->hash, key) != 0))
+		return false;
+	tcp_count(t, PMTCP_C_port_probes);
+	tuple->hash = f->hash;
+	p->cursor = f->behind;
+	p->barren = 0;
+	p->in_use++;
+	p->next_hash = 0;
+	if (f->is_alone)
+		look_ahead(t, p, key);
+	return true;
+}
+
 /* OPEN-34, TW-13: a free port, else one whose TIME-WAIT may be reused; that one's
- * block is returned in `reused`. The first such if no port is free; it is the oldest.
- * @return 0, -EADDRNOTAVAIL, -ENOBUFS (no room to remember the pair) */
-int
-tcp_port_pick(struct tcp *t, struct tcp_tuple *tuple, const struct tcp_foresight *f,
-		uint32_t *reused)
+ * block is returned in `reused`. The first such if no port is free; it is the oldest. */
+static PMTCP_NOINLINE int
+search(struct tcp *t, struct tcp_tuple *tuple, const struct tcp_foresight *f, uint32_t *reused)
 {
 	struct flow_key *key = &tuple->key;
 	struct tcp_pair *p = f->pair && is_pair(f->pair, key) ? f->pair : pair_get(t, key);
@@ -240,7 +269,6 @@ tcp_port_pick(struct tcp *t, struct tcp_tuple *tuple, const struct tcp_foresight
 	uint32_t limit = range;
 	uint16_t candidate = 0;
 
-	*reused = 0;
 	if (!p)
 		return -ENOBUFS;
 	if (p->in_use >= range)
@@ -274,6 +302,15 @@ tcp_port_pick(struct tcp *t, struct tcp_tuple *tuple, const struct tcp_foresight
 	}
 	tcp_count(t, PMTCP_C_port_exhausted);
 	return -EADDRNOTAVAIL;
+}
+
+/* @return 0, -EADDRNOTAVAIL, -ENOBUFS (no room to remember the pair) */
+int
+tcp_port_pick(struct tcp *t, struct tcp_tuple *tuple, const struct tcp_foresight *f,
+		uint32_t *reused)
+{
+	*reused = 0;
+	return is_likely(take_foreseen(t, tuple, f)) ? 0 : search(t, tuple, f, reused);
 }
 
 /* A port that the application chose. */

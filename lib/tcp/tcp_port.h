@@ -38,8 +38,10 @@ STATIC_ASSERT(sizeof(struct tcp_pair) == 32);
 struct tcp_foresight {
 	struct tcp_pair *pair; /* at first where it may be; then NULL: there is none yet */
 	uint64_t hash;         /* of the tuple that is met then; 0: not known */
-	uint32_t at;           /* where the cursor will be */
-	uint32_t foreign;      /* steps over other workers' ports from there */
+	uint16_t at;           /* where the cursor will be */
+	uint16_t behind;       /* where it goes from that tuple, if that is free */
+	uint16_t lport;        /* of that tuple, network order */
+	uint16_t foreign;      /* steps over other workers' ports from there */
 	bool is_alone;         /* in its burst: the pair's next open is to be looked ahead to */
 };
 

@@ -17,9 +17,10 @@
 
 #include "base/base.h"
 #include "base/rng.h"
+#include "stack/stack.h"
 #include "support/bed.h"
 
-enum { OPENS = 80, LIVE_MAX = 4096, STEPS = 400 };
+enum { OPENS = 80, LIVE_MAX = 4096, STEPS = 400, STUFFED_MAX = 4096 };
 
 static struct bed beds[2]; /* bursts, and the model */
 static struct pmtcp_conn *live[2][LIVE_MAX];
@@ -453,6 +454,66 @@ res_3_other_things_run_out_within_a_burst(void **state)
 	destroy();
 }
 
+/* Takes slots of the table, by blocks that nobody uses, until one finds none. */
+static uint32_t
+stuff_table(struct tcp *t, uint64_t *hash)
+{
+	uint32_t n = 0;
+
+	rng_seed(&rng, 7);
+	do
+		hash[n] = rng_next(&rng);
+	while (flow_table_insert(&t->table, hash[n], t->time_waits.end - 1 - n) == 0 &&
+			++n < STUFFED_MAX);
+	assert_true(n < STUFFED_MAX);
+	return n;
+}
+
+/* The last of them go, as far as number `to`. */
+static void
+unstuff_table(struct tcp *t, const uint64_t *hash, uint32_t from, uint32_t to)
+{
+	while (from-- > to)
+		assert_true(flow_table_remove(&t->table, hash[from], t->time_waits.end - 1 - from));
+}
+
+/* RES-8: the table is full in the middle of a burst, and nothing in it gives way. */
+static void
+res_8_table_is_full_within_a_burst(void **state)
+{
+	static uint64_t hash[2][STUFFED_MAX];
+	struct pmtcp_addr remote = address(TEST_PEER, 80, false);
+	struct pmtcp_open opens[OPENS];
+	struct pmtcp_port_report r;
+	uint32_t n[2];
+	uint16_t done;
+
+	(void)state;
+	create(tune_few);
+	for (int i = 0; i < 2; i++) {
+		n[i] = stuff_table(&beds[i].ctx->t, hash[i]);
+		unstuff_table(&beds[i].ctx->t, hash[i], n[i], n[i] - 20);
+	}
+	for (uint16_t i = 0; i < OPENS; i++)
+		opens[i] = plain_open(80);
+	done = open_both(opens, 40);
+	assert_in_range(done, 12, 28);
+	assert_int_equal(last_err, -ENOBUFS);
+	assert_int_equal(bed_counter(&beds[0], PMTCP_C_table_full), 1);
+	assert_int_equal(bed_counter(&beds[0], PMTCP_C_opened_active), done);
+	assert_int_equal(bed_stats(&beds[0]).live, done);
+	/* Neither a block nor a port is lost. */
+	for (int i = 0; i < 2; i++)
+		unstuff_table(&beds[i].ctx->t, hash[i], n[i] - 20, 0);
+	assert_int_equal(open_both(opens, OPENS), 50 - done);
+	assert_int_equal(last_err, -EADDRNOTAVAIL);
+	pmtcp_port_report(beds[0].ctx, NULL, &remote, &r);
+	assert_int_equal(r.in_use, 50);
+	assert_int_equal(bed_stats(&beds[0]).blocks_used, 50);
+	turn_both();
+	destroy();
+}
+
 static void
 fill_ports(void)
 {
@@ -529,6 +590,7 @@ main(void)
 			cmocka_unit_test(open_34_bursts_over_both_versions),
 			cmocka_unit_test(res_3_ports_run_out_within_a_burst),
 			cmocka_unit_test(res_3_other_things_run_out_within_a_burst),
+			cmocka_unit_test(res_8_table_is_full_within_a_burst),
 			cmocka_unit_test(open_34_burst_does_not_pick_what_it_named),
 			cmocka_unit_test(open_1_options_of_a_burst),
 	};
