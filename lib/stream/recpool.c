@@ -22,12 +22,13 @@ recpool_alloc(struct recpool *p)
 {
 	uint32_t index = p->free;
 
+	/* Of those that are left, some may be set aside. */
+	if (is_unlikely(p->in_use == p->n))
+		return 0;
 	if (index)
 		p->free = *(uint32_t *)recpool_at(p, index);
-	else if (p->fresh <= p->n)
-		index = p->fresh++;
 	else
-		return 0;
+		index = p->fresh++;
 	p->in_use++;
 	p->peak = max_u32(p->peak, p->in_use);
 	return index;

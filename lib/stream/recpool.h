@@ -12,6 +12,7 @@
 #ifndef PMTCP_STREAM_RECPOOL_H
 #define PMTCP_STREAM_RECPOOL_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -25,7 +26,7 @@ struct recpool {
 	uint32_t n;      /* usable records: 1 to n */
 	uint32_t fresh;  /* lowest index never used yet */
 	uint32_t free;   /* head of the list of given-back records, 0 none */
-	uint32_t in_use; /* now */
+	uint32_t in_use; /* now, those set aside among them */
 	uint32_t peak;   /* most ever in use */
 };
 
@@ -41,6 +42,24 @@ void recpool_init(struct recpool *p, void *mem, uint32_t n);
 
 /* An index whose record holds anything, or 0 when all are in use. */
 uint32_t recpool_alloc(struct recpool *p);
+
+/* Sets one record aside, for a recpool_alloc() that must not fail, behind recpool_unreserve().
+ * False: none is left. */
+static inline bool
+recpool_reserve(struct recpool *p)
+{
+	if (p->in_use == p->n)
+		return false;
+	p->in_use++;
+	p->peak = max_u32(p->peak, p->in_use);
+	return true;
+}
+
+static inline void
+recpool_unreserve(struct recpool *p)
+{
+	p->in_use--;
+}
 
 /* Caller: index came from recpool_alloc and was not given back since. */
 void recpool_free(struct recpool *p, uint32_t index);

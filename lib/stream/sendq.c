@@ -93,6 +93,14 @@ mbuf_fill(struct rte_mbuf *m, const void *buf, uint32_t len)
 	m->pkt_len = m->data_len;
 }
 
+void
+sendq_put(struct sendq *q, struct rte_mbuf *m)
+{
+	CHECK(m->data_len > 0);
+	tail_link(q, m);
+	q->is_own = 1;
+}
+
 uint32_t
 sendq_write_into(struct sendq *q, struct rte_mbuf *m, const void *buf, uint32_t len)
 {

@@ -125,6 +125,9 @@ uint32_t sendq_write(struct sendq *q, struct rte_mempool *pool, const void *buf,
  * copies what fits into it. Returns the octets taken, > 0. */
 uint32_t sendq_write_into(struct sendq *q, struct rte_mbuf *m, const void *buf, uint32_t len);
 
+/* The same with one that holds its text already. */
+void sendq_put(struct sendq *q, struct rte_mbuf *m);
+
 /* Cuts the next unsent segment of at most len octets (1 to 65535) and makes its
  * record. Returns its index, 0 if nothing is unsent or no record is free (tell them
  * apart by sendq_unsent). */

@@ -29,6 +29,7 @@
 #include "tcp/tcp_class.h"
 #include "tcp/tcp_icmp.h"
 #include "tcp/tcp_listener.h"
+#include "tcp/tcp_message.h"
 #include "tcp/tcp_path.h"
 #include "tcp/tcp_port.h"
 #include "tcp/tcp_rare.h"
@@ -239,6 +240,8 @@ tcp_tcb(const struct tcp *t, uint32_t index)
 static inline struct tcp_tx *
 tcp_tx(const struct tcp *t, const struct tcb *c)
 {
+	if (is_unlikely(tcp_is_message(c)))
+		tcp_message_expand(t, c);
 	return c->tx ? slab_at(&t->txs, c->tx) : NULL;
 }
 
@@ -273,16 +276,6 @@ tcp_ecn_reduced(struct tcb *c)
 {
 	if (is_unlikely(tcb_has(c, TCB_ECN)))
 		c->flags |= TCB_CWR_DUE;
-}
-
-/* Something of ours, SYN and FIN included, is unsent or unacknowledged. */
-static inline bool
-tcp_is_waiting(const struct tcp *t, const struct tcb *c)
-{
-	const struct tcp_tx *tx = tcp_tx(t, c);
-
-	return c->snd.una != c->snd.nxt || (tx && sendq_unsent(&tx->q) > 0) ||
-	       (c->flags & (TCB_FIN_WANTED | TCB_FIN_SENT)) == TCB_FIN_WANTED;
 }
 
 static inline uint64_t
@@ -395,6 +388,8 @@ tcp_rx_release(struct tcp *t, struct tcb *c)
 /* The side record goes when it holds nothing and owes nothing. */
 void tcp_rx_rest(struct tcp *t, struct tcb *c, const struct tcp_rx *rx);
 struct tcp_tx *tcp_tx_get(struct tcp *t, struct tcb *c);
+/* Makes a record that holds anything that of an empty queue at this number. */
+void tcp_tx_begin(struct tcp *t, struct tcb *c, struct tcp_tx *tx, uint32_t seq);
 /* Congestion control from its start: IW, or one segment after a lost SYN (OPEN-13). */
 void tcp_tx_start(struct tcp *t, struct tcb *c, struct tcp_tx *tx);
 struct tcp_rx *tcp_rx_get(struct tcp *t, struct tcb *c);

@@ -146,6 +146,41 @@ ack_message(struct tcp *t, struct tcb *c, const struct seg *seg, const struct tc
 	return true;
 }
 
+/* SND.UNA < SEG.ACK <= SND.MAX. All below is held, whichever ACKs were lost (DATA-8). */
+static inline void
+move_una(struct tcp *t, struct tcb *c, const struct seg *seg)
+{
+	c->snd.una = seg->ack;
+	c->dups &= 0x0f;
+	t->hops[c->head.hop].confirmed = t->now_ms; /* W-8: forward progress */
+	if (is_unlikely(tcb_has(c, TCB_SYN_UNACKED))) {
+		/* FIN-WAIT-1 entered from SYN-RECEIVED: only now is the open proven. */
+		c->flags &= ~(uint32_t)TCB_SYN_UNACKED;
+		tcp_count(t, PMTCP_C_connected);
+		tcp_event(t, c, PMTCP_EV_CONNECTED);
+	}
+}
+
+/* The same of a message (tcp_message.h), which knows no more than that. Behind it is nothing, so
+ * no timer goes on. */
+static PMTCP_NOINLINE bool
+ack_lone(struct tcp *t, struct tcb *c, const struct seg *seg)
+{
+	const struct tcp_message *msg = tcp_message_at(&t->txs, c);
+	uint32_t sent_us = msg->sent_us;
+
+	if (!msg->is_sent || seq_lt(seg->ack, msg->seq + msg->len) || seg->n_sack > 0)
+		return false;
+	if (tcb_has(c, TCB_SHORT_SEND | TCB_FIN_WANTED) || (c->rare | c->retries) != 0)
+		return false;
+	tcp_message_drop(t, c);
+	move_una(t, c, seg);
+	rtt_sample(&c->rtt, t->now_us - sent_us, 1);
+	c->flags &= ~(uint32_t)TCB_REXMT_DUE;
+	tcp_timer_stop(c);
+	return true;
+}
+
 /* Something waits for the peer's window to open. */
 static bool
 is_held_back(const struct tcb *c, const struct tcp_tx *tx)
@@ -180,21 +215,6 @@ keep_back_off(struct tcb *c, const struct rtt *before, uint32_t rto_ms)
 			c->rtt.rttvar_us4 != before->rttvar_us4)
 		return;
 	rtt_hold(&c->rtt, rto_ms * 1000);
-}
-
-/* SND.UNA < SEG.ACK <= SND.MAX. All below is held, whichever ACKs were lost (DATA-8). */
-static inline void
-move_una(struct tcp *t, struct tcb *c, const struct seg *seg)
-{
-	c->snd.una = seg->ack;
-	c->dups &= 0x0f;
-	t->hops[c->head.hop].confirmed = t->now_ms; /* W-8: forward progress */
-	if (is_unlikely(tcb_has(c, TCB_SYN_UNACKED))) {
-		/* FIN-WAIT-1 entered from SYN-RECEIVED: only now is the open proven. */
-		c->flags &= ~(uint32_t)TCB_SYN_UNACKED;
-		tcp_count(t, PMTCP_C_connected);
-		tcp_event(t, c, PMTCP_EV_CONNECTED);
-	}
 }
 
 /* There was text in flight, or something was sent more than once. */
@@ -237,6 +257,8 @@ new_ack_of_text(struct tcp *t, struct tcb *c, const struct seg *seg)
 static inline void
 new_ack(struct tcp *t, struct tcb *c, const struct seg *seg)
 {
+	if (is_likely(tcp_is_message(c)) && is_likely(ack_lone(t, c, seg)))
+		return;
 	if (is_unlikely(c->tx != 0 || c->retries > 0)) {
 		new_ack_of_text(t, c, seg);
 		return;
@@ -317,9 +339,9 @@ take_window(struct tcp *t, struct tcb *c, const struct seg *seg)
 	/* Whoever keeps its window shut and says so is alive (DATA-25, MUST-37). */
 	if (is_unlikely(c->snd.wnd == 0))
 		c->last_rx = t->now_ms;
-	tx = tcp_tx(t, c);
-	if (c->snd.wnd <= before || (!tx && !tcb_has(c, TCB_FIN_WANTED)))
+	if (c->snd.wnd <= before || (!c->tx && !tcb_has(c, TCB_FIN_WANTED)))
 		return;
+	tx = tcp_tx(t, c);
 	if (tcb_timer(c) == TIMER_PERSIST || (before == 0 && c->snd.una != c->snd.nxt)) {
 		tcp_timer_stop(c);
 		c->retries = 0;

@@ -93,6 +93,17 @@ clear_tx(struct tcp_tx *tx)
 	memset(p + 2 * SLAB_UNIT, 0, sizeof(*tx) - 2 * SLAB_UNIT);
 }
 
+void
+tcp_tx_begin(struct tcp *t, struct tcb *c, struct tcp_tx *tx, uint32_t seq)
+{
+	clear_tx(tx);
+	tx->small_end = c->snd.una;
+	tx->sent_ms = t->now_ms;
+	sendq_init(&tx->q, seq);
+	rack_init(&tx->rack, c->snd.una);
+	tcp_tx_start(t, c, tx);
+}
+
 struct tcp_tx *
 tcp_tx_get(struct tcp *t, struct tcb *c)
 {
@@ -103,22 +114,22 @@ tcp_tx_get(struct tcp *t, struct tcb *c)
 	c->tx = slab_alloc(&t->txs);
 	if (!c->tx)
 		return NULL;
-	tx = tcp_tx(t, c);
-	clear_tx(tx);
-	tx->small_end = c->snd.una;
-	tx->sent_ms = t->now_ms;
-	sendq_init(&tx->q, c->snd.nxt);
-	rack_init(&tx->rack, c->snd.una);
-	tcp_tx_start(t, c, tx);
+	tx = slab_at(&t->txs, c->tx);
+	tcp_tx_begin(t, c, tx, c->snd.nxt);
 	return tx;
 }
 
 void
 tcp_tx_drop(struct tcp *t, struct tcb *c)
 {
-	struct tcp_tx *tx = tcp_tx(t, c);
 	struct rte_mbuf *m = NULL;
+	struct tcp_tx *tx;
 
+	if (tcp_is_message(c)) {
+		tcp_message_drop(t, c);
+		return;
+	}
+	tx = slab_at(&t->txs, c->tx);
 	/* The packet of a message goes on to carry something else. What is longer may have been
 	 * cloned. */
 	if (is_likely(sendq_bytes(&tx->q) < TCP_CLONE_MIN))

@@ -257,7 +257,7 @@ static void
 check_tcb(const struct tcp *t, const struct tcb *c, uint32_t *live)
 {
 	const struct tcp_rx *rx = tcp_rx(t, c);
-	const struct tcp_tx *tx = tcp_tx(t, c);
+	const struct tcp_tx *tx = tcp_is_message(c) ? NULL : tcp_tx(t, c);
 	uint32_t at;
 
 	if (c->head.kind != BLOCK_TCB && c->head.kind != BLOCK_ENDED)
@@ -267,6 +267,8 @@ check_tcb(const struct tcp *t, const struct tcb *c, uint32_t *live)
 	CHECK(!c->rare || c->head.kind == BLOCK_TCB);
 	if (c->rare && tcp_rare_deadline(t, c, &at))
 		CHECK(wheel_is_armed(&t->wheel, tcp_index(t, c)));
+	if (tcp_is_message(c))
+		tcp_message_check(t, c);
 	if (tx)
 		sendq_check(&tx->q, &t->recs);
 	if (tx && tcb_has(c, TCB_SACK))

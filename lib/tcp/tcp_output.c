@@ -274,11 +274,12 @@ static bool
 output_fin(struct tcp *t, struct tcb *c, struct tcp_burst *b)
 {
 	struct tcp_out out = {.seq = c->snd.nxt, .ack = c->rcv.nxt, .flags = TCP_FIN | TCP_ACK};
-	const struct tcp_tx *tx = tcp_tx(t, c);
 	bool is_shut = window_left(c) == 0;
+	const struct tcp_tx *tx;
 
 	if (!tcb_has(c, TCB_FIN_WANTED) || tcb_has(c, TCB_FIN_SENT))
 		return true;
+	tx = tcp_tx(t, c);
 	if (tx && sendq_unsent(&tx->q) > 0)
 		return true;
 	if (is_shut && c->snd.una != c->snd.nxt && !tcb_has(c, TCB_SYN_UNACKED))
@@ -445,6 +446,8 @@ output_ended(struct tcp *t, struct tcb *c, struct tcp_burst *b)
 static PMTCP_NOINLINE bool
 output_text(struct tcp *t, struct tcb *c, struct tcp_burst *b)
 {
+	if (is_likely(tcp_is_message(c)) && is_likely(tcp_message_is_plain(t, c)))
+		return tcp_message_output(t, c, b);
 	return output_probe(t, c, b) && tcp_output_rexmit(t, c, b) && output_data(t, c, b);
 }
 

@@ -40,6 +40,34 @@ tcp_payload_mbuf(struct tcp *t, struct tcb *c, const struct sendq_rec *rec)
 	return m;
 }
 
+bool
+tcp_emit_plain(struct tcp *t, struct tcb *c, struct tcp_burst *b, struct tcp_text text,
+		struct tcp_out out)
+{
+	struct rte_mbuf *m = tcp_text_raw(t);
+	struct wire_plain w;
+	uint64_t sum;
+	uint8_t *p;
+
+	if (is_unlikely(!m))
+		return false;
+	if (is_unlikely(text.len > (uint32_t)m->buf_len - RTE_PKTMBUF_HEADROOM)) {
+		rte_mbuf_raw_free(m);
+		return false;
+	}
+	p = wire_plain_mbuf(m, false);
+	m->data_len = (uint16_t)(m->data_len + text.len);
+	m->pkt_len = m->data_len;
+	sum = wire_cksum_copy(p + WIRE_PLAIN_HDR_LEN, text.at, text.len);
+	w = tcp_plain_of(t, c, out);
+	tcp_plain_fill(t, &c->head, tcp_hop(t, &c->head), &w);
+	wire_plain_put(p, &w, text.len, sum);
+	b->pkts[b->n++] = m;
+	if ((c->dups & TCB_DUPS_OWED) == 0)
+		tcp_ack_left(c, out.ack);
+	return true;
+}
+
 /* May the octets of this record leave in a plain segment? They lie together, and are not
  * to be cloned. */
 static bool
@@ -49,35 +77,14 @@ is_plain_text(const struct tcp *t, const struct tcb *c, const struct sendq_rec *
 	       rec->off + rec->len <= rec->m->data_len && !is_for_clones(t, rec);
 }
 
-/* A segment with text, as tcp_emit(): its octets are added up while they are copied. */
 bool
 tcp_emit_text(struct tcp *t, struct tcb *c, struct tcp_burst *b, const struct sendq_rec *rec,
 		struct tcp_out out)
 {
-	struct wire_plain w;
-	struct rte_mbuf *m;
-	uint64_t sum;
-	uint8_t *p;
+	struct tcp_text text = {.len = rec->len};
 
 	if (is_unlikely(!is_plain_text(t, c, rec)))
 		return tcp_emit(t, c, b, rec, out);
-	m = tcp_text_raw(t);
-	if (is_unlikely(!m))
-		return false;
-	if (is_unlikely(rec->len > m->buf_len - RTE_PKTMBUF_HEADROOM)) {
-		rte_mbuf_raw_free(m);
-		return false;
-	}
-	p = wire_plain_mbuf(m, false);
-	m->data_len = (uint16_t)(m->data_len + rec->len);
-	m->pkt_len = m->data_len;
-	sum = wire_cksum_copy(rte_pktmbuf_mtod_offset(m, uint8_t *, WIRE_PLAIN_HDR_LEN),
-			rte_pktmbuf_mtod_offset(rec->m, const uint8_t *, rec->off), rec->len);
-	w = tcp_plain_of(t, c, out);
-	tcp_plain_fill(t, &c->head, tcp_hop(t, &c->head), &w);
-	wire_plain_put(p, &w, rec->len, sum);
-	b->pkts[b->n++] = m;
-	if ((c->dups & TCB_DUPS_OWED) == 0)
-		tcp_ack_left(c, out.ack);
-	return true;
+	text.at = rte_pktmbuf_mtod_offset(rec->m, const uint8_t *, rec->off);
+	return tcp_emit_plain(t, c, b, text, out);
 }

@@ -159,6 +159,15 @@ tcp_plain_syn(const struct tcp *t, const struct tcp_class *k)
 /* The text of one record in a packet of its own: cloned where that is allowed, else copied.
  * NULL: no packet buffer. */
 struct rte_mbuf *tcp_payload_mbuf(struct tcp *t, struct tcb *c, const struct sendq_rec *rec);
+/* Octets that lie together. */
+struct tcp_text {
+	const uint8_t *at;
+	uint32_t len;
+};
+/* Sends them in a plain segment: they are added up while they are copied. False: no packet
+ * buffer. Caller: tcp_tcb_is_plain(), and there is room. */
+bool tcp_emit_plain(struct tcp *t, struct tcb *c, struct tcp_burst *b, struct tcp_text text,
+		struct tcp_out out);
 /* tcp_emit() for a record that is new, which is a plain segment nearly always. */
 bool tcp_emit_text(struct tcp *t, struct tcb *c, struct tcp_burst *b, const struct sendq_rec *rec,
 		struct tcp_out out);

@@ -93,6 +93,18 @@ tcp_tlp_ms(const struct tcp *t, const struct tcb *c, const struct tcp_tx *tx)
 	return max_u32(ms_of(us), TLP_MIN_MS);
 }
 
+/* No round trip is needed to know that a probe behind the delay of an ACK comes too late. */
+uint32_t
+tcp_tlp_single_ms(const struct tcb *c, uint32_t rto_ms)
+{
+	uint32_t us = TLP_MAX_ACK_DELAY_US;
+
+	if (is_likely(rto_ms <= TLP_MAX_ACK_DELAY_US / 1000))
+		return rto_ms;
+	us += 2 * (rtt_has_sample(&c->rtt) ? rtt_srtt_us(&c->rtt) : TLP_NO_RTT_US);
+	return min_u32(ms_of(us), rto_ms);
+}
+
 void
 tcp_tlp_start(struct tcp *t, struct tcb *c, struct tcp_tx *tx)
 {

@@ -8,6 +8,18 @@
 
 #include <string.h>
 
+bool
+tcp_is_waiting(const struct tcp *t, const struct tcb *c)
+{
+	const struct tcp_tx *tx;
+
+	if (c->snd.una != c->snd.nxt || tcp_is_message(c))
+		return true;
+	tx = tcp_tx(t, c);
+	return (tx && sendq_unsent(&tx->q) > 0) ||
+	       (c->flags & (TCB_FIN_WANTED | TCB_FIN_SENT)) == TCB_FIN_WANTED;
+}
+
 struct tcp_rare *
 tcp_rare_get(struct tcp *t, struct tcb *c)
 {

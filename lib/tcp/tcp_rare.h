@@ -59,6 +59,8 @@ struct tcp_rare {
 STATIC_ASSERT(sizeof(struct tcp_rare) == 64);
 
 /* ---- tcp_rare.c ---- */
+/* Something of ours, SYN and FIN included, is unsent or unacknowledged. */
+bool tcp_is_waiting(const struct tcp *t, const struct tcb *c);
 /* The record of this connection, made if need be; NULL (counted) if the share is
  * empty: then the connection goes on without. */
 struct tcp_rare *tcp_rare_get(struct tcp *t, struct tcb *c);

@@ -94,6 +94,8 @@ void tcp_rack_arm(struct tcp *t, struct tcb *c, struct tcp_tx *tx, uint32_t wait
 void tcp_rack_timeout(struct tcp *t, struct tcb *c);
 /* Until the loss probe; UINT32_MAX: none is due. */
 uint32_t tcp_tlp_ms(const struct tcp *t, const struct tcb *c, const struct tcp_tx *tx);
+/* The same of a segment that is alone in flight, nothing being amiss; at most the RTO. */
+uint32_t tcp_tlp_single_ms(const struct tcb *c, uint32_t rto_ms);
 void tcp_tlp_ack(struct tcp *t, struct tcb *c, const struct seg *seg, const struct tcp_news *news);
 /* New data left: the probe waits anew. */
 void tcp_tlp_start(struct tcp *t, struct tcb *c, struct tcp_tx *tx);

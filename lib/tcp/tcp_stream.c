@@ -24,9 +24,12 @@ send_check(const struct tcb *c)
 uint32_t
 tcp_send_space(const struct tcp *t, const struct tcb *c)
 {
-	const struct tcp_tx *tx = tcp_tx(t, c);
+	const struct tcp_tx *tx = tcp_is_message(c) ? NULL : tcp_tx(t, c);
 	uint32_t limit = tcp_class(t, c)->send_buffer;
 	uint32_t used = tx ? sendq_bytes(&tx->q) : 0;
+
+	if (tcp_is_message(c))
+		used = tcp_message_at(&t->txs, c)->len;
 
 	return used < limit ? limit - used : 0;
 }
@@ -118,8 +121,8 @@ write_text(struct tcp *t, struct sendq *q, const void *buf, uint32_t len)
 	return done;
 }
 
-int
-tcp_user_write(struct tcp *t, struct tcb *c, const void *buf, uint32_t len)
+static PMTCP_NOINLINE int
+write_queue(struct tcp *t, struct tcb *c, const void *buf, uint32_t len)
 {
 	uint32_t want = min_u32(len, tcp_send_space(t, c));
 	bool is_new = c->tx == 0;
@@ -150,6 +153,14 @@ tcp_user_write(struct tcp *t, struct tcb *c, const void *buf, uint32_t len)
 	if (taken > 0)
 		start_sending(t, c);
 	return taken > 0 ? (int)taken : -EAGAIN;
+}
+
+int
+tcp_user_write(struct tcp *t, struct tcb *c, const void *buf, uint32_t len)
+{
+	if (is_likely(c->tx == 0) && is_likely(tcp_message_write(t, c, buf, len)))
+		return (int)len;
+	return write_queue(t, c, buf, len);
 }
 
 /* Nothing is unread: the end of the stream, its breach, or wait. */
