@@ -82,7 +82,7 @@ wire_cksum_is_good(uint64_t sum)
 uint64_t wire_cksum_bytes(const void *p, size_t len);
 
 /* The same, and copies them: one pass over the octets instead of two. They do not overlap. */
-uint64_t wire_cksum_copy(void *restrict to, const void *restrict from, size_t len);
+uint64_t wire_cksum_copy(void *restrict dst, const void *restrict src, size_t len);
 
 /* Bytes [off, off + len) of a packet, which may be a chain with odd parts.
  * Caller: off + len <= pkt_len. */
