@@ -2,19 +2,13 @@
  * Copyright (c) 2026 pmtcp authors
  */
 
-/* One worker: its making, its turn and its accounts. The turn is the whole path of a
- * frame through the shell; it allocates nothing, waits for nothing and makes no system
- * call of its own. How turns follow each other is run.c's concern. */
+/* The turn of a worker: the whole path of a frame through the shell. It allocates nothing,
+ * waits for nothing and makes no system call of its own. How turns follow each other is
+ * run.c's concern, what is before and after them worker_life.c's. */
 
 #include "dpdk/worker.h"
 
-#include <errno.h>
-#include <stdlib.h>
 #include <string.h>
-#include <sys/random.h>
-#include <time.h>
-
-#include "base/check.h"
 
 /* Bounds what one turn sends, so that receiving is never starved. */
 #define OUTPUT_BURSTS_MAX 64
@@ -22,12 +16,7 @@
 /* What piled up in a stall of the loop is received before its timers run. */
 #define STALL_BURSTS_MAX 64
 
-#define FRAG_TIMEOUT_MS 30000 /* W-12 */
-
 #define CAPTURE_FLUSH_NS 100000000u
-
-/* Frames of a queue that is being given up; more than any ring holds. */
-#define DRAIN_BURSTS_MAX 4096
 
 /* Cycle stamps of one turn. */
 struct stamps {
@@ -226,6 +215,48 @@ receive_faulty(struct pmtcp_worker *w, uint64_t now_ns, struct rte_mbuf **pkts, 
 	return faults_pop(w->faults, now_ns, pkts, w->burst);
 }
 
+/* The sender's core wrote these lines: fetch them side by side. Where a frame lies can be told
+ * without waiting for its mbuf if it lies where the last one did; headers end in their second
+ * line. */
+static inline void
+fetch_frames(const struct pmtcp_worker *w, struct rte_mbuf *const *pkts, uint16_t n)
+{
+	for (uint16_t i = 0; i < n; i++) {
+		const uint8_t *p = (const uint8_t *)pkts[i];
+
+		__builtin_prefetch(p, 1);
+		__builtin_prefetch(p + w->frame_at, 1);
+		__builtin_prefetch(p + w->frame_at + PMTCP_CACHE_LINE - 1, 1);
+	}
+}
+
+/* Takes the next turn's burst off the device, so that its lines come while this turn sends. */
+static inline void
+receive_ahead(struct pmtcp_worker *w)
+{
+	if (is_unlikely(!w->has_rx || w->n_ahead > 0))
+		return;
+	w->n_ahead = rte_eth_rx_burst(w->port_id, w->queue, w->ahead, w->burst);
+	fetch_frames(w, w->ahead, w->n_ahead);
+}
+
+/* What was taken ahead is older than what the device has. */
+static inline uint16_t
+receive(struct pmtcp_worker *w, struct rte_mbuf **pkts)
+{
+	uint16_t n = w->n_ahead;
+
+	if (n > 0) {
+		for (uint16_t i = 0; i < n; i++)
+			pkts[i] = w->ahead[i];
+		w->n_ahead = 0;
+		return n;
+	}
+	n = rte_eth_rx_burst(w->port_id, w->queue, pkts, w->burst);
+	fetch_frames(w, pkts, n);
+	return n;
+}
+
 static inline uint16_t
 receive_input(struct pmtcp_worker *w, uint64_t now_ns, struct stamps *s)
 {
@@ -236,13 +267,11 @@ receive_input(struct pmtcp_worker *w, uint64_t now_ns, struct stamps *s)
 		handed = steer_in(w, all);
 	pkts = all + handed;
 	if (is_likely(w->has_rx))
-		n = rte_eth_rx_burst(w->port_id, w->queue, pkts, w->burst);
+		n = receive(w, pkts);
 	if (is_unlikely(w->faults != NULL))
 		n = receive_faulty(w, now_ns, pkts, n);
 	if (n > 0) {
-		/* The sender's core wrote these lines: fetch them side by side. */
-		for (uint16_t i = 0; i < n; i++)
-			__builtin_prefetch(pkts[i]);
+		w->frame_at = (uint32_t)(rte_pktmbuf_mtod(pkts[0], uint8_t *) - (uint8_t *)pkts[0]);
 		w->stats.rx_packets += n;
 		w->stats.rx_octets += count_octets(pkts, n);
 		if (is_unlikely(w->capture != NULL))
@@ -316,6 +345,7 @@ pmtcp_worker_turn(struct pmtcp_worker *w, void (*fn)(struct pmtcp_ctx *ctx, void
 	struct stamps s = {.start = rte_rdtsc()};
 	uint64_t now_ns = worker_clock_now(w, s.start);
 	bool has_stalled = now_ns - w->last_ns > WORKER_STALL_NS && !w->was_away;
+	uint16_t n_received;
 	bool is_busy;
 
 	w->was_away = false;
@@ -323,7 +353,8 @@ pmtcp_worker_turn(struct pmtcp_worker *w, void (*fn)(struct pmtcp_ctx *ctx, void
 	s.last = s.start;
 
 	is_busy = is_unlikely(w->steer != NULL) && exchange(w, now_ns);
-	is_busy |= receive_input(w, now_ns, &s) > 0;
+	n_received = receive_input(w, now_ns, &s);
+	is_busy |= n_received > 0;
 	if (is_unlikely(has_stalled))
 		catch_up(w, now_ns, &s);
 	/* Behind a full device a deadline is no work: nothing could leave. */
@@ -334,6 +365,11 @@ pmtcp_worker_turn(struct pmtcp_worker *w, void (*fn)(struct pmtcp_ctx *ctx, void
 	if (fn != NULL)
 		fn(w->ctx, arg);
 	stamp(w, &s, PMTCP_PHASE_APP);
+	/* Where little comes it is not worth a second look. */
+	if (n_received > 0) {
+		receive_ahead(w);
+		stamp(w, &s, PMTCP_PHASE_RX);
+	}
 	is_busy |= send_output(w, now_ns, &s) > 0;
 
 	if (is_unlikely((++w->stats.turns & (WORKER_LOOK_TURNS - 1)) == 0))
@@ -341,250 +377,4 @@ pmtcp_worker_turn(struct pmtcp_worker *w, void (*fn)(struct pmtcp_ctx *ctx, void
 	if (is_busy)
 		account_busy(w, &s);
 	return is_busy;
-}
-
-/* ---- life ------------------------------------------------------------------ */
-
-static int
-fill_secrets(struct pmtcp_conf *conf)
-{
-	static const struct pmtcp_secrets unset;
-
-	if (memcmp(&conf->secrets, &unset, sizeof(unset)) == 0 &&
-			getrandom(&conf->secrets, sizeof(conf->secrets), 0) !=
-					(ssize_t)sizeof(conf->secrets))
-		return -EIO;
-	if (conf->seed == 0 && getrandom(&conf->seed, sizeof(conf->seed), 0) !=
-					       (ssize_t)sizeof(conf->seed))
-		return -EIO;
-	return 0;
-}
-
-/* Fills in what the caller left to us. */
-static int
-complete_conf(struct pmtcp_worker *w, const struct pmtcp_conf *conf)
-{
-	static const struct pmtcp_caps unset;
-	struct pmtcp_port *port = w->port;
-	struct pmtcp_conf *c = &w->conf;
-
-	*c = *conf;
-	if (c->pool == NULL)
-		c->pool = port->queues[w->queue].pool;
-	if (c->ctl_pool == NULL)
-		c->ctl_pool = port->queues[w->queue].ctl_pool;
-	if (rte_is_zero_ether_addr(&c->mac))
-		c->mac = port->mac;
-	if (c->mtu == 0 || c->mtu > port->mtu)
-		c->mtu = port->mtu;
-	if (memcmp(&c->caps, &unset, sizeof(unset)) == 0)
-		c->caps = port->caps;
-	if (c->owners <= 1) {
-		c->owner = w->queue;
-		c->owners = port->n_workers;
-	}
-	if (c->rss == NULL && port->n_workers > 1)
-		c->rss = &port->rss;
-	return fill_secrets(c);
-}
-
-static int
-open_capture(struct pmtcp_worker *w, const struct pmtcp_worker_opts *opts)
-{
-	struct capture_conf conf = {
-			.path = opts->pcap,
-			.packets = opts->pcap_packets,
-			.snap = opts->pcap_snap,
-	};
-	struct timespec wall;
-
-	if (opts->pcap == NULL)
-		return 0;
-	(void)clock_gettime(CLOCK_REALTIME, &wall);
-	conf.epoch_ns = (uint64_t)wall.tv_sec * 1000000000u + (uint64_t)wall.tv_nsec -
-			clock_ns(&w->clock, rte_rdtsc());
-	return capture_open(&conf, &w->capture);
-}
-
-/* The key is the table's own: nothing else may be learned from how rows fill (SEC-11). */
-static int
-create_frag(struct pmtcp_worker *w, const struct pmtcp_worker_opts *opts)
-{
-	struct frag_conf conf = {.datagrams = opts->reassemble,
-			.timeout_ms = FRAG_TIMEOUT_MS,
-			.packet_max = w->conf.mtu,
-			.mac = w->conf.mac};
-
-	if (opts->reassemble == 0)
-		return 0;
-	if (getrandom(&conf.key, sizeof(conf.key), 0) != (ssize_t)sizeof(conf.key))
-		return -EIO;
-	return frag_create(&conf, &w->frag);
-}
-
-static int
-create_stage(struct pmtcp_worker *w)
-{
-	w->stage = calloc(1, sizeof(*w->stage));
-	return w->stage == NULL ? -ENOMEM : 0;
-}
-
-static int
-build(struct pmtcp_worker *w, const struct pmtcp_conf *conf, const struct pmtcp_worker_opts *opts)
-{
-	int ret = complete_conf(w, conf);
-
-	if (ret == 0)
-		ret = mem_map(pmtcp_ctx_memsize(&w->conf), w->port->node, &w->mem);
-	if (ret == 0)
-		ret = pmtcp_ctx_init(w->mem.base, w->mem.len, &w->conf, &w->ctx);
-	if (ret == 0 && w->steer != NULL)
-		ret = create_stage(w);
-	if (ret == 0 && faults_wanted(&opts->faults))
-		ret = faults_create(&opts->faults, w->conf.pool, &w->faults);
-	if (ret == 0)
-		ret = create_frag(w, opts);
-	if (ret == 0)
-		ret = open_capture(w, opts);
-	return ret;
-}
-
-int
-pmtcp_worker_create(struct pmtcp_port *port, uint16_t queue, const struct pmtcp_conf *conf,
-		const struct pmtcp_worker_opts *opts, struct pmtcp_worker **out)
-{
-	static const struct pmtcp_worker_opts defaults;
-	struct pmtcp_worker *w;
-	int ret;
-
-	if (queue >= port->n_workers)
-		return -EINVAL;
-	if (port->queues[queue].has_worker)
-		return -EBUSY;
-	if (opts == NULL)
-		opts = &defaults;
-	if (opts->burst > WORKER_BURST_MAX)
-		return -EINVAL;
-	w = aligned_alloc(PMTCP_CACHE_LINE, sizeof(*w));
-	if (w == NULL)
-		return -ENOMEM;
-	memset(w, 0, sizeof(*w));
-	w->port = port;
-	w->port_id = port->id;
-	w->queue = queue;
-	w->has_rx = queue < port->n_rx;
-	w->has_tx = queue < port->n_tx;
-	w->steer = port->steer;
-	w->clock = *clock_get();
-	w->idle = opts->idle;
-	w->burst = opts->burst == 0 ? WORKER_BURST : opts->burst;
-	w->profile = opts->profile;
-	w->stats.free_permille = 1000;
-	w->was_away = true;
-	w->wake_fd = w->rx_fd = -1;
-	port->queues[queue].has_worker = true;
-	ret = build(w, conf, opts);
-	if (ret != 0) {
-		pmtcp_worker_destroy(w);
-		return ret;
-	}
-	idle_open(w);
-	telemetry_add(w);
-	*out = w;
-	return 0;
-}
-
-/* Frames left in the receive queue belong to a pool that may be gone next, a peer's on
- * net_ring: back they go while it is there (RES-15). */
-static void
-drain_queue(struct pmtcp_worker *w)
-{
-	struct rte_mbuf *pkts[WORKER_BURST_MAX];
-	uint16_t n;
-
-	for (int i = 0; i < DRAIN_BURSTS_MAX && w->has_rx; i++) {
-		n = rte_eth_rx_burst(w->port_id, w->queue, pkts, WORKER_BURST_MAX);
-		if (n == 0)
-			break;
-		rte_pktmbuf_free_bulk(pkts, n);
-	}
-}
-
-void
-pmtcp_worker_destroy(struct pmtcp_worker *w)
-{
-	if (w == NULL)
-		return;
-	CHECK(w->group == NULL && atomic_load(&w->owner_tid) == 0);
-	telemetry_remove(w);
-	idle_close(w);
-	if (w->ctx != NULL)
-		pmtcp_ctx_fini(w->ctx);
-	rte_pktmbuf_free_bulk(w->backlog + w->backlog_head, w->backlog_tail - w->backlog_head);
-	faults_destroy(w->faults);
-	frag_destroy(w->frag);
-	drain_queue(w);
-	if (w->steer != NULL)
-		steer_drain(w->steer, w->queue);
-	free(w->stage);
-	capture_close(w->capture);
-	mem_unmap(&w->mem);
-	w->port->queues[w->queue].has_worker = false;
-	free(w);
-}
-
-struct pmtcp_ctx *
-pmtcp_worker_ctx(const struct pmtcp_worker *w)
-{
-	return w->ctx;
-}
-
-struct pmtcp_port *
-pmtcp_worker_port(const struct pmtcp_worker *w)
-{
-	return w->port;
-}
-
-const struct pmtcp_conf *
-pmtcp_worker_conf(const struct pmtcp_worker *w)
-{
-	return &w->conf;
-}
-
-int
-pmtcp_worker_mem_node(const struct pmtcp_worker *w)
-{
-	return mem_node(w->mem.base);
-}
-
-void
-pmtcp_worker_stats(const struct pmtcp_worker *w, struct pmtcp_worker_stats *stats)
-{
-	struct rte_eth_stats eth;
-
-	*stats = w->stats;
-	stats->backlog = (uint16_t)(w->backlog_tail - w->backlog_head);
-	if (w->faults != NULL)
-		faults_stats(w->faults, stats);
-	if (w->frag != NULL)
-		frag_stats(w->frag, stats);
-	if (w->capture != NULL)
-		stats->pcap_lost = capture_lost(w->capture);
-	if (rte_eth_stats_get(w->port_id, &eth) == 0)
-		stats->rx_missed = eth.imissed;
-}
-
-void
-pmtcp_worker_stats_add(struct pmtcp_worker_stats *sum, const struct pmtcp_worker_stats *one)
-{
-	enum { COUNTERS = offsetof(struct pmtcp_worker_stats, rx_missed) / sizeof(uint64_t) };
-	const uint64_t *from = (const uint64_t *)one;
-	uint64_t *to = (uint64_t *)sum;
-
-	STATIC_ASSERT(offsetof(struct pmtcp_worker_stats, turns) == 0);
-	for (int i = 0; i < COUNTERS; i++)
-		to[i] += from[i];
-	sum->rx_missed = max_u64(sum->rx_missed, one->rx_missed);
-	sum->backlog += one->backlog;
-	sum->free_permille = (uint16_t)min_u32(sum->free_permille, one->free_permille);
 }

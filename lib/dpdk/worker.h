@@ -22,7 +22,7 @@
 #include "dpdk/steer.h"
 
 /* Frames moved at a time: by default, and at most. */
-#define WORKER_BURST     32
+#define WORKER_BURST 32
 #define WORKER_BURST_MAX 64
 
 /* Frames the device did not take yet (RES-7). */
@@ -67,6 +67,8 @@ struct pmtcp_worker {
 	uint16_t backlog_tail; /* frames are in [head, tail) */
 	uint16_t n_relayed;    /* so many of these, the first ones, are another worker's */
 	uint16_t burst;        /* frames moved at a time */
+	uint16_t n_ahead;      /* frames the device gave, for the next turn */
+	uint32_t frame_at;     /* from an mbuf to its frame, the last time */
 	bool has_rx;           /* such a receive queue exists ... */
 	bool has_tx;           /* ... and such a transmit queue */
 	bool profile;
@@ -78,6 +80,7 @@ struct pmtcp_worker {
 	atomic_int owner_tid; /* the running thread; 0: not running */
 
 	__attribute__((aligned(PMTCP_CACHE_LINE))) struct pmtcp_worker_stats stats;
+	struct rte_mbuf *ahead[WORKER_BURST_MAX];
 	struct rte_mbuf *backlog[WORKER_BACKLOG];
 
 	/* Rarely used. */

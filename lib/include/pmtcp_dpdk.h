@@ -194,7 +194,8 @@ const struct pmtcp_conf *pmtcp_worker_conf(const struct pmtcp_worker *worker);
  * pmtcp_output() until it is empty, transmit. Frames the device does not take wait
  * in a backlog of 256, in order. Meanwhile the context is left to keep what it has;
  * only after 10 ms without movement more is sent into the backlog, and what it
- * cannot hold is dropped and counted (RES-7).
+ * cannot hold is dropped and counted (RES-7). A turn that received something takes
+ * the next turn's burst off the device before it sends.
  * Never waits.
  *
  * @param fn  the application; NULL: none

@@ -146,6 +146,31 @@ turn_receives_a_burst_in_order(void **state)
 	bed_close(&bed);
 }
 
+/* What is taken off the device ahead makes room there, keeps its place before what comes later,
+ * and is given back by a worker that goes first (bed_close() counts). */
+static void
+turn_takes_the_next_burst_ahead(void **state)
+{
+	struct bed bed;
+
+	bed_open(&bed, NULL);
+	far_send(&bed, 0, RING_SIZE);
+	assert_true(pmtcp_worker_turn(bed.w, NULL, NULL));
+	assert_int_equal(bed.ctx->n_inputs, 32);
+	assert_int_equal(stats_of(&bed).rx_packets, 32);
+	far_send(&bed, RING_SIZE, 64);
+	while (pmtcp_worker_turn(bed.w, NULL, NULL))
+		;
+	assert_int_equal(bed.ctx->n_inputs, RING_SIZE + 64);
+	for (uint32_t i = 0; i < RING_SIZE + 64; i++)
+		assert_int_equal(bed.ctx->inputs[i], i);
+	assert_int_equal(stats_of(&bed).rx_packets, RING_SIZE + 64);
+	far_send(&bed, 0, 40);
+	assert_true(pmtcp_worker_turn(bed.w, NULL, NULL));
+	assert_int_equal(bed.ctx->n_inputs, RING_SIZE + 64 + 32);
+	bed_close(&bed);
+}
+
 static void
 turn_sends_all_output_in_order(void **state)
 {
@@ -451,6 +476,7 @@ main(void)
 			cmocka_unit_test(create_errors_leave_nothing_behind),
 			cmocka_unit_test(memory_lies_where_the_kernel_says),
 			cmocka_unit_test(turn_receives_a_burst_in_order),
+			cmocka_unit_test(turn_takes_the_next_burst_ahead),
 			cmocka_unit_test(turn_sends_all_output_in_order),
 			cmocka_unit_test(turn_with_due_deadline_counts_as_work),
 			cmocka_unit_test(res_7_slow_device_loses_nothing),
