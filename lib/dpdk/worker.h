@@ -22,7 +22,7 @@
 #include "dpdk/steer.h"
 
 /* Frames moved at a time: by default, and at most. */
-#define WORKER_BURST 32
+#define WORKER_BURST     32
 #define WORKER_BURST_MAX 64
 
 /* Frames the device did not take yet (RES-7). */
