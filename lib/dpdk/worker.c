@@ -13,6 +13,9 @@
 /* Bounds what one turn sends, so that receiving is never starved. */
 #define OUTPUT_BURSTS_MAX 64
 
+/* Frames whose lines are fetched at a time. */
+#define FETCH_STEP 8
+
 /* What piled up in a stall of the loop is received before its timers run. */
 #define STALL_BURSTS_MAX 64
 
@@ -177,6 +180,32 @@ exchange(struct pmtcp_worker *w, uint64_t now_ns)
 	return total > 0;
 }
 
+/* The sender's core wrote these lines: fetch them side by side. Where a frame lies can be told
+ * without waiting for its mbuf if it lies where the last one did; headers end in their second
+ * line. */
+static inline void
+fetch_frames(const struct pmtcp_worker *w, struct rte_mbuf *const *pkts, uint16_t n)
+{
+	for (uint16_t i = 0; i < n; i++) {
+		const uint8_t *p = (const uint8_t *)pkts[i];
+
+		__builtin_prefetch(p, 1);
+		__builtin_prefetch(p + w->frame_at, 1);
+		__builtin_prefetch(p + w->frame_at + PMTCP_CACHE_LINE - 1, 1);
+	}
+}
+
+/* The next few frames of those taken ahead: a core has some twenty lines under way at a time,
+ * and forgets prefetches beyond. */
+static inline void
+fetch_some(struct pmtcp_worker *w)
+{
+	uint16_t n = (uint16_t)min_u32(w->n_ahead - w->n_fetched, FETCH_STEP);
+
+	fetch_frames(w, w->ahead + w->n_fetched, n);
+	w->n_fetched += n;
+}
+
 /* Takes frames out of the context as long as the device takes them from us. A context
  * keeps what it may not send yet without loss, so a device that is merely slow costs no
  * frame; one that is stuck gets its share thrown away. Returns frames. */
@@ -197,7 +226,9 @@ send_output(struct pmtcp_worker *w, uint64_t now_ns, struct stamps *s)
 		if (n == 0)
 			break;
 		total += n;
+		fetch_some(w);
 		send_frames(w, now_ns, pkts, n);
+		fetch_some(w);
 		stamp(w, s, PMTCP_PHASE_TX);
 		/* Less than a burst is all there was. */
 		if (n < w->burst || is_unlikely(worker_has_backlog(w)))
@@ -215,29 +246,15 @@ receive_faulty(struct pmtcp_worker *w, uint64_t now_ns, struct rte_mbuf **pkts, 
 	return faults_pop(w->faults, now_ns, pkts, w->burst);
 }
 
-/* The sender's core wrote these lines: fetch them side by side. Where a frame lies can be told
- * without waiting for its mbuf if it lies where the last one did; headers end in their second
- * line. */
-static inline void
-fetch_frames(const struct pmtcp_worker *w, struct rte_mbuf *const *pkts, uint16_t n)
-{
-	for (uint16_t i = 0; i < n; i++) {
-		const uint8_t *p = (const uint8_t *)pkts[i];
-
-		__builtin_prefetch(p, 1);
-		__builtin_prefetch(p + w->frame_at, 1);
-		__builtin_prefetch(p + w->frame_at + PMTCP_CACHE_LINE - 1, 1);
-	}
-}
-
-/* Takes the next turn's burst off the device, so that its lines come while this turn sends. */
+/* Takes the next turn's burst off the device, so that its lines come while this turn works. */
 static inline void
 receive_ahead(struct pmtcp_worker *w)
 {
 	if (is_unlikely(!w->has_rx || w->n_ahead > 0))
 		return;
 	w->n_ahead = rte_eth_rx_burst(w->port_id, w->queue, w->ahead, w->burst);
-	fetch_frames(w, w->ahead, w->n_ahead);
+	w->n_fetched = 0;
+	fetch_some(w);
 }
 
 /* What was taken ahead is older than what the device has. */
@@ -246,14 +263,15 @@ receive(struct pmtcp_worker *w, struct rte_mbuf **pkts)
 {
 	uint16_t n = w->n_ahead;
 
-	if (n > 0) {
-		for (uint16_t i = 0; i < n; i++)
-			pkts[i] = w->ahead[i];
-		w->n_ahead = 0;
+	if (n == 0) {
+		n = rte_eth_rx_burst(w->port_id, w->queue, pkts, w->burst);
+		fetch_frames(w, pkts, n);
 		return n;
 	}
-	n = rte_eth_rx_burst(w->port_id, w->queue, pkts, w->burst);
-	fetch_frames(w, pkts, n);
+	fetch_frames(w, w->ahead + w->n_fetched, (uint16_t)(n - w->n_fetched));
+	for (uint16_t i = 0; i < n; i++)
+		pkts[i] = w->ahead[i];
+	w->n_ahead = w->n_fetched = 0;
 	return n;
 }
 
@@ -362,14 +380,15 @@ pmtcp_worker_turn(struct pmtcp_worker *w, void (*fn)(struct pmtcp_ctx *ctx, void
 		is_busy = worker_deadline(w) <= now_ns;
 	pmtcp_tick(w->ctx, now_ns);
 	stamp(w, &s, PMTCP_PHASE_TICK);
-	if (fn != NULL)
-		fn(w->ctx, arg);
-	stamp(w, &s, PMTCP_PHASE_APP);
 	/* Where little comes it is not worth a second look. */
 	if (n_received > 0) {
 		receive_ahead(w);
 		stamp(w, &s, PMTCP_PHASE_RX);
 	}
+	if (fn != NULL)
+		fn(w->ctx, arg);
+	fetch_some(w);
+	stamp(w, &s, PMTCP_PHASE_APP);
 	is_busy |= send_output(w, now_ns, &s) > 0;
 
 	if (is_unlikely((++w->stats.turns & (WORKER_LOOK_TURNS - 1)) == 0))

@@ -68,6 +68,7 @@ struct pmtcp_worker {
 	uint16_t n_relayed;    /* so many of these, the first ones, are another worker's */
 	uint16_t burst;        /* frames moved at a time */
 	uint16_t n_ahead;      /* frames the device gave, for the next turn */
+	uint16_t n_fetched;    /* of these, the lines are on their way */
 	uint32_t frame_at;     /* from an mbuf to its frame, the last time */
 	bool has_rx;           /* such a receive queue exists ... */
 	bool has_tx;           /* ... and such a transmit queue */

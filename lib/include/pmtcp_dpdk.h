@@ -195,7 +195,7 @@ const struct pmtcp_conf *pmtcp_worker_conf(const struct pmtcp_worker *worker);
  * in a backlog of 256, in order. Meanwhile the context is left to keep what it has;
  * only after 10 ms without movement more is sent into the backlog, and what it
  * cannot hold is dropped and counted (RES-7). A turn that received something takes
- * the next turn's burst off the device before it sends.
+ * the next turn's burst off the device before it calls fn.
  * Never waits.
  *
  * @param fn  the application; NULL: none
