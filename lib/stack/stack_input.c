@@ -195,6 +195,9 @@ segment_input(struct pmtcp_ctx *s, struct seg *seg)
 	tcp_input(&s->t, seg);
 }
 
+/* Segments, from the one at hand to the one whose block is fetched. */
+#define FETCH_AHEAD 6
+
 /* The segments gathered so far, looked up whole, run in order. */
 static void
 batch_input(struct pmtcp_ctx *s, struct batch *b)
@@ -204,6 +207,11 @@ batch_input(struct pmtcp_ctx *s, struct batch *b)
 
 	flow_table_lookup_bulk(&s->t.table, b->hash, b->key, b->index, b->n);
 	for (struct seg *seg = b->seg; seg < end; seg++) {
+		/* Looking it up has fetched the first line of its block, but not the second. */
+		if (is_likely(seg + FETCH_AHEAD < end))
+			__builtin_prefetch((const uint8_t *)tcp_block(&s->t, index[FETCH_AHEAD]) +
+							   PMTCP_CACHE_LINE,
+					1);
 		seg->index = *index++;
 		segment_input(s, seg);
 		if (seg->m)
