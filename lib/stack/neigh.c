@@ -156,8 +156,7 @@ make(struct pmtcp_ctx *s, struct neigh_addr addr)
 
 	if (number == NEIGH_NONE)
 		return NEIGH_NONE;
-	memset(&s->t.hops[number], 0, sizeof(s->t.hops[number]));
-	s->t.hops[number].is_v6 = !is_v4(&addr);
+	tcp_hop_init(&s->t, number, !is_v4(&addr));
 	n->entries[number] = (struct neigh){.addr = addr,
 			.state = NEIGH_FAILED,
 			.next = *bucket,

@@ -64,6 +64,7 @@ enum {
 /* A next hop as output sees it; lib/stack resolves. */
 struct tcp_hop {
 	struct rte_ether_addr mac;
+	uint8_t behind_mac[10]; /* what follows it in plain segments; 0: none go there */
 	bool is_resolved;
 	bool is_wanted;     /* somebody waits: resolve */
 	bool is_suspect;    /* segments over it were never answered: ask again (DATA-34) */
@@ -398,6 +399,8 @@ struct tcp_rx *tcp_rx_get(struct tcp *t, struct tcb *c);
 uint32_t tcp_shutdown(struct tcp *t, uint64_t deadline_ns);
 
 /* ---- tcp_mark.c ---- */
+/* A hop of which nothing is known yet. */
+void tcp_hop_init(struct tcp *t, uint16_t number, bool is_v6);
 void tcp_mark(struct tcp *t, struct block_head *b);
 void tcp_mark_data(struct tcp *t, struct tcb *c);
 void tcp_mark_wait(struct tcp *t, struct block_head *b);

@@ -68,7 +68,7 @@ emit_syn_ack(struct tcp *t, struct syn_rcvd *sr, struct tcp_burst *b)
 	w.tsval = tcp_tsval(t, sr->ts_offset);
 	w.tsecr = sr->ts_recent;
 	w.addr_sum = wire_addr_sum(&sr->head.key);
-	if (is_likely((sr->flags & (ALL | SR_ECN)) == ALL && tcp_is_plain(t, hop))
+	if (is_likely((sr->flags & (ALL | SR_ECN)) == ALL && tcp_is_plain(hop))
 					? !tcp_plain_send(t, &sr->head, hop, b, &w)
 					: !emit_odd_syn_ack(t, sr, b))
 		return false;
@@ -148,7 +148,7 @@ output_time_wait(struct tcp *t, struct time_wait *tw, struct tcp_burst *b)
 		return true;
 	if (b->n == b->max)
 		return false;
-	if (is_likely((tw->flags & TW_TS) && tcp_is_plain(t, hop))
+	if (is_likely((tw->flags & TW_TS) && tcp_is_plain(hop))
 					? !tcp_plain_send(t, &tw->head, hop, b, &w)
 					: !emit_odd_time_wait(t, tw, b))
 		return false;
@@ -157,6 +157,26 @@ output_time_wait(struct tcp *t, struct time_wait *tw, struct tcp_burst *b)
 	return true;
 }
 
+/* OPEN-8: the offer of a connection whose class offers everything, and of ECN nothing. */
+static PMTCP_ALWAYS_INLINE bool
+output_syn_sent(struct tcp *t, struct tcb *c, struct tcp_burst *b)
+{
+	const struct tcp_class *k = tcp_class(t, c);
+	const struct tcp_hop *hop = tcp_hop(t, &c->head);
+	struct wire_plain w = tcp_plain_syn(t, k);
+
+	if (is_unlikely(!k->has_all || !tcp_is_plain(hop)))
+		return tcp_output_tcb(t, c, b);
+	w.seq = c->snd.una;
+	w.tsval = tcp_tsval(t, c->ts_offset);
+	w.addr_sum = c->addr_sum;
+	if (is_unlikely(!tcp_plain_send(t, &c->head, hop, b, &w)))
+		return false;
+	c->flags &= ~(uint32_t)TCB_SYN_DUE;
+	return true;
+}
+
+/* Caller: there is room in the burst. */
 static PMTCP_ALWAYS_INLINE bool
 visit(struct tcp *t, struct block_head *h, struct tcp_burst *b)
 {
@@ -167,6 +187,8 @@ visit(struct tcp *t, struct block_head *h, struct tcp_burst *b)
 			return true;
 		return tcp_output_tcb(t, (struct tcb *)h, b);
 	case BLOCK_TCB:
+		if (h->state == TCPS_SYN_SENT && tcb_has((struct tcb *)h, TCB_SYN_DUE))
+			return output_syn_sent(t, (struct tcb *)h, b);
 		return tcp_output_tcb(t, (struct tcb *)h, b);
 	case BLOCK_SYN_RCVD:
 		return output_syn_rcvd(t, (struct syn_rcvd *)h, b);

@@ -34,6 +34,14 @@ shift_for(uint32_t buffer)
 	return shift;
 }
 
+/* What follows from the others. */
+static void
+derive(struct tcp_class *k)
+{
+	k->has_slow_timers = k->keep_idle_ms || k->user_timeout_ms;
+	k->has_all = k->has_ts && k->has_sack && k->has_wscale && k->ecn != PMTCP_ECN_OFFER;
+}
+
 static bool
 is_same(const struct tcp_class *a, const struct tcp_class *b)
 {
@@ -102,6 +110,7 @@ tcp_class_default(struct tcp *t)
 	k->is_newreno = conf->cc == PMTCP_CC_NEWRENO;
 	k->ecn = conf->ecn ? conf->ecn : PMTCP_ECN_ACCEPT;
 	k->rcv_wscale = shift_for(conf->recv_buffer);
+	derive(k);
 	t->default_class = 0;
 	t->last_class = 0;
 	return 0;
@@ -156,7 +165,6 @@ apply_slow_opts(struct tcp_class *k, const struct pmtcp_conn_opts *o)
 		k->user_timeout_ms = o->user_timeout_ms;
 	if (o->linger_ms)
 		k->linger_ms = o->linger_ms == PMTCP_LINGER_ABORT ? 0 : o->linger_ms;
-	k->has_slow_timers = k->keep_idle_ms || k->user_timeout_ms;
 }
 
 /* Caller: opts were checked. */
@@ -191,6 +199,7 @@ apply_opts(struct tcp_class *k, const struct pmtcp_conn_opts *o)
 	k->has_wscale = !o->no_wscale;
 	k->rcv_wscale = shift_for(k->recv_buffer);
 	apply_slow_opts(k, o);
+	derive(k);
 }
 
 int
@@ -346,7 +355,7 @@ tcp_class_set(struct tcp *t, struct tcb *c, enum pmtcp_opt opt, uint64_t value)
 	uint16_t cls;
 	int err = set_option(&want, opt, value);
 
-	want.has_slow_timers = want.keep_idle_ms || want.user_timeout_ms;
+	derive(&want);
 	if (err == 0 && want.has_slow_timers && c->head.kind == BLOCK_TCB && !tcp_rare_get(t, c))
 		err = -ENOBUFS;
 	if (err == 0)

@@ -38,6 +38,7 @@ struct tcp_class {
 	bool is_newreno;    /* congestion control, else CUBIC (DEC-13) */
 	uint8_t ecn;        /* enum pmtcp_ecn */
 	uint8_t rcv_wscale; /* smallest shift that can advertise recv_buffer */
+	bool has_all;       /* its SYN offers all options, and of ECN nothing */
 };
 
 #endif /* PMTCP_TCP_TCP_CLASS_H */

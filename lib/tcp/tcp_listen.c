@@ -173,6 +173,30 @@ admit(struct tcp *t, struct pmtcp_listener *l, struct seg *seg, bool is_reopenin
 	return NEXT;
 }
 
+/* What both SYNs offer. */
+static PMTCP_ALWAYS_INLINE void
+fill_options(struct syn_rcvd *sr, const struct tcp_class *k, const struct seg *seg)
+{
+	enum { ALL = SEG_OPT_TS | SEG_OPT_SACK_PERM | SEG_OPT_WSCALE };
+
+	if (is_likely(k->has_all && (seg->opts & ALL) == ALL)) {
+		sr->flags = SR_TS | SR_SACK | SR_WSCALE;
+		sr->ts_recent = seg->tsval;
+		sr->wscale = seg->wscale;
+		return;
+	}
+	if (k->has_ts && (seg->opts & SEG_OPT_TS)) {
+		sr->flags |= SR_TS;
+		sr->ts_recent = seg->tsval;
+	}
+	if (k->has_sack && (seg->opts & SEG_OPT_SACK_PERM))
+		sr->flags |= SR_SACK;
+	if (k->has_wscale && (seg->opts & SEG_OPT_WSCALE)) {
+		sr->flags |= SR_WSCALE;
+		sr->wscale = seg->wscale;
+	}
+}
+
 static void
 fill_half_open(struct tcp *t, struct syn_rcvd *sr, struct pmtcp_listener *l, const struct seg *seg)
 {
@@ -192,18 +216,9 @@ fill_half_open(struct tcp *t, struct syn_rcvd *sr, struct pmtcp_listener *l, con
 	sr->mss = seg->opts & SEG_OPT_MSS ? seg->mss : tcp_mss_default(seg->is_v6);
 	sr->cls = l->cls;
 	sr->sent = (uint16_t)(t->now_us >> SR_SENT_SHIFT);
-	if (k->has_ts && (seg->opts & SEG_OPT_TS)) {
-		sr->flags |= SR_TS;
-		sr->ts_recent = seg->tsval;
-	}
-	if (k->has_sack && (seg->opts & SEG_OPT_SACK_PERM))
-		sr->flags |= SR_SACK;
+	fill_options(sr, k, seg);
 	if (is_unlikely(seg->flags & TCP_ECE) && tcp_ecn_is_agreed(k, NULL, seg))
 		sr->flags |= SR_ECN;
-	if (k->has_wscale && (seg->opts & SEG_OPT_WSCALE)) {
-		sr->flags |= SR_WSCALE;
-		sr->wscale = seg->wscale;
-	}
 }
 
 /* The TIME-WAIT entry leaves its place to the half-open and waits aside: if the SYN

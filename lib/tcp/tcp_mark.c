@@ -6,7 +6,9 @@
  * time, linked through mark_next, whatever it owes; a block whose next hop is not
  * resolved moves to that hop's wait list and needs no packet buffer there (W-7). */
 
-#include "tcp/tcp.h"
+#include <string.h>
+
+#include "tcp/tcp_plain.h"
 
 static void
 push(struct tcp *t, struct mark_list *list, struct block_head *b)
@@ -63,6 +65,17 @@ tcp_mark_wait(struct tcp *t, struct block_head *b)
 	hop->wait_head = tcp_index(t, b);
 	hop->is_wanted = true;
 	t->has_wanted_hop = true;
+}
+
+void
+tcp_hop_init(struct tcp *t, uint16_t number, bool is_v6)
+{
+	struct tcp_hop *hop = &t->hops[number];
+
+	memset(hop, 0, sizeof(*hop));
+	hop->is_v6 = is_v6;
+	if (!is_v6 && t->plain_src != 0)
+		wire_plain_eth(hop->behind_mac, t->plain_src);
 }
 
 void

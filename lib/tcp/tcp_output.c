@@ -17,6 +17,31 @@ enum {
 	VISIT_SEGMENTS = 64, /* of one connection, then the others have their turn */
 };
 
+/* Rounding up takes the edge on by a little with each ACK. It must not do so once the
+ * buffer is full, nor for ever: a peer of small segments would be promised as much again
+ * before that (RES-10). */
+static bool
+may_round_up(const struct tcp *t, const struct tcb *c)
+{
+	const struct tcp_rx *rx = tcp_rx(t, c);
+	uint32_t buffer = tcp_class(t, c)->recv_buffer;
+	uint32_t held = rx ? rx->held : 0;
+
+	return held < buffer && held + tcb_rcv_wnd(c) < buffer + buffer / 8;
+}
+
+PMTCP_NOINLINE uint16_t
+tcp_advertise_held(struct tcp *t, struct tcb *c, uint32_t ack)
+{
+	uint8_t shift = tcb_rcv_shift(c);
+	uint32_t space = tcp_rcv_space(t, c) + (c->rcv.nxt - ack);
+	uint32_t field = (space + (may_round_up(t, c) ? (1u << shift) - 1 : 0)) >> shift;
+
+	field = min_u32(field, UINT16_MAX);
+	c->rcv.adv = seq_max(c->rcv.adv, ack + (field << shift));
+	return (uint16_t)field;
+}
+
 bool
 tcp_emit(struct tcp *t, struct tcb *c, struct tcp_burst *b, const struct sendq_rec *rec,
 		struct tcp_out out)
@@ -385,26 +410,8 @@ output_ack(struct tcp *t, struct tcb *c, struct tcp_burst *b)
 	return !tcb_has(c, TCB_ACK_DUE) || output_due_ack(t, c, b);
 }
 
-/* OPEN-8: the offer of a connection whose class offers everything, and of ECN nothing. */
-static PMTCP_ALWAYS_INLINE bool
-emit_syn(struct tcp *t, struct tcb *c, struct tcp_burst *b)
-{
-	const struct tcp_class *k = tcp_class(t, c);
-	const struct tcp_hop *hop = tcp_hop(t, &c->head);
-	struct wire_plain w = tcp_plain_syn(t, k);
-
-	if (is_unlikely(!(k->has_ts & k->has_sack & k->has_wscale) || k->ecn == PMTCP_ECN_OFFER ||
-			    !tcp_is_plain(t, hop)))
-		return tcp_emit(t, c, b, NULL,
-				(struct tcp_out){.seq = c->snd.una, .flags = TCP_SYN});
-	w.seq = c->snd.una;
-	w.tsval = tcp_tsval(t, c->ts_offset);
-	w.addr_sum = c->addr_sum;
-	return tcp_plain_send(t, &c->head, hop, b, &w);
-}
-
 /* The SYN-ACK of a simultaneous open. */
-static PMTCP_NOINLINE bool
+static bool
 emit_syn_ack(struct tcp *t, struct tcb *c, struct tcp_burst *b)
 {
 	struct tcp_out out = {.seq = c->snd.una, .ack = c->rcv.nxt, .flags = TCP_SYN | TCP_ACK};
@@ -412,14 +419,16 @@ emit_syn_ack(struct tcp *t, struct tcb *c, struct tcp_burst *b)
 	return tcp_emit(t, c, b, NULL, out);
 }
 
-static PMTCP_ALWAYS_INLINE bool
+/* Whatever the plain SYN of tcp_burst.c is not. */
+static PMTCP_NOINLINE bool
 output_syn(struct tcp *t, struct tcb *c, struct tcp_burst *b)
 {
-	if (!tcb_has(c, TCB_SYN_DUE))
-		return true;
+	struct tcp_out syn = {.seq = c->snd.una, .flags = TCP_SYN};
+
 	if (b->n == b->max)
 		return false;
-	if (!(c->head.state == TCPS_SYN_SENT ? emit_syn(t, c, b) : emit_syn_ack(t, c, b)))
+	if (!(c->head.state == TCPS_SYN_SENT ? tcp_emit(t, c, b, NULL, syn)
+					     : emit_syn_ack(t, c, b)))
 		return false;
 	c->flags &= ~(uint32_t)TCB_SYN_DUE;
 	return true;
@@ -458,7 +467,7 @@ tcp_output_tcb(struct tcp *t, struct tcb *c, struct tcp_burst *b)
 
 	if (is_unlikely(c->head.kind == BLOCK_ENDED))
 		return output_ended(t, c, b);
-	if (!output_syn(t, c, b))
+	if (is_unlikely(tcb_has(c, TCB_SYN_DUE)) && !output_syn(t, c, b))
 		return false;
 	if (c->head.state == TCPS_SYN_SENT)
 		return true;

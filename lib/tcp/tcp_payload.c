@@ -60,7 +60,7 @@ tcp_emit_plain(struct tcp *t, struct tcb *c, struct tcp_burst *b, struct tcp_tex
 	m->pkt_len = m->data_len;
 	sum = wire_cksum_copy(p + WIRE_PLAIN_HDR_LEN, text.at, text.len);
 	w = tcp_plain_of(t, c, out);
-	tcp_plain_fill(t, &c->head, tcp_hop(t, &c->head), &w);
+	tcp_plain_fill(&c->head, tcp_hop(t, &c->head), &w);
 	wire_plain_put(p, &w, text.len, sum);
 	b->pkts[b->n++] = m;
 	if ((c->dups & TCB_DUPS_OWED) == 0)

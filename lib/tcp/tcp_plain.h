@@ -12,7 +12,8 @@
 #include "wire/wire_plain.h"
 
 /* The MAC is read together with what follows it. */
-STATIC_ASSERT(offsetof(struct tcp_hop, mac) == 0 && sizeof(struct tcp_hop) >= sizeof(uint64_t));
+STATIC_ASSERT(offsetof(struct tcp_hop, mac) == 0 && sizeof(struct tcp_hop) == 32 &&
+		offsetof(struct tcp_hop, behind_mac) == RTE_ETHER_ADDR_LEN);
 
 /* ---- tcp_fill.c ---- */
 /* The values of a segment of c with so many octets of text. */
@@ -27,32 +28,29 @@ tcp_has_sack_to_tell(const struct tcp *t, const struct tcb *c)
 	return rx && (reasm_has_ooo(&rx->r) || rx->dsack_left != rx->dsack_right);
 }
 
-/* Rounding up takes the edge on by a little with each ACK. It must not do so once the
- * buffer is full, nor for ever: a peer of small segments would be promised as much again
- * before that (RES-10). */
-static inline bool
-tcp_may_round_up(const struct tcp *t, const struct tcb *c)
-{
-	const struct tcp_rx *rx = tcp_rx(t, c);
-	uint32_t buffer = tcp_class(t, c)->recv_buffer;
-	uint32_t held = rx ? rx->held : 0;
-
-	return held < buffer && held + tcb_rcv_wnd(c) < buffer + buffer / 8;
-}
-
+/* ---- tcp_output.c ---- */
 /* The window field, and the edge that it promises: rounded up to the scale, so that
  * rounding never moves the edge back (DATA-17, DATA-18), while the buffer allows. Text up
  * to the edge once promised is taken all the same. One of several ACKs of a burst
  * acknowledges less than RCV.NXT and offers as much more. */
-static inline uint16_t
+uint16_t tcp_advertise_held(struct tcp *t, struct tcb *c, uint32_t ack);
+
+/* The same at once where nothing is held, and the edge has all of the buffer before it that the
+ * field can tell, or more than any segment still to gain: then the window is the buffer. */
+static PMTCP_ALWAYS_INLINE uint16_t
 tcp_advertise(struct tcp *t, struct tcb *c, uint32_t ack)
 {
+	const struct tcp_class *k = tcp_class(t, c);
 	uint8_t shift = tcb_rcv_shift(c);
-	uint32_t space = tcp_rcv_space(t, c) + (c->rcv.nxt - ack);
-	uint32_t field = (space + (tcp_may_round_up(t, c) ? (1u << shift) - 1 : 0)) >> shift;
+	uint32_t field = (k->recv_buffer + (1u << shift) - 1) >> shift;
+	uint32_t now = tcb_rcv_wnd(c);
 
-	field = min_u32(field, UINT16_MAX);
-	c->rcv.adv = seq_max(c->rcv.adv, ack + (field << shift));
+	if (is_unlikely(c->rx || c->rcv.nxt != ack || field > UINT16_MAX ||
+			    (now != field << shift &&
+					    (k->recv_buffer < now + UINT16_MAX ||
+							    t->free_permille < TCP_PRESSURE_SYN))))
+		return tcp_advertise_held(t, c, ack);
+	c->rcv.adv = ack + (field << shift);
 	return (uint16_t)field;
 }
 
@@ -67,13 +65,6 @@ tcp_ack_left(struct tcb *c, uint32_t ack)
 	c->dups &= (uint8_t)~TCB_GAP_FILLED;
 }
 
-/* A packet for a segment without text, with whatever it was received with. */
-static inline struct rte_mbuf *
-tcp_ctl_raw(struct tcp *t)
-{
-	return is_likely(t->n_spare > TCP_SPARES_LOW) ? t->spare[--t->n_spare] : tcp_ctl_alloc(t);
-}
-
 static inline const struct tcp_hop *
 tcp_hop(const struct tcp *t, const struct block_head *h)
 {
@@ -82,16 +73,16 @@ tcp_hop(const struct tcp *t, const struct block_head *h)
 
 /* May segments over this hop be plain? */
 static inline bool
-tcp_is_plain(const struct tcp *t, const struct tcp_hop *hop)
+tcp_is_plain(const struct tcp_hop *hop)
 {
-	return is_likely(t->plain_src != 0) && !hop->is_v6;
+	return is_likely(hop->behind_mac[sizeof(hop->behind_mac) - 2] != 0);
 }
 
 /* And this synchronized connection's? */
 static PMTCP_ALWAYS_INLINE bool
 tcp_tcb_is_plain(const struct tcp *t, const struct tcb *c, const struct tcp_hop *hop)
 {
-	return (c->flags & (TCB_TS | TCB_ECE_DUE)) == TCB_TS && !c->rare && tcp_is_plain(t, hop) &&
+	return (c->flags & (TCB_TS | TCB_ECE_DUE)) == TCB_TS && !c->rare && tcp_is_plain(hop) &&
 	       !tcp_has_sack_to_tell(t, c);
 }
 
@@ -117,12 +108,10 @@ tcp_plain_of(struct tcp *t, struct tcb *c, struct tcp_out out)
 }
 
 static PMTCP_ALWAYS_INLINE void
-tcp_plain_fill(const struct tcp *t, const struct block_head *h, const struct tcp_hop *hop,
-		struct wire_plain *w)
+tcp_plain_fill(const struct block_head *h, const struct tcp_hop *hop, struct wire_plain *w)
 {
 	w->key = &h->key;
-	w->src = t->plain_src;
-	memcpy(&w->dst, hop, sizeof(w->dst));
+	w->eth = hop;
 }
 
 /* Sends a plain segment of this block without text; key and MACs are filled in here. False: no
@@ -132,12 +121,19 @@ static PMTCP_ALWAYS_INLINE bool
 tcp_plain_send(struct tcp *t, const struct block_head *h, const struct tcp_hop *hop,
 		struct tcp_burst *b, struct wire_plain *w)
 {
-	struct rte_mbuf *m = tcp_ctl_raw(t);
+	uint32_t n_spare = t->n_spare;
+	struct rte_mbuf *m;
 
 	ASSERT(b->n < b->max);
-	if (is_unlikely(!m))
-		return false;
-	tcp_plain_fill(t, h, hop, w);
+	if (is_likely(n_spare > TCP_SPARES_LOW)) {
+		m = t->spare[n_spare - 1];
+		t->n_spare = (uint16_t)(n_spare - 1);
+	} else {
+		m = tcp_ctl_alloc(t);
+		if (is_unlikely(!m))
+			return false;
+	}
+	tcp_plain_fill(h, hop, w);
 	wire_plain_put(wire_plain_mbuf(m, (w->flags & TCP_SYN) != 0), w, 0, 0);
 	b->pkts[b->n++] = m;
 	return true;

@@ -265,6 +265,7 @@ w_34_syn_options_stand_in_order(void **state)
 static struct wire_tcp
 plain_values(struct rng *rng, struct wire_plain *plain)
 {
+	static uint8_t eth[WIRE_ETH_LEN + 2];
 	struct wire_tcp w = random_values(rng);
 	bool is_syn = rng_below(rng, 2) == 0;
 
@@ -279,6 +280,8 @@ plain_values(struct rng *rng, struct wire_plain *plain)
 		w.seq = w.ack = w.tsval = w.tsecr = 0;
 		w.addr_sum = 0;
 	}
+	memcpy(eth, &peer_mac, sizeof(peer_mac));
+	wire_plain_eth(eth + sizeof(peer_mac), wire_plain_src(&own_mac));
 	*plain = (struct wire_plain){.seq = w.seq,
 			.ack = w.ack,
 			.tsval = w.tsval,
@@ -291,8 +294,7 @@ plain_values(struct rng *rng, struct wire_plain *plain)
 			.ttl = w.ttl,
 			.dscp = w.dscp,
 			.ecn = w.ecn};
-	memcpy(&plain->dst, &peer_mac, sizeof(peer_mac));
-	plain->src = wire_plain_src(&own_mac);
+	plain->eth = eth;
 	return w;
 }
 
