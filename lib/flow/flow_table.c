@@ -159,57 +159,63 @@ flow_table_lookup(const struct flow_table *t, uint64_t hash, const struct flow_k
 	return match_key(t, b, match_tags(b, tag), key);
 }
 
-/* Up to FLOW_BULK_MAX keys in three sweeps, each of which starts the misses of the
- * next: tags of the first buckets; tags of the other bucket, only for keys without a
- * match in a first bucket whose entries are not all there; keys. Most entries lie in their first bucket, so a hit
- * seldom costs a third line. A first tag that belongs to another key (8 in 65536)
- * takes the way of a single lookup. */
+/* Up to FLOW_BULK_MAX hashes in two sweeps, each of which starts the misses of what comes next:
+ * tags of the first buckets; tags of the other bucket, only for those without a match in a first
+ * one whose entries are not all there. Most entries lie in their first bucket, so a hit seldom
+ * costs a third line. */
 static void
-lookup_some(const struct flow_table *t, const uint64_t *hash, const struct flow_key *const *key,
-		uint32_t *index, uint32_t n)
+hint_some(const struct flow_table *t, const uint64_t *hash, uint32_t *index, uint32_t n)
 {
-	uint32_t other[FLOW_BULK_MAX];
-	uint8_t open[FLOW_BULK_MAX];
+	const struct flow_bucket *buckets = t->buckets;
+	uint32_t open[FLOW_BULK_MAX];
 	uint32_t open_count = 0;
 
 	for (uint32_t i = 0; i < n; i++) {
-		uint16_t tag = hash_tag(hash[i]);
 		uint32_t bucket = flow_table_bucket(t, hash[i]);
-		const struct flow_bucket *b = &t->buckets[bucket];
-		uint32_t mask = match_tags(b, tag);
+		const struct flow_bucket *b = &buckets[bucket];
+		uint32_t mask = match_tags(b, hash_tag(hash[i]));
 
-		index[i] = b->index[__builtin_ctz(mask | 1u << 8) & 7];
-		index[i] = mask != 0 ? index[i] : 0;
-		other[i] = other_bucket(t, bucket, tag);
-		open[open_count] = (uint8_t)i;
-		open_count += mask == 0 && b->away != 0;
-		__builtin_prefetch(mask != 0 || b->away == 0 ? (const void *)block_key(t, index[i])
-							     : (const void *)&t->buckets[other[i]]);
+		if (is_likely(mask != 0)) {
+			index[i] = b->index[__builtin_ctz(mask)];
+			__builtin_prefetch(block_key(t, index[i]));
+			continue;
+		}
+		index[i] = 0;
+		if (is_likely(b->away == 0))
+			continue;
+		/* Until the next sweep the place of the answer tells where to look. */
+		index[i] = other_bucket(t, bucket, hash_tag(hash[i]));
+		open[open_count++] = i;
+		__builtin_prefetch(&buckets[index[i]]);
 	}
 	for (uint32_t j = 0; j < open_count; j++) {
 		uint32_t i = open[j];
-		const struct flow_bucket *b = &t->buckets[other[i]];
+		const struct flow_bucket *b = &buckets[index[i]];
 		uint32_t mask = match_tags(b, hash_tag(hash[i]));
 
 		index[i] = mask != 0 ? b->index[__builtin_ctz(mask)] : 0;
 		__builtin_prefetch(block_key(t, index[i]));
 	}
+}
+
+void
+flow_table_hint_bulk(const struct flow_table *t, const uint64_t *hash, uint32_t *index, uint16_t n)
+{
+	for (uint32_t done = 0; done < n; done += FLOW_BULK_MAX)
+		hint_some(t, hash + done, index + done, min_u32(n - done, FLOW_BULK_MAX));
+}
+
+/* A tag that belongs to another key (8 in 65536) takes the way of a single lookup. */
+void
+flow_table_lookup_bulk(const struct flow_table *t, const uint64_t *hash,
+		const struct flow_key *const *key, uint32_t *index, uint16_t n)
+{
+	flow_table_hint_bulk(t, hash, index, n);
 	for (uint32_t i = 0; i < n; i++) {
 		if (index[i] == 0 || is_likely(flow_key_equal(block_key(t, index[i]), key[i])))
 			continue;
 		index[i] = flow_table_lookup(t, hash[i], key[i]);
 	}
-}
-
-void
-flow_table_lookup_bulk(const struct flow_table *t, const uint64_t *hash,
-		const struct flow_key *const *key, uint32_t *index, uint16_t n)
-{
-	uint32_t done = 0;
-
-	for (; done + FLOW_BULK_MAX < n; done += FLOW_BULK_MAX)
-		lookup_some(t, hash + done, key + done, index + done, FLOW_BULK_MAX);
-	lookup_some(t, hash + done, key + done, index + done, n - done);
 }
 
 static inline void

@@ -70,6 +70,12 @@ uint32_t flow_table_lookup(const struct flow_table *t, uint64_t hash, const stru
 void flow_table_lookup_bulk(const struct flow_table *t, const uint64_t *hash,
 		const struct flow_key *const *key, uint32_t *index, uint16_t n);
 
+/* The same by the tags alone: 0 is as sure as there, another index is that of a block whose key
+ * the caller compares; if it is another one, flow_table_lookup() knows. No block is touched, but
+ * all are asked for. */
+void flow_table_hint_bulk(
+		const struct flow_table *t, const uint64_t *hash, uint32_t *index, uint16_t n);
+
 /* Caller: the key is not in the table, and block `index` (not 0) carries it
  * before the next lookup. 0, or -ENOSPC after a bounded search for room: the
  * table is then as it was. */

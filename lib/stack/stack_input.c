@@ -41,7 +41,6 @@ struct batch {
 	uint16_t n;
 	struct seg seg[STACK_BURST];
 	uint64_t hash[STACK_BURST];
-	const struct flow_key *key[STACK_BURST];
 	uint32_t index[STACK_BURST];
 };
 
@@ -175,13 +174,37 @@ batch_add(const struct tcp *t, struct batch *b, struct seg *seg, uint32_t at)
 	seg->hash_lo = (uint32_t)hash;
 	seg->hash_hi = (uint32_t)(hash >> 32);
 	b->hash[at] = hash;
-	b->key[at] = &seg->key;
+}
+
+/* The lookup pass of the burst gave a hint. A block that died, changed its kind or was recycled
+ * since then, or has the tag alone, is told by kind and key. That there was none is believed while
+ * no segment before this one can have made it: only its own tuple's opens one, and *missed has a
+ * bit of the hash of each that found none. */
+static PMTCP_ALWAYS_INLINE struct block_head *
+find_block(const struct tcp *t, const struct seg *seg, uint64_t *missed)
+{
+	uint32_t index = seg->index;
+
+	if (is_likely(index != 0)) {
+		struct block_head *b = tcp_block(t, index);
+
+		if (is_likely(block_is_in_table(b) && flow_key_equal(&b->key, &seg->key)))
+			return b;
+	} else {
+		uint64_t before = *missed;
+
+		*missed |= 1ULL << (seg->hash_lo & 63);
+		if (is_likely(*missed != before))
+			return NULL;
+	}
+	index = flow_table_lookup(&t->table, seg_hash(seg), &seg->key);
+	return index ? tcp_block(t, index) : NULL;
 }
 
 static PMTCP_ALWAYS_INLINE void
-segment_input(struct pmtcp_ctx *s, struct seg *seg)
+segment_input(struct pmtcp_ctx *s, struct block_head *b, struct seg *seg)
 {
-	if (is_unlikely(seg->index == 0) && !seg->is_v6) {
+	if (is_unlikely(!b) && !seg->is_v6) {
 		enum pmtcp_counter fate = judge_addresses(s, seg);
 
 		if (is_unlikely(fate != PMTCP_C_seg_taken)) {
@@ -192,7 +215,7 @@ segment_input(struct pmtcp_ctx *s, struct seg *seg)
 	if (is_unlikely(seg->opts & (SEG_OPT_DUP | SEG_OPT_MALFORMED | SEG_OPT_WS_CLAMP)))
 		count_options(&s->t, seg);
 	s->t.seg = seg;
-	tcp_input(&s->t, seg);
+	tcp_input(&s->t, b, seg);
 }
 
 /* Segments, from the one at hand to the one whose block is fetched. */
@@ -204,8 +227,9 @@ batch_input(struct pmtcp_ctx *s, struct batch *b)
 {
 	const struct seg *end = b->seg + b->n;
 	const uint32_t *index = b->index;
+	uint64_t missed = 0;
 
-	flow_table_lookup_bulk(&s->t.table, b->hash, b->key, b->index, b->n);
+	flow_table_hint_bulk(&s->t.table, b->hash, b->index, b->n);
 	for (struct seg *seg = b->seg; seg < end; seg++) {
 		/* Looking it up has fetched the first line of its block, but not the second. */
 		if (is_likely(seg + FETCH_AHEAD < end))
@@ -213,7 +237,7 @@ batch_input(struct pmtcp_ctx *s, struct batch *b)
 							   PMTCP_CACHE_LINE,
 					1);
 		seg->index = *index++;
-		segment_input(s, seg);
+		segment_input(s, find_block(&s->t, seg, &missed), seg);
 		if (seg->m)
 			tcp_spare_put(&s->t, seg->m);
 	}

@@ -446,7 +446,8 @@ int tcp_user_read(struct tcp *t, struct tcb *c, void *buf, uint32_t len);
 void tcp_user_recv_done(struct tcp *t, struct tcb *c, uint32_t octets);
 
 /* ---- tcp_input.c ---- */
-void tcp_input(struct tcp *t, struct seg *seg);
+/* b: the block with this tuple, or NULL: none has it. */
+void tcp_input(struct tcp *t, struct block_head *b, struct seg *seg);
 /* The eight steps for a synchronized tcb or one in SYN-RCVD, from the ACK on. */
 void tcp_input_from_ack(struct tcp *t, struct tcb *c, struct seg *seg);
 void tcp_input_from_text(struct tcp *t, struct tcb *c, struct seg *seg);

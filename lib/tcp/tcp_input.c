@@ -7,24 +7,6 @@
 
 #include "tcp/tcp.h"
 
-/* The lookup pass of the burst gave a hint. A block that died, changed its kind or
- * was recycled since then is told by kind and key; a miss is only believed while
- * nothing was inserted after it (the caller clears the hint's meaning then). */
-static struct block_head *
-find_block(struct tcp *t, const struct seg *seg)
-{
-	uint32_t index = seg->index;
-	struct block_head *b;
-
-	if (is_likely(index != 0)) {
-		b = tcp_block(t, index);
-		if (is_likely(block_is_in_table(b) && flow_key_equal(&b->key, &seg->key)))
-			return b;
-	}
-	index = flow_table_lookup(&t->table, seg_hash(seg), &seg->key);
-	return index ? tcp_block(t, index) : NULL;
-}
-
 /* CLOSED, or LISTEN: no block has this tuple. */
 static void
 no_block_input(struct tcp *t, struct seg *seg)
@@ -114,10 +96,8 @@ tcb_input(struct tcp *t, struct tcb *c, struct seg *seg)
 }
 
 void
-tcp_input(struct tcp *t, struct seg *seg)
+tcp_input(struct tcp *t, struct block_head *b, struct seg *seg)
 {
-	struct block_head *b = find_block(t, seg);
-
 	if (is_unlikely(!b)) {
 		no_block_input(t, seg);
 		return;

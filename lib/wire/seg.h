@@ -60,7 +60,7 @@ struct seg {
 	struct flow_key key; /* local = the packet's destination; network byte order */
 	uint32_t hash_lo;    /* flow hash, filled by the lookup pass */
 	uint32_t hash_hi;
-	uint32_t index; /* block found by the lookup pass, 0 none: a hint, compare again */
+	uint32_t index; /* block found by the lookup pass, 0 none: a hint, compare the key */
 	uint32_t seq;   /* first sequence number; the SYN's own if SYN */
 	uint32_t ack;
 	uint32_t tsval;
