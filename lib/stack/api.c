@@ -235,6 +235,6 @@ pmtcp_port_report(struct pmtcp_ctx *s, const struct pmtcp_addr *local,
 	memset(report, 0, sizeof(*report));
 	if (local)
 		open.local = *local;
-	if (tcp_tuple_name(&s->t, &open, NULL, NULL, &tuple) == 0 && tcp_tuple_route(&s->t, &tuple) == 0)
+	if (tcp_tuple_name(&s->t, &open, &tuple) == 0 && tcp_tuple_route(&s->t, &tuple) == 0)
 		tcp_port_report(&s->t, &tuple, report);
 }

@@ -13,6 +13,8 @@
 #include <errno.h>
 #include <string.h>
 
+#include <rte_byteorder.h>
+
 enum {
 	CHUNK = 32, /* opens prepared together */
 	AHEAD = 8,  /* opens from asking for the first bucket to looking into it */
@@ -23,7 +25,14 @@ enum {
 struct opening {
 	struct tcp_tuple tuple;
 	struct tcp_foresight ahead;
-	int err; /* of its addresses */
+	int err;      /* of its addresses */
+	bool is_like; /* the one before in addresses and options, and that one has no error */
+};
+
+/* What opens that are alike share: the connection of the one before holds it. */
+struct way {
+	uint16_t hop;
+	uint16_t cls;
 };
 
 /* What a TIME-WAIT entry hands to the connection that reuses its tuple. */
@@ -101,6 +110,15 @@ start_syn(struct tcp *t, struct tcb *c, const struct heritage *h)
 		tcp_rare_opened(t, c);
 }
 
+static inline void
+name_alike(const struct pmtcp_open *open, const struct tcp_tuple *named, struct tcp_tuple *tuple)
+{
+	memcpy(tuple->key.addrs, named->key.addrs, sizeof(tuple->key.addrs));
+	tuple->key.rport = rte_cpu_to_be_16(open->remote.port);
+	tuple->key.lport = rte_cpu_to_be_16(open->local.port);
+	tuple->is_v6 = false;
+}
+
 /* The lines of the pairs. */
 static void
 prepare(struct tcp *t, const struct pmtcp_open *open, struct opening *o, uint32_t n)
@@ -110,7 +128,14 @@ prepare(struct tcp *t, const struct pmtcp_open *open, struct opening *o, uint32_
 
 	t->open_burst++;
 	for (uint32_t i = 0; i < n; i++, open++, o++) {
-		o->err = tcp_tuple_name(t, open, good, named, &o->tuple);
+		if (is_likely(good && tcp_tuple_is_alike(open, good))) {
+			name_alike(open, named, &o->tuple);
+			o->err = 0;
+			o->is_like = good == open - 1 && open->opts == good->opts;
+		} else {
+			o->err = tcp_tuple_name(t, open, &o->tuple);
+			o->is_like = false;
+		}
 		if (is_unlikely(o->err))
 			continue;
 		good = open;
@@ -138,7 +163,7 @@ look_into(struct tcp *t, struct opening *o, bool is_alone)
 }
 
 static int
-open_prepared(struct tcp *t, struct pmtcp_open *open, struct opening *o, uint16_t cls)
+open_prepared(struct tcp *t, struct pmtcp_open *open, struct opening *o, const struct way *way)
 {
 	struct tcp_tuple *tuple = &o->tuple;
 	struct heritage h = {0};
@@ -150,7 +175,7 @@ open_prepared(struct tcp *t, struct pmtcp_open *open, struct opening *o, uint16_
 	err = tuple->key.lport ? claim_tuple(t, tuple, &h) : pick_tuple(t, o, &h);
 	if (err)
 		return err;
-	c = tcp_tcb_new(t, &tuple->key, cls, tuple->hop);
+	c = tcp_tcb_new(t, &tuple->key, way->cls, way->hop);
 	CHECK(c);
 	if (tcp_block_enter(t, tuple->hash, tcp_index(t, c)) != 0) {
 		tcp_port_release(t, &tuple->key);
@@ -165,16 +190,20 @@ open_prepared(struct tcp *t, struct pmtcp_open *open, struct opening *o, uint16_
 	return 0;
 }
 
-/* The next hop of the open before serves the same address, and its connection holds it. */
-static int
-route(struct tcp *t, struct tcp_tuple *tuple, const struct tcp_tuple *last)
+/* last: the open before, or NULL. */
+static PMTCP_NOINLINE int
+find_way(struct tcp *t, const struct pmtcp_open *open, struct opening *o,
+		const struct pmtcp_open *last, struct way *way)
 {
-	if (is_likely(last && !tuple->is_v6 && !last->is_v6 &&
-			    tuple->key.raddr == last->key.raddr)) {
-		tuple->hop = last->hop;
-		return 0;
-	}
-	return tcp_tuple_route(t, tuple);
+	int err = o->err;
+
+	if (err == 0)
+		err = tcp_tuple_route(t, &o->tuple);
+	way->hop = o->tuple.hop;
+	/* The class of the one before has a connection, so it is still there. */
+	if (err == 0 && (!last || open->opts != last->opts))
+		err = tcp_class_from_opts(t, open->opts, &way->cls);
+	return err;
 }
 
 /* One chunk; returns how many were opened. */
@@ -182,7 +211,7 @@ static uint16_t
 open_chunk(struct tcp *t, struct pmtcp_open *open, uint16_t n, int *err)
 {
 	struct opening o[CHUNK];
-	uint16_t cls = 0;
+	struct way way = {0};
 
 	prepare(t, open, o, n);
 	for (uint32_t ahead = 0; ahead < (uint32_t)n + AHEAD; ahead++) {
@@ -194,14 +223,10 @@ open_chunk(struct tcp *t, struct pmtcp_open *open, uint16_t n, int *err)
 			flow_table_prefetch_rest(&t->table, o[ahead - REST].ahead.hash);
 		if (ahead < AHEAD)
 			continue;
-		*err = o[i].err;
+		if (is_unlikely(!o[i].is_like))
+			*err = find_way(t, &open[i], &o[i], i ? &open[i - 1] : NULL, &way);
 		if (is_likely(*err == 0))
-			*err = route(t, &o[i].tuple, i ? &o[i - 1].tuple : NULL);
-		/* The class of the one before has a connection, so it is still there. */
-		if (*err == 0 && (i == 0 || open[i].opts != open[i - 1].opts))
-			*err = tcp_class_from_opts(t, open[i].opts, &cls);
-		if (is_likely(*err == 0))
-			*err = open_prepared(t, &open[i], &o[i], cls);
+			*err = open_prepared(t, &open[i], &o[i], &way);
 		if (is_unlikely(*err))
 			return (uint16_t)i;
 	}

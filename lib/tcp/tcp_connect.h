@@ -12,11 +12,20 @@
 /* ---- tcp_tuple.c: addresses that the application named ---- */
 void tcp_tuple_normal(struct pmtcp_addr *addr);
 int tcp_tuple_check_local(const struct tcp *t, const struct pmtcp_addr *local);
-/* Addresses and ports of a new connection; no effect on anything else. good: an open that has
- * been judged already, most likely between the same addresses, and what it was given as `named`;
- * or NULL. Returns 0 or -errno of connect. */
-int tcp_tuple_name(struct tcp *t, const struct pmtcp_open *open, const struct pmtcp_open *good,
-		const struct tcp_tuple *named, struct tcp_tuple *tuple);
+/* Addresses and ports of a new connection; no effect on anything else. Returns 0 or -errno of
+ * connect. */
+int tcp_tuple_name(struct tcp *t, const struct pmtcp_open *open, struct tcp_tuple *tuple);
+
+/* Is this one all right because `good` is, which lies between the same hosts of IPv4? */
+static inline bool
+tcp_tuple_is_alike(const struct pmtcp_open *open, const struct pmtcp_open *good)
+{
+	const struct pmtcp_addr *remote = &open->remote, *local = &open->local;
+
+	return remote->version == 4 && good->remote.version == 4 &&
+	       remote->ip4 == good->remote.ip4 && remote->port != 0 &&
+	       local->version == good->local.version && local->ip4 == good->local.ip4;
+}
 /* Its next hop, which may be a new one and holds until the next is asked for. Returns as above. */
 int tcp_tuple_route(struct tcp *t, struct tcp_tuple *tuple);
 

@@ -87,14 +87,6 @@ name4(struct tcp *t, const struct pmtcp_addr *local, const struct pmtcp_addr *re
 	return key->laddr == 0 ? -ENETUNREACH : 0;
 }
 
-/* Between hosts of IPv4 both, and the same. */
-static bool
-is_between_same4(const struct pmtcp_open *a, const struct pmtcp_open *b)
-{
-	return a->remote.version == 4 && b->remote.version == 4 && a->remote.ip4 == b->remote.ip4 &&
-	       a->local.version == b->local.version && a->local.ip4 == b->local.ip4;
-}
-
 static int
 judge(const struct tcp *t, const struct pmtcp_addr *local, const struct pmtcp_addr *remote)
 {
@@ -109,24 +101,18 @@ judge(const struct tcp *t, const struct pmtcp_addr *local, const struct pmtcp_ad
 
 /* OPEN-11: what is not given is chosen here, and fixed. */
 int
-tcp_tuple_name(struct tcp *t, const struct pmtcp_open *open, const struct pmtcp_open *good,
-		const struct tcp_tuple *named, struct tcp_tuple *tuple)
+tcp_tuple_name(struct tcp *t, const struct pmtcp_open *open, struct tcp_tuple *tuple)
 {
 	const struct pmtcp_addr *local = &open->local, *remote = &open->remote;
 	int err;
 
-	if (is_unlikely(remote->port == 0))
+	if (remote->port == 0)
 		return -EINVAL;
-	tuple->key.rport = rte_cpu_to_be_16(remote->port);
-	tuple->key.lport = rte_cpu_to_be_16(local->port);
-	if (is_likely(good && is_between_same4(open, good))) {
-		tuple->is_v6 = false;
-		memcpy(tuple->key.addrs, named->key.addrs, sizeof(tuple->key.addrs));
-		return 0;
-	}
 	err = judge(t, local, remote);
 	if (err)
 		return err;
+	tuple->key.rport = rte_cpu_to_be_16(remote->port);
+	tuple->key.lport = rte_cpu_to_be_16(local->port);
 	if (is_likely(remote->version == 4))
 		return name4(t, local, remote, tuple);
 	name6(t, local, remote, tuple);
