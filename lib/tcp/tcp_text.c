@@ -44,9 +44,8 @@ static void
 ack_in_order(struct tcp *t, struct tcb *c, uint32_t len)
 {
 	uint32_t full = full_segment(t, c);
-	uint32_t quick = (c->flags & TCB_QUICKACK) >> TCB_QUICKACK_SHIFT;
 
-	if (len >= full && quick > 0) {
+	if (is_unlikely(len >= full) && (c->flags & TCB_QUICKACK) != 0) {
 		c->flags -= 1u << TCB_QUICKACK_SHIFT;
 		tcp_owe_ack(t, c);
 		return;
@@ -106,7 +105,8 @@ take_next(struct tcp *t, struct tcb *c, struct seg *seg, struct tcp_rx *rx)
 	seg->m = NULL;
 	deliver(t, c, rx, seg->len);
 	ack_in_order(t, c, seg->len);
-	return NEXT;
+	/* Nor does a FIN wait. */
+	return seg->flags & TCP_FIN ? NEXT : DONE;
 }
 
 static enum verdict
