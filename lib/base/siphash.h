@@ -43,17 +43,41 @@ uint64_t siphash13_32(const struct siphash_key *key, const uint64_t words[4]);
 		v2 = SIPHASH_ROTL(v2, 32);                                                         \
 	} while (0)
 
-static inline uint64_t
-siphash13_12(const struct siphash_key *key, uint64_t low, uint32_t high)
+/* What of it the key alone decides: for many inputs under one key it is worth keeping. */
+struct siphash_begun {
+	uint64_t v0, v1, v2, v3; /* v0 and v1 inside of the first round */
+};
+
+static inline struct siphash_begun
+siphash_begin(const struct siphash_key *key)
 {
-	uint64_t v0 = key->k0 ^ 0x736f6d6570736575u;
 	uint64_t v1 = key->k1 ^ 0x646f72616e646f6du;
-	uint64_t v2 = key->k0 ^ 0x6c7967656e657261u;
-	uint64_t v3 = key->k1 ^ 0x7465646279746573u;
+	uint64_t v0 = (key->k0 ^ 0x736f6d6570736575u) + v1;
+
+	v1 = SIPHASH_ROTL(v1, 13) ^ v0;
+	return (struct siphash_begun){
+			.v0 = SIPHASH_ROTL(v0, 32),
+			.v1 = v1,
+			.v2 = key->k0 ^ 0x6c7967656e657261u,
+			.v3 = key->k1 ^ 0x7465646279746573u,
+	};
+}
+
+static inline uint64_t
+siphash13_12_of(const struct siphash_begun *begun, uint64_t low, uint32_t high)
+{
+	uint64_t v3 = begun->v3 ^ low;
+	uint64_t v2 = begun->v2 + v3;
+	uint64_t v0, v1;
 	uint64_t last = (uint64_t)12 << 56 | high;
 
-	v3 ^= low;
-	SIPHASH_ROUND(v0, v1, v2, v3);
+	/* The rest of the first round. */
+	v3 = SIPHASH_ROTL(v3, 16) ^ v2;
+	v0 = begun->v0 + v3;
+	v2 += begun->v1;
+	v1 = SIPHASH_ROTL(begun->v1, 17) ^ v2;
+	v3 = SIPHASH_ROTL(v3, 21) ^ v0;
+	v2 = SIPHASH_ROTL(v2, 32);
 	v0 ^= low;
 	v3 ^= last;
 	SIPHASH_ROUND(v0, v1, v2, v3);
@@ -63,6 +87,14 @@ siphash13_12(const struct siphash_key *key, uint64_t low, uint32_t high)
 	SIPHASH_ROUND(v0, v1, v2, v3);
 	SIPHASH_ROUND(v0, v1, v2, v3);
 	return v0 ^ v1 ^ v2 ^ v3;
+}
+
+static inline uint64_t
+siphash13_12(const struct siphash_key *key, uint64_t low, uint32_t high)
+{
+	struct siphash_begun begun = siphash_begin(key);
+
+	return siphash13_12_of(&begun, low, high);
 }
 
 /* Equal to siphash24(key, words, 12): ISNs and timestamp offsets of each open. */

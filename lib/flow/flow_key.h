@@ -42,16 +42,25 @@ flow_key_equal(const struct flow_key *a, const struct flow_key *b)
 	return ((a_addrs ^ b_addrs) | (a_ports ^ b_ports)) == 0;
 }
 
-/* Keyed and not linear: an outsider cannot choose colliding tuples (SEC-14). */
+/* The same as flow_key_hash(), of many keys. */
 static inline uint64_t
-flow_key_hash(const struct siphash_key *secret, const struct flow_key *key)
+flow_key_hash_of(const struct siphash_begun *begun, const struct flow_key *key)
 {
 	uint64_t addrs;
 	uint32_t ports;
 
 	memcpy(&addrs, key->addrs, 8);
 	memcpy(&ports, &key->lport, 4);
-	return siphash13_12(secret, addrs, ports);
+	return siphash13_12_of(begun, addrs, ports);
+}
+
+/* Keyed and not linear: an outsider cannot choose colliding tuples (SEC-14). */
+static inline uint64_t
+flow_key_hash(const struct siphash_key *secret, const struct flow_key *key)
+{
+	struct siphash_begun begun = siphash_begin(secret);
+
+	return flow_key_hash_of(&begun, key);
 }
 
 #endif /* PMTCP_FLOW_FLOW_KEY_H */

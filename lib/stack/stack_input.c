@@ -39,6 +39,7 @@ static const uint16_t drop_counter[WIRE_DROP_MAX] = {
 /* Segments of a burst, ready for the lookup. */
 struct batch {
 	uint16_t n;
+	struct siphash_begun hashing;
 	struct seg seg[STACK_BURST];
 	uint64_t hash[STACK_BURST];
 	uint32_t index[STACK_BURST];
@@ -168,7 +169,7 @@ tcp_frame(struct pmtcp_ctx *s, struct seg *seg)
 static PMTCP_ALWAYS_INLINE void
 batch_add(const struct tcp *t, struct batch *b, struct seg *seg, uint32_t at)
 {
-	uint64_t hash = tcp_hash(t, &seg->key);
+	uint64_t hash = flow_key_hash_of(&b->hashing, &seg->key);
 
 	flow_table_prefetch(&t->table, hash);
 	seg->hash_lo = (uint32_t)hash;
@@ -392,6 +393,7 @@ burst_input(struct pmtcp_ctx *s, struct rte_mbuf **pkts, uint16_t handed, uint16
 	struct batch b;
 
 	b.n = 0;
+	b.hashing = siphash_begin(&s->t.flow_secret);
 	/* Headers end in their second line, wherever they begin; both are another core's, so
 	 * that a few packets' work ahead would not do. */
 	for (uint16_t i = 0; i < n; i++) {
