@@ -63,22 +63,23 @@ tcp_set_agreed(struct tcp *t, struct tcb *c, uint32_t flags, uint32_t mss, uint8
 	c->last_rx = t->now_ms;
 }
 
+/* The option in a SYN and the flag of who agreed to it are one bit. */
+STATIC_ASSERT((uint32_t)SEG_OPT_TS == (uint32_t)TCB_TS);
+STATIC_ASSERT((uint32_t)SEG_OPT_SACK_PERM == (uint32_t)TCB_SACK);
+STATIC_ASSERT((uint32_t)SEG_OPT_WSCALE == (uint32_t)TCB_WSCALE);
+
 /* OPEN-8, W-31: what both SYNs had, and what a segment may carry. */
 void
 tcp_set_options(struct tcp *t, struct tcb *c, const struct seg *seg)
 {
 	const struct tcp_class *k = tcp_class(t, c);
 	uint32_t mss = seg->opts & SEG_OPT_MSS ? seg->mss : tcp_mss_default(tcp_is_v6(t, &c->head));
-	uint32_t flags = 0;
+	uint32_t ours = (uint32_t)k->has_ts * TCB_TS | (uint32_t)k->has_sack * TCB_SACK |
+			(uint32_t)k->has_wscale * TCB_WSCALE;
+	uint32_t flags = seg->opts & ours;
 
-	if (k->has_ts && (seg->opts & SEG_OPT_TS)) {
-		flags |= TCB_TS;
+	if (flags & TCB_TS)
 		c->ts_recent = seg->tsval;
-	}
-	if (k->has_sack && (seg->opts & SEG_OPT_SACK_PERM))
-		flags |= TCB_SACK;
-	if (k->has_wscale && (seg->opts & SEG_OPT_WSCALE))
-		flags |= TCB_WSCALE;
 	if (is_unlikely(seg->flags & TCP_ECE) && tcp_ecn_is_agreed(k, c, seg))
 		flags |= TCB_ECN;
 	tcp_set_agreed(t, c, flags, mss, seg->wscale);

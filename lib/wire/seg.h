@@ -31,9 +31,9 @@ enum tcp_flag {
 /* Options present and well formed (RFC 9293 3.2, 7323, 2018). */
 enum seg_opt {
 	SEG_OPT_MSS = 0x01,
-	SEG_OPT_WSCALE = 0x02,
+	SEG_OPT_TS = 0x02,
 	SEG_OPT_SACK_PERM = 0x04,
-	SEG_OPT_TS = 0x08,
+	SEG_OPT_WSCALE = 0x08,
 	SEG_OPT_SACK = 0x10,
 	SEG_OPT_DUP = 0x20,      /* an option came twice; the last one counts (W-30) */
 	SEG_OPT_WS_CLAMP = 0x40, /* window shift above 14, taken as 14 (W-32) */
