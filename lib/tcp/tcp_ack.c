@@ -341,6 +341,9 @@ take_window(struct tcp *t, struct tcb *c, const struct seg *seg)
 		c->last_rx = t->now_ms;
 	if (c->snd.wnd <= before || (!c->tx && !tcb_has(c, TCB_FIN_WANTED)))
 		return;
+	/* With our FIN acknowledged there is nothing that the room were for. */
+	if (tcb_fin_is_acked(c))
+		return;
 	tx = tcp_tx(t, c);
 	if (tcb_timer(c) == TIMER_PERSIST || (before == 0 && c->snd.una != c->snd.nxt)) {
 		tcp_timer_stop(c);
