@@ -6,9 +6,9 @@
  * time, linked through mark_next, whatever it owes; a block whose next hop is not
  * resolved moves to that hop's wait list and needs no packet buffer there (W-7). */
 
-#include <string.h>
-
 #include "tcp/tcp_plain.h"
+
+#include <string.h>
 
 static void
 push(struct tcp *t, struct mark_list *list, struct block_head *b)
