@@ -186,6 +186,15 @@ tcp_user_unlisten(struct pmtcp_listener *l)
 
 /* ---- CLOSE ---------------------------------------------------------------- */
 
+static PMTCP_NOINLINE void
+change_timer(struct tcp *t, struct tcb *c)
+{
+	if (tcb_timer(c) == TIMER_SYN)
+		tcp_timer_rexmt(t, c); /* SYN-RECEIVED: FIN follows the unacknowledged SYN */
+	if (tcb_timer(c) == TIMER_IDLE || tcb_timer(c) == TIMER_OVERRIDE)
+		tcp_timer_stop(c);
+}
+
 /* RFC 9293 3.10.4: the state moves at the call (CLOSE-4), the FIN leaves when the
  * queue is empty. */
 static void
@@ -196,10 +205,8 @@ want_fin(struct tcp *t, struct tcb *c)
 	c->flags |= TCB_FIN_WANTED;
 	tcp_conn_set_state(
 			t, c, c->head.state == TCPS_CLOSE_WAIT ? TCPS_LAST_ACK : TCPS_FIN_WAIT_1);
-	if (tcb_timer(c) == TIMER_SYN)
-		tcp_timer_rexmt(t, c); /* SYN-RECEIVED: FIN follows the unacknowledged SYN */
-	if (tcb_timer(c) == TIMER_IDLE || tcb_timer(c) == TIMER_OVERRIDE)
-		tcp_timer_stop(c);
+	if (tcb_timer(c) != TIMER_NONE)
+		change_timer(t, c);
 	if (is_unlikely(c->rare))
 		tcp_rare_queued(t, c);
 	tcp_mark(t, &c->head);
