@@ -131,6 +131,24 @@ flow_table_prefetch_both(const struct flow_table *t, uint64_t hash)
 	__builtin_prefetch(&t->buckets[other_bucket(t, bucket, hash_tag(hash))]);
 }
 
+uint32_t
+flow_table_foresee(const struct flow_table *t, uint64_t hash)
+{
+	uint32_t bucket = flow_table_bucket(t, hash);
+	const struct flow_bucket *b = &t->buckets[bucket];
+	uint32_t mask = match_tags(b, hash_tag(hash));
+
+	if (mask != 0) {
+		uint32_t index = b->index[__builtin_ctz(mask)];
+
+		__builtin_prefetch(block_key(t, index), 1);
+		return index;
+	}
+	if (is_unlikely(b->away != 0))
+		__builtin_prefetch(&t->buckets[other_bucket(t, bucket, hash_tag(hash))]);
+	return 0;
+}
+
 /* The one of the slots in `mask` whose block has the key, or 0. */
 static inline uint32_t
 match_key(const struct flow_table *t, const struct flow_bucket *b, uint32_t mask,
@@ -369,8 +387,9 @@ find_index(const struct flow_table *t, uint64_t hash, uint32_t index, struct flo
 	return mask != 0 ? (uint32_t)__builtin_ctz(mask) : 0;
 }
 
-bool
-flow_table_remove(struct flow_table *t, uint64_t hash, uint32_t index)
+/* Not in its first bucket. */
+static PMTCP_NOINLINE bool
+remove_guest(struct flow_table *t, uint64_t hash, uint32_t index)
 {
 	struct flow_bucket *b;
 	uint32_t slot = find_index(t, hash, index, &b);
@@ -378,8 +397,20 @@ flow_table_remove(struct flow_table *t, uint64_t hash, uint32_t index)
 	if (b == NULL)
 		return false;
 	bucket_set(b, slot, 0, 0);
-	if (is_unlikely(b->guests >> slot & 1))
-		guest_goes(b, slot, &t->buckets[flow_table_bucket(t, hash)]);
+	guest_goes(b, slot, &t->buckets[flow_table_bucket(t, hash)]);
+	t->count--;
+	return true;
+}
+
+bool
+flow_table_remove(struct flow_table *t, uint64_t hash, uint32_t index)
+{
+	struct flow_bucket *b = &t->buckets[flow_table_bucket(t, hash)];
+	uint32_t mask = match_index(b, index);
+
+	if (is_unlikely(mask == 0 || index == 0))
+		return remove_guest(t, hash, index);
+	bucket_set(b, (uint32_t)__builtin_ctz(mask), 0, 0);
 	t->count--;
 	return true;
 }

@@ -124,13 +124,9 @@ flow_table_prefetch(const struct flow_table *t, uint64_t hash)
 /* The same of both buckets of this hash. */
 void flow_table_prefetch_both(const struct flow_table *t, uint64_t hash);
 
-/* Once the first bucket has come: of the other one, should a lookup have to go there. */
-static inline void
-flow_table_prefetch_rest(const struct flow_table *t, uint64_t hash)
-{
-	if (is_unlikely(t->buckets[flow_table_bucket(t, hash)].away != 0))
-		flow_table_prefetch_both(t, hash);
-}
+/* Once the first bucket has come: asks for what a lookup will touch next, a block or the other
+ * bucket. Returns the block, which most likely has the key, or 0. */
+uint32_t flow_table_foresee(const struct flow_table *t, uint64_t hash);
 
 /* CHECKs every invariant, above all that each entry is found by the key in its
  * block and no key is in twice. For tests and the simulator. */

@@ -18,7 +18,8 @@
 enum {
 	CHUNK = 32, /* opens prepared together */
 	AHEAD = 8,  /* opens from asking for the first bucket to looking into it */
-	REST = 4,   /* ... from seeing that the other one is needed, too */
+	REST = 4,   /* ... from asking for what this will lead to */
+	OLD = 2,    /* ... and, if that is an entry that will be reused, for what its end touches */
 };
 
 /* An open that is prepared. */
@@ -26,6 +27,7 @@ struct opening {
 	struct tcp_tuple tuple;
 	struct tcp_foresight ahead;
 	int err;      /* of its addresses */
+	uint32_t old; /* what has the tuple most likely; 0: nobody */
 	bool is_like; /* the one before in addresses and options, and that one has no error */
 };
 
@@ -162,6 +164,21 @@ look_into(struct tcp *t, struct opening *o, bool is_alone)
 	flow_table_prefetch(&t->table, tuple->hash);
 }
 
+/* What the buckets lead to. A tuple that is taken is an entry in TIME-WAIT, nearly always, that
+ * the open ends. */
+static inline void
+look_on(struct tcp *t, struct opening *o, uint32_t ahead, uint32_t n)
+{
+	uint32_t rest = ahead - (AHEAD - REST), old = ahead - (AHEAD - OLD);
+
+	if (rest < n)
+		o[rest].old = is_likely(o[rest].err == 0)
+					      ? flow_table_foresee(&t->table, o[rest].ahead.hash)
+					      : 0;
+	if (old < n && is_unlikely(o[old].old != 0))
+		wheel_prefetch_cancel(&t->wheel, o[old].old);
+}
+
 static int
 open_prepared(struct tcp *t, struct pmtcp_open *open, struct opening *o, const struct way *way)
 {
@@ -219,8 +236,7 @@ open_chunk(struct tcp *t, struct pmtcp_open *open, uint16_t n, int *err)
 
 		if (ahead < n)
 			look_into(t, &o[ahead], n == 1);
-		if (ahead - REST < n && is_likely(o[ahead - REST].err == 0))
-			flow_table_prefetch_rest(&t->table, o[ahead - REST].ahead.hash);
+		look_on(t, o, ahead, n);
 		if (ahead < AHEAD)
 			continue;
 		if (is_unlikely(!o[i].is_like))

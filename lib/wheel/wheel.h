@@ -106,6 +106,17 @@ wheel_arm(struct wheel *w, uint32_t index, uint64_t deadline_tick, uint32_t slac
  * happens when that is not armed. */
 void wheel_move(struct wheel *w, uint32_t from, uint32_t to);
 
+/* Asks for the nodes that wheel_cancel() of this one will touch; it lies in the cache itself. */
+static inline void
+wheel_prefetch_cancel(const struct wheel *w, uint32_t index)
+{
+	const struct wheel_node *node = wheel_node(w, index);
+
+	__builtin_prefetch(wheel_node(w, node->next), 1);
+	if (!(node->prev & WHEEL_FIRST))
+		__builtin_prefetch(wheel_node(w, node->prev), 1);
+}
+
 /* Takes the node off; nothing happens when it is not armed. */
 void wheel_cancel(struct wheel *w, uint32_t index);
 
