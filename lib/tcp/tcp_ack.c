@@ -257,10 +257,9 @@ new_ack_of_text(struct tcp *t, struct tcb *c, const struct seg *seg)
 static inline void
 new_ack(struct tcp *t, struct tcb *c, const struct seg *seg)
 {
-	if (is_likely(tcp_is_message(c)) && is_likely(ack_lone(t, c, seg)))
-		return;
 	if (is_unlikely(c->tx != 0 || c->retries > 0)) {
-		new_ack_of_text(t, c, seg);
+		if (!tcp_is_message(c) || is_unlikely(!ack_lone(t, c, seg)))
+			new_ack_of_text(t, c, seg);
 		return;
 	}
 	move_una(t, c, seg);
