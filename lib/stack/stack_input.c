@@ -369,10 +369,14 @@ frames_input(struct pmtcp_ctx *s, struct rte_mbuf **pkts, uint16_t n, struct bat
 	b->n = (uint16_t)at;
 }
 
-/* Apart: nobody adds up their sums, which the short way cannot leave out. */
+/* Apart: nobody adds up their sums, which the short way cannot leave out. No glance has told of
+ * them; they are ours only if their sender knows the same owners. */
 static PMTCP_NOINLINE void
 handed_input(struct pmtcp_ctx *s, struct rte_mbuf **pkts, uint16_t n, struct batch *b)
 {
+	bool is_unsure = s->is_unsure;
+
+	s->is_unsure = s->t.conf.owners > 1;
 	stack_trust_handed(s, true);
 	for (uint16_t i = 0; i < n; i++) {
 		uint16_t at = b->n;
@@ -383,6 +387,7 @@ handed_input(struct pmtcp_ctx *s, struct rte_mbuf **pkts, uint16_t n, struct bat
 		}
 	}
 	stack_trust_handed(s, false);
+	s->is_unsure = is_unsure;
 }
 
 /* Frames of other workers, then those of the device. */
@@ -394,6 +399,9 @@ burst_input(struct pmtcp_ctx *s, struct rte_mbuf **pkts, uint16_t handed, uint16
 
 	b.n = 0;
 	b.hashing = siphash_begin(&s->t.flow_secret);
+	/* What goes on to others is fetched no further than the glance reaches. */
+	if (is_unlikely(s->n_glances))
+		n = (uint16_t)(handed + stack_sort_out(s, pkts + handed, n - handed));
 	/* Headers end in their second line, wherever they begin; both are another core's, so
 	 * that a few packets' work ahead would not do. */
 	for (uint16_t i = 0; i < n; i++) {
@@ -404,8 +412,6 @@ burst_input(struct pmtcp_ctx *s, struct rte_mbuf **pkts, uint16_t handed, uint16
 	}
 	if (is_unlikely(handed > 0))
 		handed_input(s, pkts, handed, &b);
-	if (is_unlikely(s->n_glances))
-		n = (uint16_t)(handed + stack_sort_out(s, pkts + handed, n - handed));
 	frames_input(s, pkts + handed, n - handed, &b);
 	s->is_unsure = is_one_of_many;
 	batch_input(s, &b);

@@ -10,6 +10,7 @@
 #include <errno.h>
 #include <string.h>
 
+#include "wire/wire_peek.h"
 #include "wire/wire_vlan.h"
 
 int
@@ -125,26 +126,6 @@ pmtcp_misdirected(struct pmtcp_ctx *s, struct rte_mbuf **pkts, uint16_t *owners,
 	return k;
 }
 
-static bool
-is_to_us(const struct pmtcp_ctx *s, const struct rte_mbuf *m)
-{
-	const struct rte_ether_hdr *eth = rte_pktmbuf_mtod(m, const struct rte_ether_hdr *);
-
-	return rte_is_same_ether_addr(&eth->dst_addr, &s->t.conf.mac);
-}
-
-/* The owner of a frame at a glance; our own number where the parser has to judge, too. */
-static inline uint16_t
-glance(struct pmtcp_ctx *s, const struct rte_mbuf *m)
-{
-	struct flow_key key;
-
-	if (is_likely(wire_peek_tuple(m, &s->rx_conf, &key)) && is_likely(is_to_us(s, m)))
-		return flow_owner(&s->owner, &key);
-	s->is_unsure = true;
-	return s->t.conf.owner;
-}
-
 /* Nobody has added up their sums yet; only a device's word counts (W-25). */
 static uint64_t
 doubtful_flags(const struct pmtcp_caps *caps)
@@ -153,27 +134,55 @@ doubtful_flags(const struct pmtcp_caps *caps)
 	       (caps->rx_tcp_cksum ? 0 : RTE_MBUF_F_RX_L4_CKSUM_MASK);
 }
 
-uint16_t
-stack_sort_out(struct pmtcp_ctx *s, struct rte_mbuf **pkts, uint16_t n)
+/* Frames of others, which are out of pkts, go to where they wait. */
+static void
+keep_all(struct pmtcp_ctx *s, struct rte_mbuf *const *pkts, const uint16_t *owners, uint16_t n)
 {
 	uint64_t doubtful = doubtful_flags(&s->t.conf.caps);
-	uint16_t k = 0;
 
-	s->n_glances -= n > 0;
-	s->is_unsure = false;
 	for (uint16_t i = 0; i < n; i++) {
 		struct rte_mbuf *m = pkts[i];
-		uint16_t owner = glance(s, m);
 
-		if (owner == s->t.conf.owner) {
-			pkts[k++] = m;
-			continue;
-		}
-		m->ol_flags &= ~doubtful;
-		if (!keep(s, m, owner))
+		/* Unwritten, the line stays one that both cores may read. */
+		if (is_unlikely(m->ol_flags & doubtful))
+			m->ol_flags &= ~doubtful;
+		if (is_unlikely(!keep(s, m, owners[i])))
 			rte_pktmbuf_free(m);
 		note_astray(s);
 	}
+}
+
+/* Whose comes next cannot be foretold: no branch hangs on it. */
+PMTCP_NOINLINE uint16_t
+stack_sort_out(struct pmtcp_ctx *s, struct rte_mbuf **pkts, uint16_t n)
+{
+	const struct wire_peek peek = wire_peek_of(&s->t.conf.mac);
+	uint16_t own = s->t.conf.owner, k = 0, others = 0;
+	uint16_t owners[STACK_BURST];
+	struct rte_mbuf *out[STACK_BURST];
+	bool is_unsure = false;
+
+	s->n_glances -= n > 0;
+	for (uint16_t i = 0; i < n; i++)
+		__builtin_prefetch(rte_pktmbuf_mtod(pkts[i], const void *));
+	for (uint16_t i = 0; i < n; i++) {
+		struct rte_mbuf *m = pkts[i];
+		struct flow_key key;
+		uint16_t owner = own;
+
+		if (is_likely(wire_peek_tuple(m, &peek, &key)) && is_likely(!s->is_tagged))
+			owner = flow_owner(&s->owner, &key);
+		else
+			is_unsure = true; /* the parser has to judge, too */
+		pkts[k] = m;
+		out[others] = m;
+		owners[others] = owner;
+		k += owner == own;
+		others += owner != own;
+	}
+	s->is_unsure = is_unsure;
+	if (others > 0)
+		keep_all(s, out, owners, others);
 	return k;
 }
 

@@ -497,18 +497,3 @@ wire_parse_text(struct rte_mbuf *m, const struct wire_rx_conf *conf, struct seg 
 }
 
 #endif
-
-bool
-wire_peek_tuple(const struct rte_mbuf *m, const struct wire_rx_conf *conf, struct flow_key *key)
-{
-	const uint8_t *p = rte_pktmbuf_mtod(m, const uint8_t *);
-	const uint8_t *ip = p + WIRE_ETH_LEN;
-
-	if (m->data_len < PLAIN_LEN || odd_shape(p, m->data_len, m->pkt_len, conf->max_frame))
-		return false;
-	memcpy(&key->raddr, ip + 12, sizeof(key->raddr));
-	memcpy(&key->laddr, ip + 16, sizeof(key->laddr));
-	memcpy(&key->rport, ip + WIRE_IP4_LEN, sizeof(key->rport));
-	memcpy(&key->lport, ip + WIRE_IP4_LEN + 2, sizeof(key->lport));
-	return true;
-}

@@ -83,9 +83,4 @@ enum wire_kind wire_parse_plain(struct rte_mbuf *m, const struct wire_rx_conf *c
 enum wire_kind wire_parse_text(struct rte_mbuf *m, const struct wire_rx_conf *conf, struct seg *seg,
 		uint16_t *drop_reason);
 
-/* The tuple of a frame of the plain shape, nearly all that come: untagged IPv4 without options,
- * TCP. Nobody has looked at its sums. False: it takes wire_parse() to know. */
-bool wire_peek_tuple(
-		const struct rte_mbuf *m, const struct wire_rx_conf *conf, struct flow_key *key);
-
 #endif /* PMTCP_WIRE_WIRE_PARSE_H */

@@ -22,6 +22,7 @@
 #include <rte_mbuf.h>
 
 #include "base/rng.h"
+#include "wire/wire_peek.h"
 #include "wire_bed.h"
 
 #ifdef __SANITIZE_ADDRESS__
@@ -517,17 +518,24 @@ parse_random_frames_stay_in_bounds(void **state)
 static bool
 peeks(struct rte_mempool *pool, const struct build *b, uint16_t cut, struct flow_key *key)
 {
+	static const struct rte_ether_addr others = {{0x02, 0, 0, 0, 0, 0x77}};
 	struct rte_mbuf *m = build_tcp(pool, b);
+	struct rte_ether_addr mac;
+	struct wire_peek peek;
 	bool is_seen;
 
 	if (cut > 0)
 		rte_pktmbuf_trim(m, cut);
-	is_seen = wire_peek_tuple(m, &bed_conf, key);
+	memcpy(&mac, rte_pktmbuf_mtod(m, void *), sizeof(mac));
+	peek = wire_peek_of(&others);
+	assert_false(wire_peek_tuple(m, &peek, key));
+	peek = wire_peek_of(&mac);
+	is_seen = wire_peek_tuple(m, &peek, key);
 	rte_pktmbuf_free(m);
 	return is_seen;
 }
 
-/* The tuple of a plain frame is the parser's, whatever its sums; all others are not looked at. */
+/* Whatever the sums and lengths of a plain frame to us; all others are not looked at. */
 static void
 peek_tells_the_tuple_of_plain_frames_only(void **state)
 {
@@ -542,12 +550,20 @@ peek_tells_the_tuple_of_plain_frames_only(void **state)
 	assert_int_equal(key.lport, rte_cpu_to_be_16(BED_DPORT));
 	b.l4_cksum_xor = 1;
 	assert_true(peeks(*state, &b, 0, &key));
-	assert_false(peeks(*state, &b, 1, &key));
+	assert_true(peeks(*state, &b, 1, &key));
 	for (uint16_t cut = 50; cut < 70; cut++)
 		assert_false(peeks(*state, &b, cut, &key));
 	b.vlan = 5;
 	assert_false(peeks(*state, &b, 0, &key));
 	b.vlan = 0;
+	b.proto = 17;
+	assert_false(peeks(*state, &b, 0, &key));
+	b.proto = 0;
+	b.frag = 0x4000; /* DF */
+	assert_true(peeks(*state, &b, 0, &key));
+	for (b.frag = 1; b.frag < 0x4000; b.frag = (uint16_t)(b.frag * 2)) /* MF, offset */
+		assert_false(peeks(*state, &b, 0, &key));
+	b.frag = 0;
 	b.ip_opts = nops;
 	b.ip_opts_len = sizeof(nops);
 	assert_false(peeks(*state, &b, 0, &key));
