@@ -31,26 +31,28 @@ static struct {
 	uint64_t n_of_kind[KINDS_MAX];
 } counts;
 
-void __real_tcp_input(struct tcp *t, struct seg *seg);
-void __wrap_tcp_input(struct tcp *t, struct seg *seg);
+void __real_tcp_input(struct tcp *t, struct block_head *b, struct seg *seg);
+void __wrap_tcp_input(struct tcp *t, struct block_head *b, struct seg *seg);
 
+/* The burst's hints may not lead to another block than looking this one tuple up does. */
 void
-__wrap_tcp_input(struct tcp *t, struct seg *seg)
+__wrap_tcp_input(struct tcp *t, struct block_head *b, struct seg *seg)
 {
 	uint32_t index = flow_table_lookup(&t->table, tcp_hash(t, &seg->key), &seg->key);
 
+	CHECK(b == (index != 0 ? tcp_block(t, index) : NULL));
 	if (counts.is_preparing) {
-		__real_tcp_input(t, seg);
+		__real_tcp_input(t, b, seg);
 		return;
 	}
 	counts.segments++;
-	if (index != 0)
-		counts.state[tcp_block(t, index)->state]++;
+	if (b)
+		counts.state[b->state]++;
 	else if (tcp_listener_find(t, seg) != NULL)
 		counts.state[PMTCP_LISTEN]++;
 	else
 		counts.state[PMTCP_CLOSED]++;
-	__real_tcp_input(t, seg);
+	__real_tcp_input(t, b, seg);
 }
 
 static void
