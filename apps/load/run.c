@@ -76,7 +76,9 @@ load_client_conf(const struct load *l, struct pmtcp_conf *conf)
 	struct args_subnet sources = c->own;
 
 	sources.range = (struct pmtcp_range){l->plan.sources.first, l->plan.sources.last};
-	common_conf(l, conf, (uint32_t)c->concurrency + SPARE_CONNS,
+	/* Behind a full device those that have ended keep their blocks until their last ACK can
+	 * leave, while others are opened in their place. */
+	common_conf(l, conf, 2 * (uint32_t)c->concurrency + SPARE_CONNS,
 			l->plan_in.holder & PLAN_TW_CLIENT);
 	add_own(conf, &sources, &c->gateway);
 	/* An own address of --ip beside those of --source. */
