@@ -15,7 +15,7 @@ HELD_2MSL_S = 10
 LOADS = (50, 90)
 LOAD_CURVE = (10, 25, 50, 75, 90, 95)
 CONCURRENCY_CURVE = (10, 100, 1000, 10000, 100000, 1000000)
-BURST_CURVE = (1, 2, 4, 8, 16, 32, 64)
+BURST_CURVE = (8, 16, 24, 32, 48, 64)
 FLOW_TABLE_SIZE = 1000000
 
 
@@ -156,7 +156,7 @@ def curves(tools, results, args):
 
 def curve_of_bursts(tools, results, args):
     points = []
-    for number in (1, 32) if args.quick else BURST_CURVE:
+    for number in (8, 32) if args.quick else BURST_CURVE:
         name = f"curve.burst.{number}"
         say(f"{name}: {args.runs} runs")
         reports = ring_runs(tools, args, name, "--concurrency", 256, "--burst", number)

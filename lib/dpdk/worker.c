@@ -243,7 +243,7 @@ static PMTCP_COLD uint16_t
 receive_faulty(struct pmtcp_worker *w, uint64_t now_ns, struct rte_mbuf **pkts, uint16_t n)
 {
 	faults_push(w->faults, now_ns, pkts, n);
-	return faults_pop(w->faults, now_ns, pkts, w->burst);
+	return faults_pop(w->faults, now_ns, pkts, w->rx_burst);
 }
 
 /* Takes the next turn's burst off the device, so that its lines come while this turn works. */
@@ -252,7 +252,7 @@ receive_ahead(struct pmtcp_worker *w)
 {
 	if (is_unlikely(!w->has_rx || w->n_ahead > 0))
 		return;
-	w->n_ahead = rte_eth_rx_burst(w->port_id, w->queue, w->ahead, w->burst);
+	w->n_ahead = rte_eth_rx_burst(w->port_id, w->queue, w->ahead, w->rx_burst);
 	w->n_fetched = 0;
 	fetch_some(w);
 }
@@ -264,7 +264,7 @@ receive(struct pmtcp_worker *w, struct rte_mbuf **pkts)
 	uint16_t n = w->n_ahead;
 
 	if (n == 0) {
-		n = rte_eth_rx_burst(w->port_id, w->queue, pkts, w->burst);
+		n = rte_eth_rx_burst(w->port_id, w->queue, pkts, w->rx_burst);
 		fetch_frames(w, pkts, n);
 		return n;
 	}
@@ -353,7 +353,7 @@ catch_up(struct pmtcp_worker *w, uint64_t now_ns, struct stamps *s)
 {
 	w->stats.loop_stalls++;
 	for (int i = 0; i < STALL_BURSTS_MAX; i++)
-		if (receive_input(w, now_ns, s) < w->burst)
+		if (receive_input(w, now_ns, s) < w->rx_burst)
 			break;
 }
 

@@ -24,6 +24,8 @@
 /* Frames moved at a time: by default, and at most. */
 #define WORKER_BURST     32
 #define WORKER_BURST_MAX 64
+/* Drivers with vector instructions take no other numbers (rte_eth_rx_burst()). */
+#define WORKER_RX_STEP 8
 
 /* Frames the device did not take yet (RES-7). */
 #define WORKER_BACKLOG 256
@@ -66,7 +68,8 @@ struct pmtcp_worker {
 	uint16_t backlog_head;
 	uint16_t backlog_tail; /* frames are in [head, tail) */
 	uint16_t n_relayed;    /* so many of these, the first ones, are another worker's */
-	uint16_t burst;        /* frames moved at a time */
+	uint16_t burst;        /* frames sent at a time ... */
+	uint16_t rx_burst;     /* ... and received */
 	uint16_t n_ahead;      /* frames the device gave, for the next turn */
 	uint16_t n_fetched;    /* of these, the lines are on their way */
 	uint32_t frame_at;     /* from an mbuf to its frame, the last time */

@@ -152,6 +152,7 @@ pmtcp_worker_create(struct pmtcp_port *port, uint16_t queue, const struct pmtcp_
 	w->clock = *clock_get();
 	w->idle = opts->idle;
 	w->burst = opts->burst == 0 ? WORKER_BURST : opts->burst;
+	w->rx_burst = RTE_ALIGN_CEIL(w->burst, WORKER_RX_STEP);
 	w->profile = opts->profile;
 	w->stats.free_permille = 1000;
 	w->was_away = true;

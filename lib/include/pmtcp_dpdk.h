@@ -153,8 +153,9 @@ struct pmtcp_worker_opts {
 	 * each; 0: fragments are dropped. Overlapping ones, and those without the whole TCP
 	 * header in the first, are dropped in any case. */
 	uint32_t reassemble;
-	/** Frames taken from the device, and given to it, at a time: 1 to 64; 0: 32. Fewer answer
-	 * sooner where every frame waits for its burst, more share what each call costs. */
+	/** Frames given to the device at a time, 1 to 64, and taken from it, there rounded up to a
+	 * multiple of 8, since some drivers know no other numbers; 0: 32. Fewer answer sooner where
+	 * every frame waits for its burst, more share what each call costs. */
 	uint16_t burst;
 	bool profile; /**< fill pmtcp_worker_stats.phase_cycles; costs 6 TSC reads a turn */
 };
