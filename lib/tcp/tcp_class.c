@@ -338,8 +338,10 @@ follow_class(struct tcp *t, struct tcb *c, enum pmtcp_opt opt)
 	if (opt == PMTCP_OPT_FW2_MS && c->head.state == TCPS_FIN_WAIT_2)
 		tcp_timer_start(t, c, TIMER_FW2, k->fw2_ms);
 	/* Before the handshake is over the class's cap is looked at there. */
-	if (opt == PMTCP_OPT_MSS && tcb_is_synchronized(c))
+	if (opt == PMTCP_OPT_MSS && tcb_is_synchronized(c)) {
+		(void)tcp_tx(t, c); /* a lone message knows what a small segment was when it left */
 		c->smss = (uint16_t)min_u32(c->smss, k->mss - ts);
+	}
 	if (opt == PMTCP_OPT_CC && c->tx) {
 		cc_switch(&tcp_tx(t, c)->cc);
 		tcp_tx(t, c)->flags &= (uint16_t)~TX_MARKED; /* its place is gone (tcp_ecn.c) */

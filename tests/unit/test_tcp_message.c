@@ -192,6 +192,21 @@ message_not_alone(void **state)
 	end();
 }
 
+/* The same where segments have become so short meanwhile that it would not be small now. */
+static void
+message_was_small_when_it_left(void **state)
+{
+	begin("was small");
+	assert_int_equal(ep_write(&ep, 100), 100);
+	expect(TCP_PSH | TCP_ACK, 0, 100);
+	assert_int_equal(pmtcp_set(ep.conn, PMTCP_OPT_MSS, 88), 0);
+	assert_int_equal(ep_write(&ep, PART), PART);
+	ep_expect_nothing(&ep);
+	peer_acks(100);
+	expect(TCP_PSH | TCP_ACK, 100, PART);
+	end();
+}
+
 static void
 message_joined(void **state)
 {
@@ -261,6 +276,7 @@ main(void)
 			cmocka_unit_test(message_sent_again),
 			cmocka_unit_test(message_acked_in_part),
 			cmocka_unit_test(message_not_alone),
+			cmocka_unit_test(message_was_small_when_it_left),
 			cmocka_unit_test(message_joined),
 			cmocka_unit_test(message_then_close),
 			cmocka_unit_test(message_sent_then_close),
